@@ -1,0 +1,47 @@
+// dist/lib: the modules that other services import, by tsc. dist/bin: the bundled program, by esbuild.
+import { build } from "esbuild"
+import { chmodSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { filesIn, root, runNode } from "./run.mjs"
+
+const started = new Date()
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+const define = { __FLEET_MCP_VERSION__: JSON.stringify(version) }
+
+const edit = (file, change) => {
+  const path = join(root, file)
+  writeFileSync(path, change(readFileSync(path, "utf8")))
+}
+
+rmSync(join(root, "dist"), { recursive: true, force: true })
+
+runNode("node_modules/typescript/bin/tsc", ["--project", "tsconfig.build.json"])
+for (const file of filesIn("dist/lib", ".js")) {
+  for (const [name, value] of Object.entries(define)) edit(`dist/lib/${file}`, (text) => text.replaceAll(name, value))
+}
+
+await build({
+  absWorkingDir: root,
+  entryPoints: { "fleet-mcp": "src/main.ts" },
+  outdir: "dist/bin",
+  chunkNames: "chunks/[name]-[hash]",
+  bundle: true,
+  splitting: true,
+  minify: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  legalComments: "linked",
+  define,
+  // Bundled CommonJS modules call require.
+  banner: {
+    js: 'import{createRequire as __fleetCreateRequire}from"node:module";const require=__fleetCreateRequire(import.meta.url);'
+  },
+  logLevel: "warning"
+})
+
+const program = "dist/bin/fleet-mcp.js"
+edit(program, (text) => `#!/usr/bin/env node\n${text}`)
+chmodSync(join(root, program), 0o755)
+// A source that was saved meanwhile is then newer than the program, and the next ensure-built builds again.
+utimesSync(join(root, program), started, started)
