@@ -1,0 +1,223 @@
+import { Cookies, FetchHttpClient, Headers, HttpClient, HttpClientRequest, HttpClientResponse } from "@effect/platform"
+import type { HttpClientError } from "@effect/platform"
+import { Chunk, Clock, Context, Duration, Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { Problem } from "../../schemas/agentapi/AgentApi.ts"
+import { CoderError, ErrorBody, type CoderErrorReason } from "../../schemas/coder/CoderError.ts"
+import { cut, withoutControls } from "../../schemas/Text.ts"
+import { CoderConfig } from "../config/CoderConfig.ts"
+import { remaining } from "../config/Deadline.ts"
+import { Limits } from "../config/Limits.ts"
+import { readRetry, worthRepeating } from "./RetryPolicy.ts"
+
+/** An `HttpClient` whose every failure is a `CoderError`, and whose every response is 2xx, JSON, and read to its end. */
+export type CoderHttpClient = HttpClient.HttpClient.With<CoderError>
+
+/**
+ * The two ways to speak to the configured origin, over whatever `HttpClient` was provided:
+ * - `api`: Coder's API, with the token in the header `Coder-Session-Token`;
+ * - `app`: the app proxy, with the token in the cookie. Coder takes the cookie off before the request reaches the
+ *   workspace, a header it would pass on (recording: app-proxy.json).
+ *
+ * No redirect is followed, no other origin is contacted, bodies are bounded, and only GETs are repeated.
+ */
+export class CoderHttp extends Context.Tag("fleet-mcp/layers/clients/CoderHttp")<
+  CoderHttp,
+  { readonly api: CoderHttpClient; readonly app: CoderHttpClient }
+>() {
+  static readonly layer: Layer.Layer<CoderHttp, never, HttpClient.HttpClient | CoderConfig> = Layer.effect(
+    this,
+    Effect.gen(function* () {
+      const wire = yield* HttpClient.HttpClient
+      const { sessionToken, url } = yield* CoderConfig
+      const token = () => Redacted.value(sessionToken)
+      const make = (authorize: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest) =>
+        guarded(authorized(wire, url, authorize)).pipe(
+          HttpClient.mapRequest(HttpClientRequest.prependUrl(url.toString()))
+        )
+      return {
+        api: make((request) => HttpClientRequest.setHeader(request, "coder-session-token", token())),
+        app: make((request) =>
+          HttpClientRequest.setHeader(
+            request,
+            "cookie",
+            Cookies.toCookieHeader(Cookies.unsafeSetAll(Cookies.empty, [["coder_session_token", token()]]))
+          )
+        )
+      }
+    })
+  )
+}
+
+/**
+ * Puts the token on at the lowest point, where no span, log or error of ours sees the request any more, and only for
+ * the configured origin.
+ */
+const authorized = (
+  wire: HttpClient.HttpClient,
+  base: URL,
+  authorize: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest
+): HttpClient.HttpClient => {
+  const silent = wire.pipe(HttpClient.withTracerDisabledWhen(() => true))
+  return HttpClient.make((request, url) =>
+    url.origin === base.origin
+      ? silent
+          .execute(authorize(request))
+          .pipe(Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }))
+      : Effect.dieMessage(`A request left the configured origin: ${url.origin}`)
+  ).pipe(HttpClient.withTracerPropagation(false))
+}
+
+const guarded = (client: HttpClient.HttpClient): CoderHttpClient =>
+  HttpClient.makeWith<CoderError, never, CoderError, never>(
+    Effect.flatMap((request) => {
+      const attempt = client.execute(request).pipe(
+        Effect.mapError((error) => transportError(request, error)),
+        Effect.flatMap((answer) => readAnswer(request, answer)),
+        timed(request)
+      )
+      return request.method === "GET" ? Effect.retry(attempt, { schedule: readRetry, while: worthRepeating }) : attempt
+    }),
+    Effect.succeed
+  )
+
+const about = (request: HttpClientRequest.HttpClientRequest) => ({ method: request.method, path: pathOf(request.url) })
+
+const pathOf = (url: string): string => (URL.canParse(url) ? new URL(url).pathname : url)
+
+const timed =
+  (request: HttpClientRequest.HttpClientRequest) =>
+  <A>(effect: Effect.Effect<A, CoderError>): Effect.Effect<A, CoderError> =>
+    Effect.flatMap(remaining, (left) => {
+      const own = request.url.endsWith("/message") ? Limits.messageTimeout : Limits.requestTimeout
+      const reserve = request.method === "GET" ? Duration.zero : Limits.settleReserve
+      const duration = Duration.min(own, Duration.subtract(left, reserve))
+      const fail = (reason: CoderErrorReason, message: string) =>
+        new CoderError({ reason, status: null, message, ...about(request) })
+      if (Duration.isZero(duration)) return fail("unreachable", "no time was left to send the request")
+      const onTimeout = () => fail("timeout", `no answer within ${Math.round(Duration.toSeconds(duration))} s`)
+      return Effect.timeoutFail(effect, { duration, onTimeout })
+    })
+
+/** Codes of Node's network and TLS errors that come before a request is sent. */
+const neverSent =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|ENOENT|UND_ERR_CONNECT|CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/
+
+const codesOf = (cause: unknown, depth = 0): ReadonlyArray<string> => {
+  if (typeof cause !== "object" || cause === null || depth > 4) return []
+  const { cause: inner, code, errors } = cause as { code?: unknown; cause?: unknown; errors?: unknown }
+  return [
+    ...(typeof code === "string" ? [code] : []),
+    ...codesOf(inner, depth + 1),
+    ...(Array.isArray(errors) ? errors.flatMap((error) => codesOf(error, depth + 1)) : [])
+  ]
+}
+
+const transportError = (
+  request: HttpClientRequest.HttpClientRequest,
+  error: HttpClientError.HttpClientError
+): CoderError => {
+  const codes = codesOf(error.cause)
+  const sent = !codes.some((code) => neverSent.test(code))
+  return new CoderError({
+    reason: sent ? "interrupted" : "unreachable",
+    status: null,
+    message: `${sent ? "the connection broke" : "no connection"}${codes.length === 0 ? "" : ` (${codes[0]})`}`,
+    ...about(request)
+  })
+}
+
+const largeBodies = /\/(workspaces|templates|logs|messages)$/
+
+const readAnswer = (
+  request: HttpClientRequest.HttpClientRequest,
+  response: HttpClientResponse.HttpClientResponse
+): Effect.Effect<HttpClientResponse.HttpClientResponse, CoderError> =>
+  Effect.gen(function* () {
+    const { headers, status } = response
+    const fail = (fields: Pick<CoderError, "reason" | "message"> & Partial<CoderError>) =>
+      new CoderError({ status, requestId: headers["x-coder-request-id"], ...about(request), ...fields })
+    if (status >= 300 && status < 400) {
+      return yield* fail({ reason: "redirect", message: "redirected to another page, perhaps to sign in" })
+    }
+    const path = pathOf(request.url)
+    const limit = request.method === "GET" && largeBodies.test(path) ? Limits.largeBody : Limits.smallBody
+    const body = yield* readBody(response, limit, fail)
+    const json = /\bjson\b/.test(headers["content-type"] ?? "")
+    if (!json && (status >= 400 || body.length > 0)) {
+      return yield* fail({
+        reason: "not_json",
+        message: `answered ${status} with ${headers["content-type"] ?? "no content type"} instead of JSON`
+      })
+    }
+    if (status >= 400) {
+      return yield* fail({
+        reason: "status",
+        ...errorText(body),
+        retryAfterMillis: retryAfter(headers, yield* Clock.currentTimeMillis)
+      })
+    }
+    return HttpClientResponse.fromWeb(
+      request,
+      new Response(body.length === 0 ? null : body, { status, headers: { "content-type": "application/json" } })
+    )
+  })
+
+const readBody = (
+  response: HttpClientResponse.HttpClientResponse,
+  limit: number,
+  fail: (fields: Pick<CoderError, "reason" | "message">) => CoderError
+): Effect.Effect<Uint8Array, CoderError> =>
+  response.stream.pipe(
+    Stream.catchAll((error) =>
+      error.reason === "EmptyBody"
+        ? Stream.empty
+        : Stream.fail(fail({ reason: "truncated", message: "the answer ended early" }))
+    ),
+    Stream.runFoldEffect({ chunks: Chunk.empty<Uint8Array>(), size: 0 }, ({ chunks, size }, chunk) =>
+      size + chunk.length > limit
+        ? Effect.fail(fail({ reason: "too_large", message: `the answer is larger than ${limit} bytes` }))
+        : Effect.succeed({ chunks: Chunk.append(chunks, chunk), size: size + chunk.length })
+    ),
+    Effect.map(({ chunks, size }) => {
+      const whole = new Uint8Array(size)
+      let offset = 0
+      for (const chunk of chunks) {
+        whole.set(chunk, offset)
+        offset += chunk.length
+      }
+      return whole
+    })
+  )
+
+const quoted = (text: string): string => cut(withoutControls(text), Limits.quotedText)
+
+const decodeError = Schema.decodeUnknownOption(Schema.parseJson(Schema.Union(ErrorBody, Problem)))
+
+/** The words of an error body: Coder's own, or AgentAPI's problem. */
+const errorText = (body: Uint8Array): Pick<CoderError, "message"> & Partial<CoderError> =>
+  Option.match(decodeError(new TextDecoder().decode(body)), {
+    onNone: () => ({ message: "an error without a readable message" }),
+    onSome: (error) =>
+      "title" in error
+        ? { message: quoted(error.title), detail: quoted(error.errors?.[0]?.message ?? error.detail) }
+        : {
+            message: quoted(error.message),
+            ...(error.detail === undefined ? {} : { detail: quoted(error.detail) }),
+            ...(error.validations === undefined
+              ? {}
+              : {
+                  validations: error.validations.map(({ detail, field }) => ({
+                    field: quoted(field),
+                    detail: quoted(detail)
+                  }))
+                })
+          }
+  })
+
+/** Retry-After in milliseconds from `now`: seconds or an HTTP date; anything else counts as absent. */
+const retryAfter = (headers: Headers.Headers, now: number): number | undefined => {
+  const value = headers["retry-after"]?.trim() ?? ""
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
+  const date = Date.parse(value)
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+}

@@ -1,0 +1,83 @@
+import {
+  HttpApiClient,
+  type HttpApi,
+  type HttpApiEndpoint,
+  type HttpApiGroup,
+  type HttpClientError
+} from "@effect/platform"
+import { Effect, ParseResult, Record, type Types } from "effect"
+import { unsafeCoerce } from "effect/Function"
+import { CoderError } from "../../schemas/coder/CoderError.ts"
+import type { CoderHttpClient } from "./CoderHttp.ts"
+
+type Method<Endpoint> =
+  Endpoint extends HttpApiEndpoint.HttpApiEndpoint<
+    infer _Name,
+    infer _Method,
+    infer Path,
+    infer UrlParams,
+    infer Payload,
+    infer Headers,
+    infer Success,
+    infer _Error,
+    infer _R,
+    infer _RE
+  >
+    ? (
+        request: Types.Simplify<HttpApiEndpoint.HttpApiEndpoint.ClientRequest<Path, UrlParams, Payload, Headers, false>>
+      ) => Effect.Effect<Success, CoderError>
+    : never
+
+/** The endpoints of a group as functions that fail with nothing but `CoderError`. */
+export type GroupClient<Groups extends HttpApiGroup.HttpApiGroup.Any, Name extends string> = {
+  readonly [
+    Endpoint in HttpApiGroup.HttpApiGroup.EndpointsWithName<
+      Groups,
+      Name
+    > as HttpApiEndpoint.HttpApiEndpoint.Name<Endpoint>
+  ]: Method<Endpoint>
+}
+
+const toCoderError = (error: CoderError | HttpClientError.HttpClientError | ParseResult.ParseError): CoderError => {
+  switch (error._tag) {
+    case "CoderError":
+      return error
+    case "ParseError": {
+      const paths = ParseResult.ArrayFormatter.formatErrorSync(error).map((issue) => issue.path.map(String).join("."))
+      return new CoderError({
+        reason: "unexpected",
+        status: null,
+        message: `not in the shape of the contract at: ${paths.join(", ") || "the whole answer"}`
+      })
+    }
+    case "RequestError":
+      return new CoderError({ reason: "invalid_request", status: null, message: "the request could not be built" })
+    case "ResponseError":
+      return new CoderError({
+        reason: error.reason === "StatusCode" ? "unexpected" : "not_json",
+        status: error.response.status,
+        message: error.reason === "StatusCode" ? "a status that the contract does not know" : "not valid JSON"
+      })
+  }
+}
+
+type AnyMethods = Record<string, (request: unknown) => Effect.Effect<unknown, Parameters<typeof toCoderError>[0]>>
+
+/** Derives the client of one group of a contract, over `httpClient`, with every failure a `CoderError`. */
+export const deriveGroup = <
+  Id extends string,
+  Groups extends HttpApiGroup.HttpApiGroup.Any,
+  E,
+  const Name extends HttpApiGroup.HttpApiGroup.Name<Groups>
+>(
+  api: HttpApi.HttpApi<Id, Groups, E>,
+  options: { readonly group: Name; readonly httpClient: CoderHttpClient; readonly baseUrl?: string }
+): Effect.Effect<GroupClient<Groups, Name>> =>
+  HttpApiClient.group(api, options).pipe(
+    unsafeCoerce<unknown, Effect.Effect<AnyMethods>>,
+    Effect.map((methods) =>
+      unsafeCoerce<unknown, GroupClient<Groups, Name>>(
+        Record.map(methods, (method) => (request: unknown) => Effect.mapError(method(request), toCoderError))
+      )
+    )
+  )

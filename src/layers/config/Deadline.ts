@@ -1,0 +1,39 @@
+import { Clock, Context, Duration, Effect, Option } from "effect"
+
+/** The moment (epoch milliseconds) at which the call at hand must have ended; none outside of a call. */
+export class Deadline extends Context.Reference<Deadline>()("fleet-mcp/layers/config/Deadline", {
+  defaultValue: (): Option.Option<number> => Option.none()
+}) {}
+
+/** What is left of the call's time; infinity outside of a call. */
+export const remaining: Effect.Effect<Duration.Duration> = Effect.flatMap(Deadline, (deadline) =>
+  Option.match(deadline, {
+    onNone: () => Effect.succeed(Duration.infinity),
+    onSome: (at) => Effect.map(Clock.currentTimeMillis, (now) => Duration.millis(Math.max(0, at - now)))
+  })
+)
+
+/**
+ * Gives an effect at most `duration`, and everything beneath it the same deadline. A deadline set further out stays in
+ * force when it is nearer.
+ */
+export const within =
+  <E2>(duration: Duration.Duration, onTimeout: () => E2) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
+    Effect.gen(function* () {
+      const left = Duration.min(duration, yield* remaining)
+      const now = yield* Clock.currentTimeMillis
+      return yield* effect.pipe(
+        Effect.provideService(Deadline, Option.some(now + Duration.toMillis(left))),
+        Effect.timeoutFail({ duration: left, onTimeout })
+      )
+    })
+
+/**
+ * Runs what sends and settles a mutation: nothing interrupts it but the time given, or the deadline around it. An
+ * interruption of the caller takes effect afterwards.
+ */
+export const mutation =
+  <E2>(duration: Duration.Duration, onTimeout: () => E2) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
+    Effect.uninterruptible(within(duration, onTimeout)(Effect.interruptible(effect)))

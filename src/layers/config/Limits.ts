@@ -1,0 +1,74 @@
+import { Duration } from "effect"
+
+const MiB = 1024 * 1024
+
+/** Every wait, size, page, queue and fan-out of the fleet, each with its meaning. Sizes are bytes. */
+export const Limits = {
+  /** A tool call that only reads. Some clients give up at 60 s. */
+  callDeadline: Duration.seconds(30),
+  /** A tool call that changes something, with the reads that settle it. */
+  mutationDeadline: Duration.seconds(45),
+  /** What a mutation leaves of its deadline for finding out what became of it. */
+  settleReserve: Duration.seconds(8),
+
+  /** One request to Coder. */
+  requestTimeout: Duration.seconds(15),
+  /** One message to an agent: AgentAPI may wait 20 s for the terminal. */
+  messageTimeout: Duration.seconds(30),
+  /** Attempts of a GET, the first included. */
+  readAttempts: 3,
+  readRetryBase: Duration.millis(100),
+  readRetryCap: Duration.seconds(5),
+
+  /** Bodies of lists and logs, and of everything else, after decompression. */
+  largeBody: 16 * MiB,
+  smallBody: 2 * MiB,
+
+  /** Workspaces a page of a list, and pages fetched at once. */
+  listPageSize: 100,
+  listConcurrency: 4,
+  /** Template versions looked up at once, and kept: they never change. */
+  versionConcurrency: 4,
+  versionCache: 1000,
+  /** AgentAPI probes of a list: at once, and for all of them together. */
+  probeConcurrency: 16,
+  probeTimeout: Duration.millis(1500),
+
+  /** How often a build, an agent or a conversation is looked at while waiting for it. */
+  pollInterval: Duration.millis(250),
+  /** How long cancel_agent_task waits to see the agent idle, and delete_agent for its build. */
+  cancelWait: Duration.seconds(10),
+  deleteWait: Duration.seconds(10),
+  /** Lines of a build's log that are quoted. */
+  quotedLogLines: 10,
+
+  /** A task, and a line and a text quoted from a server or an agent (characters). */
+  taskBytes: MiB / 4,
+  quotedText: 500,
+  /** Entries a page of a history or a log. */
+  pageSizeMax: 100,
+  /** Message of an app status, in bytes: Coder refuses longer ones. */
+  appStatusMessage: 160,
+
+  /** Tool calls at once, and bytes of one line on stdin. */
+  concurrentCalls: 16,
+  stdinLine: 4 * MiB,
+  /** Between two progress notifications of a call. */
+  progressInterval: Duration.seconds(2),
+
+  /** Output of a shell task: one line, and all of one agent's conversation. */
+  outputLine: 64 * 1024,
+  conversation: 8 * MiB,
+  /** From SIGTERM to SIGKILL for an agent's processes: usually, and when the server is exiting. */
+  interruptGrace: Duration.seconds(5),
+  exitGrace: Duration.millis(300),
+  /** After SIGKILL: how long, and how often, to look whether the processes are gone. */
+  killWait: Duration.seconds(1),
+  killPoll: Duration.millis(5),
+  /** A longer script reaches its shell in pieces of so many characters: Linux takes 128 KiB an argument. */
+  scriptArgument: 30_000,
+  /** One run of git. */
+  gitTimeout: Duration.seconds(60),
+  /** Reports kept for an agent. */
+  appStatuses: 1000
+} as const

@@ -1,0 +1,244 @@
+import { DateTime, Option } from "effect"
+import { Agent, AgentStatus, AgentView, Evidence, LastStatus } from "../../schemas/Agent.ts"
+import type { AgentApiStatus } from "../../schemas/agentapi/AgentApi.ts"
+import type { AppStatus, AppSummary, BuildSummary } from "../../schemas/coder/Builds.ts"
+import type { UnreadableWorkspace, WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
+import { cut, withoutControls } from "../../schemas/Text.ts"
+import type { FleetOptions } from "../config/FleetConfig.ts"
+import { Limits } from "../config/Limits.ts"
+
+// What a workspace says about its agent: pure functions from the wire to the fleet's own terms.
+
+type WorkspaceAgentSummary = NonNullable<BuildSummary["resources"][number]["agents"]>[number]
+
+const epoch = DateTime.unsafeMake(0)
+
+/** A time of the wire (RFC 3339 with any offset and fraction); the epoch where it cannot be read. */
+export const timeOf = (text: string): DateTime.Utc =>
+  Option.match(DateTime.make(text), { onNone: () => epoch, onSome: DateTime.toUtc })
+
+const later = (a: DateTime.Utc, b: DateTime.Utc) => (DateTime.greaterThan(a, b) ? a : b)
+
+/** The agents of a build, without sub-agents (dev containers), which say nothing about the coding agent. */
+export const mainAgents = <A extends { readonly parent_id?: string | null }>(build: {
+  readonly resources: ReadonlyArray<{ readonly agents?: ReadonlyArray<A> }>
+}): ReadonlyArray<A> =>
+  build.resources.flatMap((resource) => resource.agents ?? []).filter((agent) => (agent.parent_id ?? null) === null)
+
+const isAgentApi = (app: AppSummary): boolean =>
+  app.healthcheck.url.endsWith(":3284/status") || app.display_name === "Claude Code"
+
+/**
+ * The app that is AgentAPI: the configured slug, else `ccw` (claude-code module up to v4), else the app whose health
+ * check asks AgentAPI's port 3284 for `/status`, else the one called `Claude Code`. Never a `command` app.
+ */
+export const agentApp = (workspace: WorkspaceSummary, options: FleetOptions): Option.Option<AppSummary> => {
+  const apps = mainAgents(workspace.latest_build)
+    .flatMap((agent) => agent.apps)
+    .filter((app) => app.command === undefined)
+  const bySlug = (slug: string) => apps.find((app) => app.slug === slug)
+  return Option.fromNullable(
+    options.appSlug === undefined ? (bySlug("ccw") ?? apps.find(isAgentApi)) : bySlug(options.appSlug)
+  )
+}
+
+/** Reports that count: those since the latest start build. */
+const isFresh = (build: BuildSummary, created_at: string): boolean =>
+  build.transition === "start" && DateTime.greaterThan(timeOf(created_at), timeOf(build.created_at))
+
+const freshReport = (workspace: WorkspaceSummary): Option.Option<AppStatus> =>
+  Option.filter(Option.fromNullable(workspace.latest_app_status), (report) =>
+    isFresh(workspace.latest_build, report.created_at)
+  )
+
+const field = (value: unknown, key: keyof AppStatus): string => {
+  const found = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined
+  return typeof found === "string" ? found : ""
+}
+
+/** The newest non-empty report of state `working` since the latest start; the reports may be undecoded. */
+const lastTask = (workspace: WorkspaceSummary): string | null => {
+  let newest: { readonly at: DateTime.Utc; readonly message: string } | null = null
+  const apps = mainAgents(workspace.latest_build).flatMap((agent) => agent.apps)
+  for (const status of apps.flatMap((app) => app.statuses)) {
+    const message = withoutControls(field(status, "message")).trim()
+    const created_at = field(status, "created_at")
+    if (field(status, "state") !== "working" || message === "" || !isFresh(workspace.latest_build, created_at)) continue
+    const at = timeOf(created_at)
+    if (newest === null || DateTime.greaterThan(at, newest.at)) newest = { at, message }
+  }
+  return newest?.message ?? null
+}
+
+/** A status and what it was derived from. */
+export interface AgentState {
+  readonly status: AgentStatus
+  readonly evidence: Evidence
+}
+
+const observed = (
+  status: AgentStatus,
+  source: Evidence["source"],
+  detail: string,
+  observed_at: DateTime.Utc
+): AgentState => ({
+  status,
+  evidence: new Evidence({ source, detail: cut(withoutControls(detail), Limits.quotedText), observed_at })
+})
+
+const isStatus = (text: string): text is AgentStatus => (AgentStatus.literals as ReadonlyArray<string>).includes(text)
+
+const connection = (agents: ReadonlyArray<WorkspaceAgentSummary>, now: DateTime.Utc): Option.Option<AgentState> => {
+  const lost = agents.find((agent) => agent.status === "timeout" || agent.status === "disconnected")
+  if (lost !== undefined) {
+    const what = lost.status === "timeout" ? "never connected in time" : "has lost its connection"
+    return Option.some(observed("offline", "workspace_agent", `workspace agent ${lost.name} ${what}`, now))
+  }
+  const coming = agents.find(
+    (agent) =>
+      agent.status === "connecting" || agent.lifecycle_state === "created" || agent.lifecycle_state === "starting"
+  )
+  if (coming !== undefined) {
+    const what = coming.status === "connecting" ? "has not connected yet" : "runs its startup script"
+    return Option.some(observed("starting", "workspace_agent", `workspace agent ${coming.name} ${what}`, now))
+  }
+  return Option.none()
+}
+
+/** A startup script that failed or runs late does not make the agent unusable, but it is told. */
+const startupWarning = (agents: ReadonlyArray<WorkspaceAgentSummary>): string => {
+  const bad = agents.find(
+    (agent) => agent.lifecycle_state === "start_error" || agent.lifecycle_state === "start_timeout"
+  )
+  if (bad === undefined) return ""
+  return bad.lifecycle_state === "start_error"
+    ? `; the startup script of ${bad.name} failed`
+    : `; the startup script of ${bad.name} is still running`
+}
+
+/** What a fresh report says, in the fleet's terms. */
+const reported = (report: AppStatus, warning: string): AgentState => {
+  const at = timeOf(report.created_at)
+  const says = `the agent reported ${report.state}${report.message === "" ? "" : `: ${report.message}`}${warning}`
+  if (report.needs_user_attention === true) return observed("waiting", "app_status", says, at)
+  switch (report.state) {
+    case "working":
+      return observed("busy", "app_status", says, at)
+    case "idle":
+    case "complete":
+    case "failure":
+      return observed("idle", "app_status", says, at)
+    default:
+      return observed("unknown", "app_status", says, at)
+  }
+}
+
+/**
+ * The status of an agent, as far as its workspace tells it (`observed_at` is `now` unless something older is quoted).
+ * `unknown` from source `nothing` means: ask AgentAPI.
+ */
+export const deriveState = (workspace: WorkspaceSummary, options: FleetOptions, now: DateTime.Utc): AgentState => {
+  const build = workspace.latest_build
+  if (build.status !== "running") {
+    const status = isStatus(build.status) ? build.status : "unknown"
+    const error = build.job.error === undefined ? "" : `: ${build.job.error}`
+    return observed(
+      status,
+      "build",
+      `build ${build.build_number} (${build.transition}) is ${build.status}${error}`,
+      now
+    )
+  }
+  const agents = mainAgents(build)
+  const connecting = connection(agents, now)
+  if (Option.isSome(connecting)) return connecting.value
+  const app = agentApp(workspace, options)
+  const warning = startupWarning(agents)
+  if (Option.isSome(app) && app.value.health === "initializing") {
+    return observed(
+      "starting",
+      "app_health",
+      `app ${app.value.slug} has not answered its health check yet${warning}`,
+      now
+    )
+  }
+  if (Option.isSome(app) && app.value.health === "unhealthy") {
+    return observed("degraded", "app_health", `app ${app.value.slug} fails its health check${warning}`, now)
+  }
+  return Option.match(freshReport(workspace), {
+    onSome: (report) => reported(report, warning),
+    onNone: () =>
+      observed(
+        "unknown",
+        "nothing",
+        Option.isSome(app)
+          ? `no report since the start, and AgentAPI was not asked${warning}`
+          : `no report since the start, and no AgentAPI app to ask${warning}`,
+        now
+      )
+  })
+}
+
+/** The status that AgentAPI itself gives. */
+export const probedState = (answer: AgentApiStatus, now: DateTime.Utc): AgentState => {
+  const detail = `AgentAPI says ${answer.status}`
+  if (answer.status === "running") return observed("busy", "agentapi", detail, now)
+  if (answer.status === "stable") return observed("idle", "agentapi", detail, now)
+  return observed("unknown", "agentapi", detail, now)
+}
+
+/** AgentAPI was asked and did not answer. */
+export const unansweredState = (reason: string, now: DateTime.Utc): AgentState =>
+  observed("unknown", "nothing", `no report since the start, and AgentAPI did not answer: ${reason}`, now)
+
+const fields = (workspace: WorkspaceSummary, { evidence, status }: AgentState, role: string | null) => {
+  const report = freshReport(workspace)
+  return {
+    name: workspace.name,
+    status,
+    role,
+    project: projectName(workspace),
+    last_task: lastTask(workspace),
+    created_at: timeOf(workspace.created_at),
+    evidence,
+    last_status: Option.match(report, {
+      onNone: () => null,
+      onSome: ({ created_at, message, state }) =>
+        new LastStatus({ state, message: withoutControls(message), created_at: timeOf(created_at) })
+    })
+  }
+}
+
+/** Display name of the template, or its name where that is empty. */
+export const projectName = (workspace: WorkspaceSummary): string =>
+  workspace.template_display_name === "" ? workspace.template_name : workspace.template_display_name
+
+/** An agent, whole. */
+export const toAgent = (workspace: WorkspaceSummary, state: AgentState, role: string | null): Agent => {
+  const changed = Option.match(freshReport(workspace), {
+    onNone: () => timeOf(workspace.latest_build.updated_at),
+    onSome: (report) => later(timeOf(workspace.latest_build.updated_at), timeOf(report.created_at))
+  })
+  return new Agent({
+    ...fields(workspace, state, role),
+    workspace_id: workspace.id,
+    updated_at: later(timeOf(workspace.updated_at), changed)
+  })
+}
+
+/** An agent in a list. */
+export const toAgentView = (workspace: WorkspaceSummary, state: AgentState, role: string | null): AgentView =>
+  new AgentView(fields(workspace, state, role))
+
+/** The list's entry for a workspace that cannot be read. */
+export const unreadableView = (workspace: UnreadableWorkspace, now: DateTime.Utc): AgentView =>
+  new AgentView({
+    name: workspace.name === "" ? `(unreadable ${workspace.id})` : workspace.name,
+    status: "unknown",
+    role: null,
+    project: "",
+    last_task: null,
+    created_at: epoch,
+    evidence: observed("unknown", "unreadable", workspace.reason, now).evidence,
+    last_status: null
+  })

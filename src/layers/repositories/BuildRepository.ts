@@ -1,0 +1,172 @@
+import { Clock, Context, Duration, Effect, Layer, Option } from "effect"
+import { AgentNameTaken, BuildInTheWay, type AgentUnreadable, type CoderFailure } from "../../schemas/Errors.ts"
+import type { Build, BuildLog, Transition } from "../../schemas/coder/Builds.ts"
+import type { CoderError } from "../../schemas/coder/CoderError.ts"
+import type { CreateWorkspace, Workspace } from "../../schemas/coder/Workspaces.ts"
+import { withoutControls } from "../../schemas/Text.ts"
+import { CoderClient } from "../clients/CoderClient.ts"
+import { Limits } from "../config/Limits.ts"
+import { AgentRepository } from "./AgentRepository.ts"
+import { translate } from "./translate.ts"
+
+/**
+ * Builds: the only way in which workspaces come, change and go. Every mutation is sent once. Where its answer is no
+ * proof, it is settled by its natural key: the name of a workspace, the number of a build. None = no read could tell.
+ */
+export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/BuildRepository")<
+  BuildRepository,
+  {
+    readonly create: (
+      request: CreateWorkspace
+    ) => Effect.Effect<Option.Option<Workspace>, CoderFailure | AgentNameTaken | AgentUnreadable>
+    readonly build: (
+      workspace: Workspace,
+      transition: Transition
+    ) => Effect.Effect<Option.Option<Build>, CoderFailure | BuildInTheWay | AgentUnreadable>
+    /** Looks at a build until it is over or the time is up, and gives it as it was seen last; a look that fails is repeated. */
+    readonly watch: (build: Build, time: Duration.Duration) => Effect.Effect<Build>
+    /** The last lines of a build's log. */
+    readonly logs: (build: Build) => Effect.Effect<ReadonlyArray<BuildLog>, CoderFailure>
+  }
+>() {
+  static readonly layer: Layer.Layer<BuildRepository, never, CoderClient | AgentRepository> = Layer.effect(
+    this,
+    Effect.gen(function* () {
+      const coder = yield* CoderClient
+      const agents = yield* AgentRepository
+
+      /**
+       * Reads until the effect of a mutation is seen. Where Coder itself answered with an error, a successful read that
+       * sees nothing settles it too: then this fails with `absent`. Where no answer came, Coder may still be at it.
+       */
+      const settle = <A, E, R>(error: CoderError, read: Effect.Effect<Option.Option<A>, E>, absent: R) =>
+        Effect.gen(function* () {
+          const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Limits.settleReserve)
+          for (;;) {
+            const seen = yield* Effect.option(read)
+            if (Option.isSome(seen) && Option.isSome(seen.value)) return seen.value
+            if (Option.isSome(seen) && error.reason === "status") return yield* Effect.fail(absent)
+            if ((yield* Clock.currentTimeMillis) >= until) return Option.none<A>()
+            yield* Effect.sleep(Limits.pollInterval)
+          }
+        })
+
+      const create = Effect.fn("BuildRepository.create")(function* (request: CreateWorkspace) {
+        const taken = (workspace: Option.Option<Workspace>) =>
+          new AgentNameTaken({
+            agent_name: request.name,
+            build_status: Option.getOrNull(Option.map(workspace, (one) => one.latest_build.status))
+          })
+        const before = yield* agents.workspace(request.name)
+        if (Option.isSome(before)) return yield* taken(before)
+
+        /** The name was free before the request: what has it now, with all that was asked for, is what was asked for. */
+        const isOurs = (workspace: Workspace) =>
+          workspace.template_id === request.template_id &&
+          workspace.latest_build.template_version_preset_id === (request.template_version_preset_id ?? null)
+            ? Effect.map(coder.builds.parameters({ path: { build: workspace.latest_build.id } }), (parameters) =>
+                (request.rich_parameter_values ?? []).every(({ name, value }) =>
+                  parameters.some((parameter) => parameter.name === name && parameter.value === value)
+                )
+              )
+            : Effect.succeed(false)
+
+        const holder = Effect.map(Effect.option(agents.workspace(request.name)), Option.flatten)
+
+        const settled = (error: CoderError) =>
+          Effect.gen(function* () {
+            const refusal = translate(`create the agent ${request.name}`)(error)
+            if (error.status === 409 || isLostRace(error)) return yield* taken(yield* holder)
+            if (error.notProcessed) return yield* refusal
+            const found = yield* settle(error, agents.workspace(request.name), refusal)
+            if (Option.isNone(found)) return found
+            const ours = yield* Effect.option(isOurs(found.value))
+            if (Option.isNone(ours)) return Option.none<Workspace>()
+            return ours.value ? found : yield* taken(found)
+          })
+
+        return yield* coder.workspaces
+          .create({ path: { user: "me" }, payload: request })
+          .pipe(Effect.asSome, Effect.catchAll(settled))
+      })
+
+      const send = Effect.fn("BuildRepository.build")(function* (workspace: Workspace, transition: Transition) {
+        const action = `${transition} the agent ${workspace.name}`
+        const before = workspace.latest_build.build_number
+        const latest = Effect.map(
+          coder.workspaces.get({ path: { workspace: workspace.id }, urlParams: { include_deleted: true } }),
+          (now) => now.latest_build
+        ).pipe(Effect.mapError(translate(`look at the builds of ${workspace.name}`)))
+
+        const inTheWay = (other: Build) =>
+          new BuildInTheWay({
+            agent_name: workspace.name,
+            build_number: other.build_number,
+            transition: other.transition,
+            build_status: other.status
+          })
+
+        const settled = (error: CoderError) =>
+          Effect.gen(function* () {
+            const refusal = translate(action)(error)
+            if (error.status === 409) {
+              const other = yield* Effect.orElseSucceed(latest, () => workspace.latest_build)
+              return yield* isOver(other) ? refusal : inTheWay(other)
+            }
+            if (error.notProcessed) return yield* refusal
+            const newer = Effect.map(
+              latest,
+              Option.liftPredicate((now) => now.build_number > before)
+            )
+            const found = yield* settle(error, newer, refusal)
+            if (Option.isSome(found) && found.value.transition !== transition) return yield* inTheWay(found.value)
+            return found
+          })
+
+        return yield* coder.builds
+          .create({ path: { workspace: workspace.id }, payload: { transition } })
+          .pipe(Effect.asSome, Effect.catchAll(settled))
+      })
+
+      const watch = Effect.fn("BuildRepository.watch")(function* (build: Build, time: Duration.Duration) {
+        const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(time)
+        let seen = build
+        while (!isOver(seen) && (yield* Clock.currentTimeMillis) < until) {
+          yield* Effect.sleep(Limits.pollInterval)
+          const last = seen
+          seen = yield* coder.builds
+            .get({ path: { build: build.id } })
+            .pipe(
+              Effect.catchAll((error) =>
+                Effect.as(
+                  Effect.logWarning("A look at a build failed", { build: build.id, reason: error.reason }),
+                  last
+                )
+              )
+            )
+        }
+        return seen
+      })
+
+      const logs = (build: Build) =>
+        coder.builds.logs({ path: { build: build.id }, urlParams: {} }).pipe(
+          Effect.mapBoth({
+            onFailure: translate(`read the log of build ${build.build_number}`),
+            onSuccess: (lines) =>
+              lines
+                .filter((line) => line.output !== "")
+                .slice(-Limits.quotedLogLines)
+                .map((line) => ({ ...line, output: withoutControls(line.output) }))
+          })
+        )
+
+      return { create, build: send, watch, logs }
+    })
+  )
+}
+
+/** Coder's answer to all but one of several creates at once (recording: create.json, "eight at once"). */
+const isLostRace = (error: CoderError): boolean => error.detail?.includes("duplicate key") === true
+
+/** True once nothing will change any more; `failed` and `canceled` are as final as success. */
+export const isOver = (build: Build): boolean => ["succeeded", "failed", "canceled"].includes(build.job.status)

@@ -1,0 +1,152 @@
+import { Context, Effect, Either, Layer } from "effect"
+import { ProjectAmbiguous, ProjectNotFound, type CoderFailure } from "../../schemas/Errors.ts"
+import type { Preset, RichParameter, Template } from "../../schemas/coder/Templates.ts"
+import { Project } from "../../schemas/Project.ts"
+import { cut, withoutControls } from "../../schemas/Text.ts"
+import { CoderClient } from "../clients/CoderClient.ts"
+import { FleetConfig } from "../config/FleetConfig.ts"
+import { Limits } from "../config/Limits.ts"
+import { cacheSuccesses } from "./cacheSuccesses.ts"
+import { translate } from "./translate.ts"
+
+/** What a template version declares. It never changes, so it is kept once it was read. */
+export interface TemplateVersionInfo {
+  readonly presets: ReadonlyArray<Preset>
+  readonly parameters: ReadonlyArray<RichParameter>
+  /** The parameter that carries the first task; null where the version has none. */
+  readonly promptParameter: string | null
+}
+
+/** A project, with its active version. */
+export interface FoundProject {
+  readonly project: Project
+  readonly version: TemplateVersionInfo
+}
+
+/** All usable projects; `note` says what was left out and why, `""` where nothing was. */
+export interface FoundProjects {
+  readonly projects: ReadonlyArray<FoundProject>
+  readonly note: string
+}
+
+/** Projects: templates whose version has a prompt parameter, and those configured as projects. */
+export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositories/ProjectRepository")<
+  ProjectRepository,
+  {
+    readonly list: Effect.Effect<FoundProjects, CoderFailure>
+    /** By display name or name, or by `organization/template`; case does not matter. */
+    readonly find: (name: string) => Effect.Effect<FoundProject, CoderFailure | ProjectNotFound | ProjectAmbiguous>
+    readonly version: (id: string) => Effect.Effect<TemplateVersionInfo, CoderFailure>
+  }
+>() {
+  static readonly layer: Layer.Layer<ProjectRepository, never, CoderClient | FleetConfig> = Layer.effect(
+    this,
+    Effect.gen(function* () {
+      const coder = yield* CoderClient
+      const options = yield* FleetConfig
+      const configured = new Set((options.projects ?? []).map(lower))
+
+      const versions = yield* cacheSuccesses(Limits.versionCache, (id: string) =>
+        Effect.all(
+          {
+            parameters: coder.templates.richParameters({ path: { version: id } }),
+            presets: coder.templates.presets({ path: { version: id } })
+          },
+          { concurrency: 2 }
+        ).pipe(
+          Effect.map(({ parameters, presets }) => ({
+            parameters,
+            presets,
+            promptParameter: findPromptParameter(parameters, options.promptParameter)
+          })),
+          Effect.mapError(translate(`read template version ${id}`))
+        )
+      )
+
+      const templates = (q?: string) =>
+        Effect.mapError(coder.templates.list({ urlParams: { q } }), translate("list the projects"))
+
+      const consider = (template: Template): Effect.Effect<FoundProject | LeftOut> =>
+        Effect.map(Effect.either(versions.get(template.active_version_id)), (version) => {
+          if (Either.isLeft(version)) return { leftOut: `${template.name} (${version.left.message})` }
+          return version.right.promptParameter !== null || configured.has(lower(template.name))
+            ? { project: toProject(template), version: version.right }
+            : {
+                leftOut: `${template.name} (no prompt parameter; to use it all the same, add it to FLEET_MCP_PROJECTS)`
+              }
+        })
+
+      const list = Effect.gen(function* () {
+        const [deprecated, usable] = partition(yield* templates(), isDeprecated)
+        const considered = yield* Effect.forEach(usable, consider, { concurrency: Limits.versionConcurrency })
+        const leftOut = considered.flatMap((one) => ("leftOut" in one ? [one.leftOut] : []))
+        const projects = considered.flatMap((one) => ("leftOut" in one ? [] : [one]))
+        const unusable =
+          projects.length === 0 && deprecated.length === 0
+            ? (yield* templates("deprecated:true")).filter(isDeprecated)
+            : deprecated
+        const reasons = [
+          ...unusable.map((one) => `${one.name} (${one.deprecation_message ?? "deprecated"})`),
+          ...leftOut
+        ]
+        const note =
+          reasons.length === 0 ? "" : `Left out: ${cut(withoutControls(reasons.join("; ")), Limits.quotedText)}.`
+        return { projects, note }
+      }).pipe(Effect.withSpan("ProjectRepository.list"))
+
+      const find = Effect.fn("ProjectRepository.find")(function* (name: string) {
+        const { note, projects } = yield* list
+        const wanted = lower(name)
+        const exact = projects.find(({ project }) => lower(fullName(project)) === wanted)
+        if (exact !== undefined) return exact
+        const matches = projects.filter(({ project }) =>
+          [project.name, project.template_name].map(lower).includes(wanted)
+        )
+        const [only, ...others] = matches
+        if (only === undefined) {
+          return yield* new ProjectNotFound({ project: name, available: projects.map((one) => one.project.name), note })
+        }
+        if (others.length > 0) {
+          return yield* new ProjectAmbiguous({ project: name, candidates: matches.map((one) => fullName(one.project)) })
+        }
+        return only
+      })
+
+      return { list, find, version: (id) => versions.get(id) }
+    })
+  )
+}
+
+interface LeftOut {
+  readonly leftOut: string
+}
+
+const lower = (text: string): string => text.trim().toLowerCase()
+
+const isDeprecated = (template: Template): boolean => template.deprecated === true
+
+const partition = <A>(items: ReadonlyArray<A>, test: (item: A) => boolean): [Array<A>, Array<A>] => [
+  items.filter(test),
+  items.filter((item) => !test(item))
+]
+
+const toProject = (template: Template): Project =>
+  new Project({
+    id: template.id,
+    name: template.display_name === "" ? template.name : template.display_name,
+    description: withoutControls(template.description),
+    template_name: template.name,
+    organization_name: template.organization_name
+  })
+
+/** The form of a project's name that is unique. */
+const fullName = (project: Project): string => `${project.organization_name}/${project.template_name}`
+
+const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, "")
+
+/** The configured name, else `AI Prompt` or `prompt` in any spelling: case and separators do not matter. */
+const findPromptParameter = (parameters: ReadonlyArray<RichParameter>, configured?: string): string | null => {
+  const names = parameters.map((parameter) => parameter.name)
+  const find = (wanted: string) => names.find((name) => plain(name) === plain(wanted))
+  return (configured === undefined ? (find("AI Prompt") ?? find("prompt")) : find(configured)) ?? null
+}

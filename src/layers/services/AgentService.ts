@@ -1,0 +1,206 @@
+import { Context, Duration, Effect, Layer, Option } from "effect"
+import { AgentStatus, type Agent, type AgentView } from "../../schemas/Agent.ts"
+import type { Build } from "../../schemas/coder/Builds.ts"
+import type { Workspace } from "../../schemas/coder/Workspaces.ts"
+import {
+  BuildInTheWay,
+  RestartIncomplete,
+  UnknownFilterValue,
+  type BuildFailed,
+  type CoderFailure,
+  type DeadlineExceeded,
+  type LookupFailure
+} from "../../schemas/Errors.ts"
+import type { Outcome } from "../../schemas/Outcome.ts"
+import { remaining } from "../config/Deadline.ts"
+import { Limits } from "../config/Limits.ts"
+import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
+import { BuildRepository, isOver } from "../repositories/BuildRepository.ts"
+import { ProjectRepository } from "../repositories/ProjectRepository.ts"
+import { TaskRepository } from "../repositories/TaskRepository.ts"
+import { makeCreate, type CreateAgent, type CreatedAgent, type CreateFailure } from "./createAgent.ts"
+import { changing, reading, sending } from "./deadlines.ts"
+import { buildFailed } from "./buildFailed.ts"
+
+/** Which agents a list shows. Names are compared without regard to case. */
+export interface AgentFilter {
+  readonly status?: string | undefined
+  readonly project?: string | undefined
+  /** At most so many agents; all by default. */
+  readonly limit?: number | undefined
+}
+
+export interface AgentList {
+  readonly agents: ReadonlyArray<AgentView>
+  /** How many match, shown or not. */
+  readonly total_count: number
+}
+
+export interface DeletedAgent {
+  readonly agent_name: string
+  readonly outcome: Outcome
+  /** Last lines of the delete build; they say where kept work lies. */
+  readonly build_log: ReadonlyArray<string>
+  readonly message: string
+}
+
+export interface RestartedAgent {
+  readonly agent: Agent
+  readonly outcome: Outcome
+  readonly message: string
+}
+
+export type ListFailure = CoderFailure | UnknownFilterValue | DeadlineExceeded
+export type ShowFailure = LookupFailure | DeadlineExceeded
+export type DeleteFailure = LookupFailure | BuildInTheWay | BuildFailed | DeadlineExceeded
+export type RestartFailure = LookupFailure | BuildInTheWay | BuildFailed | RestartIncomplete | DeadlineExceeded
+
+/** The agents of the caller: who they are, what they do, and their lives from creation to deletion. */
+export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentService")<
+  AgentService,
+  {
+    readonly list: (filter: AgentFilter) => Effect.Effect<AgentList, ListFailure>
+    readonly show: (name: string) => Effect.Effect<Agent, ShowFailure>
+    readonly create: (request: CreateAgent) => Effect.Effect<CreatedAgent, CreateFailure>
+    readonly delete: (name: string) => Effect.Effect<DeletedAgent, DeleteFailure>
+    readonly restart: (name: string) => Effect.Effect<RestartedAgent, RestartFailure>
+  }
+>() {
+  static readonly layer: Layer.Layer<
+    AgentService,
+    never,
+    AgentRepository | BuildRepository | ProjectRepository | TaskRepository
+  > = Layer.effect(
+    this,
+    Effect.gen(function* () {
+      const agents = yield* AgentRepository
+      const builds = yield* BuildRepository
+      const create = yield* makeCreate
+
+      /** What is left for waiting, when what comes after is to be settled too. */
+      const timeToWait = Effect.map(remaining, (left) => Duration.subtract(left, Limits.settleReserve))
+
+      const failed = (name: string, build: Build) =>
+        Effect.flatMap(
+          Effect.orElseSucceed(builds.logs(build), () => []),
+          (logs) => buildFailed(name, build, logs)
+        )
+
+      const list = Effect.fn("AgentService.list")(
+        function* ({ limit, project, status }: AgentFilter) {
+          const wanted = status === undefined ? undefined : yield* readStatus(status)
+          const matches = (yield* agents.list).filter(
+            (agent) =>
+              (wanted === undefined || agent.status === wanted) &&
+              (project === undefined || lower(agent.project) === lower(project))
+          )
+          return { agents: matches.slice(0, limit), total_count: matches.length }
+        },
+        (effect) => reading("list the agents")(effect)
+      )
+
+      const show = Effect.fn("AgentService.show")(
+        function* (name: string) {
+          return (yield* agents.find(name)).agent
+        },
+        (effect, name) => reading(`show the agent ${name}`)(effect)
+      )
+
+      const sendDelete = (workspace: Workspace) =>
+        Effect.gen(function* () {
+          const sent = yield* builds.build(workspace, "delete")
+          if (Option.isNone(sent)) return deleted(workspace.name, "unknown", [], noAnswer("the deletion began"))
+          const build = yield* builds.watch(sent.value, Limits.deleteWait)
+          if (isOver(build) && build.status !== "deleted") return yield* failed(workspace.name, build)
+          const log = (yield* Effect.orElseSucceed(builds.logs(build), () => [])).map((line) => line.output)
+          return isOver(build)
+            ? deleted(workspace.name, "applied", log, "The agent and its workspace are deleted.")
+            : deleted(workspace.name, "unknown", log, stillDeleting(build))
+        })
+
+      const remove = Effect.fn("AgentService.delete")(
+        function* (name: string) {
+          const { workspace } = yield* agents.find(name)
+          return yield* sendDelete(workspace).pipe(sending(`delete the agent ${name}`))
+        },
+        (effect, name) => changing(`delete the agent ${name}`)(effect)
+      )
+
+      /** Brings a workspace to a stop: waits for a stop build at work, else makes one. None = no read could tell. */
+      const stop = (workspace: Workspace) =>
+        Effect.gen(function* () {
+          const latest = workspace.latest_build
+          if (latest.status === "stopped") return Option.some(latest)
+          const sent = isOver(latest) ? yield* builds.build(workspace, "stop") : Option.some(latest)
+          if (Option.isNone(sent)) return sent
+          const build = yield* builds.watch(sent.value, yield* timeToWait)
+          if (build.status === "stopped") return Option.some(build)
+          if (isOver(build)) return yield* failed(workspace.name, build)
+          const { build_number, status: build_status } = build
+          return yield* new RestartIncomplete({ agent_name: workspace.name, build_number, build_status })
+        })
+
+      const sendRestart = (before: FoundAgent) =>
+        Effect.gen(function* () {
+          if (Option.isNone(yield* stop(before.workspace))) {
+            return restarted(
+              before.agent,
+              "unknown",
+              `${noAnswer("the stop began")} No start was sent; restart_agent goes on from there.`
+            )
+          }
+          const { agent, workspace } = yield* agents.find(before.workspace.name)
+          const sent = yield* builds.build(workspace, "start")
+          if (Option.isNone(sent))
+            return restarted(agent, "unknown", `The agent is stopped. ${noAnswer("the start began")}`)
+          const build = yield* builds.watch(sent.value, yield* timeToWait)
+          if (isOver(build) && build.status !== "running") return yield* failed(workspace.name, build)
+          const now = yield* Effect.orElseSucceed(agents.find(workspace.name), () => ({ agent }))
+          const message = `The agent was stopped and started (build ${build.build_number} is ${build.status}); it is ${now.agent.status}.`
+          return restarted(now.agent, "applied", message)
+        })
+
+      const restart = Effect.fn("AgentService.restart")(
+        function* (name: string) {
+          const found = yield* agents.find(name)
+          const { build_number, status: build_status, transition } = found.workspace.latest_build
+          if (!isOver(found.workspace.latest_build) && transition !== "stop") {
+            return yield* new BuildInTheWay({ agent_name: found.agent.name, build_number, transition, build_status })
+          }
+          return yield* sendRestart(found).pipe(sending(`restart the agent ${name}`))
+        },
+        (effect, name) => changing(`restart the agent ${name}`)(effect)
+      )
+
+      return { list, show, create, delete: remove, restart }
+    })
+  )
+}
+
+const noAnswer = (what: string): string =>
+  `Coder gave no answer, and no read could tell whether ${what}. Call show_agent to see where it stands.`
+
+const stillDeleting = (build: Build): string =>
+  `The deletion was accepted (build ${build.build_number}) and is ${build.status} after ${Duration.toSeconds(Limits.deleteWait)} s. Call show_agent until the agent is gone.`
+
+const lower = (text: string): string => text.trim().toLowerCase()
+
+const readStatus = (status: string): Effect.Effect<AgentStatus, UnknownFilterValue> =>
+  Effect.mapError(
+    Effect.fromNullable(AgentStatus.literals.find((one) => one === lower(status))),
+    () => new UnknownFilterValue({ filter: "status_filter", value: status, allowed: AgentStatus.literals })
+  )
+
+const deleted = (
+  agent_name: string,
+  outcome: Outcome,
+  build_log: ReadonlyArray<string>,
+  message: string
+): DeletedAgent => ({
+  agent_name,
+  outcome,
+  build_log,
+  message
+})
+
+const restarted = (agent: Agent, outcome: Outcome, message: string): RestartedAgent => ({ agent, outcome, message })

@@ -1,0 +1,12 @@
+import { BuildFailed } from "../../schemas/Errors.ts"
+import type { Build, BuildLog } from "../../schemas/coder/Builds.ts"
+
+/** The error for a build that ended, but not well. */
+export const buildFailed = (agent_name: string, build: Build, logs: ReadonlyArray<BuildLog>): BuildFailed =>
+  new BuildFailed({
+    agent_name,
+    transition: build.transition,
+    build_status: build.status,
+    reason: build.job.error ?? "Coder gives no reason",
+    logs
+  })

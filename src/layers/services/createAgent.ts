@@ -1,0 +1,207 @@
+import { Duration, Effect, Option, Schema } from "effect"
+import { AgentName, type Agent, type Stage } from "../../schemas/Agent.ts"
+import type { Preset } from "../../schemas/coder/Templates.ts"
+import type { CreateWorkspace } from "../../schemas/coder/Workspaces.ts"
+import {
+  InvalidAgentName,
+  RoleNotFound,
+  RoleSetsPrompt,
+  type AgentNameTaken,
+  type AgentUnreadable,
+  type BuildFailed,
+  type CoderFailure,
+  type DeadlineExceeded,
+  type InvalidTask,
+  type ProjectAmbiguous,
+  type ProjectNotFound
+} from "../../schemas/Errors.ts"
+import type { Outcome } from "../../schemas/Outcome.ts"
+import type { TaskDelivery } from "../../schemas/Task.ts"
+import { remaining } from "../config/Deadline.ts"
+import { Limits } from "../config/Limits.ts"
+import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
+import { BuildRepository, isOver } from "../repositories/BuildRepository.ts"
+import { ProjectRepository, type FoundProject } from "../repositories/ProjectRepository.ts"
+import { TaskRepository } from "../repositories/TaskRepository.ts"
+import { buildFailed } from "./buildFailed.ts"
+import { checkTask } from "./checkTask.ts"
+import { changing, sending } from "./deadlines.ts"
+
+export interface CreateAgent {
+  readonly name: string
+  /** Display name or name of a project, or `organization/template`. */
+  readonly project: string
+  readonly task: string
+  /** Default: the role marked as default, else the first. */
+  readonly role?: string | undefined
+  /** Wait, within the deadline, until the agent can take tasks. Default false. */
+  readonly wait_ready?: boolean | undefined
+}
+
+export interface CreatedAgent {
+  /** Null only where the outcome is `unknown`: no read could tell whether Coder created it. */
+  readonly agent: Agent | null
+  readonly outcome: Outcome
+  readonly stage: Stage
+  readonly task: TaskDelivery
+  readonly message: string
+}
+
+export type CreateFailure =
+  | CoderFailure
+  | InvalidAgentName
+  | InvalidTask
+  | AgentNameTaken
+  | AgentUnreadable
+  | ProjectNotFound
+  | ProjectAmbiguous
+  | RoleNotFound
+  | RoleSetsPrompt
+  | BuildFailed
+  | DeadlineExceeded
+
+/** `AgentService.create`, apart because it is the longest of the agents' lives. */
+export const makeCreate = Effect.gen(function* () {
+  const agents = yield* AgentRepository
+  const builds = yield* BuildRepository
+  const projects = yield* ProjectRepository
+  const tasks = yield* TaskRepository
+
+  /** What is left for waiting, when a first message is to be sent and settled afterwards. */
+  const timeToWait = Effect.map(remaining, (left) => Duration.subtract(left, Duration.times(Limits.settleReserve, 2)))
+
+  /** Looks at the agent until it is past its start or the time is up. */
+  const waitUntilReady = (created: FoundAgent) =>
+    Effect.gen(function* () {
+      const build = yield* builds.watch(created.workspace.latest_build, yield* timeToWait)
+      if (isOver(build) && build.status !== "running") {
+        return yield* buildFailed(created.agent.name, build, yield* Effect.orElseSucceed(builds.logs(build), () => []))
+      }
+      let seen = created
+      for (;;) {
+        const now = yield* Effect.option(agents.workspace(created.agent.name))
+        if (Option.isSome(now) && Option.isSome(now.value)) seen = yield* agents.describe(now.value.value)
+        if (stageOf(seen.agent) === "ready" || Duration.lessThanOrEqualTo(yield* timeToWait, Duration.zero)) return seen
+        yield* Effect.sleep(Limits.pollInterval)
+      }
+    })
+
+  /** The first task as the first message, for a version without a prompt parameter. */
+  const deliver = ({ agent, app }: FoundAgent, task: string): Effect.Effect<TaskDelivery> =>
+    stageOf(agent) !== "ready" || Option.isNone(app)
+      ? Effect.succeed("not_delivered")
+      : tasks.send(app.value, task).pipe(
+          Effect.map((outcome): TaskDelivery => (outcome === "applied" ? "delivered" : "unknown")),
+          Effect.catchAll((error) =>
+            Effect.as(
+              Effect.logWarning("The first task was not delivered", { agent: agent.name, error: error._tag }),
+              "not_delivered" as const
+            )
+          )
+        )
+
+  const send = (request: CreateAgent, found: FoundProject, preset: Preset | undefined, task: string) =>
+    Effect.gen(function* () {
+      const { promptParameter } = found.version
+      const workspace = yield* builds.create(toPayload(request.name, found, preset, task))
+      if (Option.isNone(workspace)) {
+        const message = `Coder gave no answer, and no read could tell whether ${request.name} was created. Call show_agent before you try again.`
+        return created(null, "unknown", "build_accepted", "unknown", message)
+      }
+      const accepted = yield* agents.describe(workspace.value)
+      const waited =
+        request.wait_ready === true || promptParameter === null ? yield* waitUntilReady(accepted) : accepted
+      const delivery = promptParameter === null ? yield* deliver(waited, task) : "in_build"
+      const stage = stageOf(waited.agent)
+      return created(waited.agent, "applied", stage, delivery, tell(waited.agent, stage, delivery, task))
+    }).pipe(sending(`create the agent ${request.name}`))
+
+  return Effect.fn("AgentService.create")(
+    function* (request: CreateAgent) {
+      if (!Schema.is(AgentName)(request.name)) return yield* new InvalidAgentName({ agent_name: request.name })
+      const task = yield* checkTask(request.task)
+      const found = yield* projects.find(request.project)
+      const preset = yield* choosePreset(found, request.role)
+      return yield* send(request, found, preset, task)
+    },
+    (effect, request) => changing(`create the agent ${request.name}`)(effect)
+  )
+})
+
+const choosePreset = ({ project, version }: FoundProject, role: string | undefined) =>
+  Effect.gen(function* () {
+    const { presets, promptParameter } = version
+    const preset =
+      role === undefined
+        ? (presets.find((one) => one.Default) ?? presets[0])
+        : presets.find((one) => one.Name.toLowerCase() === role.trim().toLowerCase())
+    if (preset === undefined && role !== undefined) {
+      const available = presets.map((one) => one.Name)
+      return yield* new RoleNotFound({
+        role,
+        project: project.name,
+        available,
+        note: available.length === 0 ? project.description : ""
+      })
+    }
+    if (preset?.Parameters?.some((parameter) => parameter.Name === promptParameter) === true) {
+      return yield* new RoleSetsPrompt({ role: preset.Name, project: project.name, parameter: promptParameter ?? "" })
+    }
+    return preset
+  })
+
+const toPayload = (name: string, found: FoundProject, preset: Preset | undefined, task: string): CreateWorkspace => ({
+  name,
+  template_id: found.project.id,
+  ...(preset === undefined ? {} : { template_version_preset_id: preset.ID }),
+  ...(found.version.promptParameter === null
+    ? {}
+    : { rich_parameter_values: [{ name: found.version.promptParameter, value: task }] })
+})
+
+/** How far an agent has come, from its status and what that was derived from. */
+const stageOf = ({ evidence, status }: Agent): Stage => {
+  switch (status) {
+    case "pending":
+      return "build_accepted"
+    case "starting":
+      return evidence.source === "build" ? "building" : "starting"
+    case "idle":
+    case "busy":
+    case "waiting":
+    case "unknown":
+      return "ready"
+    default:
+      return "failed"
+  }
+}
+
+const created = (
+  agent: Agent | null,
+  outcome: Outcome,
+  stage: Stage,
+  task: TaskDelivery,
+  message: string
+): CreatedAgent => ({
+  agent,
+  outcome,
+  stage,
+  task,
+  message
+})
+
+const tell = (agent: Agent, stage: Stage, delivery: TaskDelivery, task: string): string => {
+  const where = `Agent ${agent.name}: stage ${stage} (${agent.evidence.detail}).`
+  switch (delivery) {
+    case "in_build":
+      return `${where} Its task travels with the build. Call show_agent to watch it.`
+    case "delivered":
+      return `${where} Its task was seen in the conversation.`
+    case "unknown":
+      return `${where} Its task was sent, but not seen in the conversation. Call show_agent_log before you send it again.`
+    case "not_delivered": {
+      const call = JSON.stringify({ agent_name: agent.name, task_description: task })
+      return `${where} Its task was NOT delivered. When show_agent says idle, call start_agent_task with ${call}`
+    }
+  }
+}

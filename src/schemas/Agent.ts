@@ -1,0 +1,105 @@
+import { Schema } from "effect"
+
+const reserved = new Set(["new", "create"])
+
+/**
+ * The name of an agent = of its workspace. Coder's rule: 1 to 32 ASCII letters and digits with single hyphens inside,
+ * and neither `new` nor `create` (recordings: create.json, `name "a--b"` and after).
+ */
+export const AgentName = Schema.String.pipe(
+  Schema.filter((name) => name.length <= 32 && /^[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*$/.test(name) && !reserved.has(name)),
+  Schema.brand("AgentName")
+)
+export type AgentName = typeof AgentName.Type
+
+/**
+ * What an agent is doing. The original program's eleven, and four more: `waiting` (for a person), `offline` (agent lost
+ * or timed out), `degraded` (its AgentAPI app is unhealthy), `unknown` (running, but nothing tells what it does).
+ */
+export const AgentStatus = Schema.Literal(
+  "pending",
+  "starting",
+  "idle",
+  "busy",
+  "waiting",
+  "offline",
+  "degraded",
+  "unknown",
+  "stopping",
+  "stopped",
+  "failed",
+  "canceling",
+  "canceled",
+  "deleting",
+  "deleted"
+)
+export type AgentStatus = typeof AgentStatus.Type
+
+/**
+ * What a status was derived from, and when that was observed:
+ * - `build`: the latest build of the workspace;
+ * - `workspace_agent`: whether Coder's agent process is connected and has run its startup script;
+ * - `app_health`: the health check of the AgentAPI app;
+ * - `app_status`: a report of the agent since the latest start;
+ * - `agentapi`: asked of AgentAPI just now;
+ * - `nothing`: no source told anything;
+ * - `unreadable`: Coder's entry for the workspace is not in the shape of the contract.
+ */
+export class Evidence extends Schema.Class<Evidence>("fleet-mcp/schemas/Evidence")({
+  source: Schema.Literal("build", "workspace_agent", "app_health", "app_status", "agentapi", "nothing", "unreadable"),
+  detail: Schema.String,
+  observed_at: Schema.DateTimeUtc
+}) {}
+
+/** The newest report of the agent since its latest start. */
+export class LastStatus extends Schema.Class<LastStatus>("fleet-mcp/schemas/LastStatus")({
+  state: Schema.String,
+  message: Schema.String,
+  created_at: Schema.DateTimeUtc
+}) {}
+
+/** The fields that a workspace describes itself with. No agent has any yet: what the original answers then. */
+const Metadata = Schema.Struct({ data: Schema.Struct({}), meta: Schema.Struct({ version: Schema.Literal("1.0") }) })
+
+const viewFields = {
+  name: Schema.String,
+  status: AgentStatus,
+  role: Schema.NullOr(Schema.String),
+  project: Schema.String,
+  last_task: Schema.NullOr(Schema.String),
+  created_at: Schema.DateTimeUtc,
+  evidence: Evidence,
+  last_status: Schema.NullOr(LastStatus),
+  metadata_count: Schema.Number.pipe(
+    Schema.propertySignature,
+    Schema.withConstructorDefault(() => 0)
+  )
+}
+
+/** An agent in a list. */
+export class AgentView extends Schema.Class<AgentView>("fleet-mcp/schemas/AgentView")({
+  ...viewFields,
+  metadata: Schema.Null.pipe(
+    Schema.propertySignature,
+    Schema.withConstructorDefault(() => null)
+  )
+}) {}
+
+/**
+ * An agent: a workspace of the caller that runs a coding agent. `last_task` is the newest non-empty report of state
+ * `working` since the latest start; `role` is null where the workspace was built without a preset; `updated_at` is the
+ * latest of what is known to have changed (build or report), since a workspace's own `updated_at` is not its activity.
+ */
+export class Agent extends Schema.Class<Agent>("fleet-mcp/schemas/Agent")({
+  ...viewFields,
+  workspace_id: Schema.String,
+  updated_at: Schema.DateTimeUtc,
+  metadata: Metadata.pipe(
+    Schema.propertySignature,
+    Schema.withConstructorDefault(() => ({ data: {}, meta: { version: "1.0" as const } }))
+  )
+}) {}
+
+/** How far the creation of an agent has come. */
+export const Stage = Schema.Literal("build_accepted", "building", "starting", "ready", "failed")
+export type Stage = typeof Stage.Type

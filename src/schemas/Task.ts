@@ -1,0 +1,21 @@
+import { Schema } from "effect"
+
+/** An entry of the task history: one report of the agent about its work (an app status). */
+export class Task extends Schema.Class<Task>("fleet-mcp/schemas/Task")({
+  id: Schema.String,
+  created_at: Schema.DateTimeUtc,
+  workspace_id: Schema.String,
+  agent_id: Schema.String,
+  app_id: Schema.String,
+  state: Schema.String,
+  message: Schema.String,
+  uri: Schema.String,
+  needs_user_attention: Schema.Boolean
+}) {}
+
+/**
+ * Where the first task of a new agent stands: `in_build` (it travels in the prompt parameter of the build), `delivered`
+ * (seen in the conversation), `not_delivered` (send it with start_agent_task), `unknown` (sent, and no read could tell).
+ */
+export const TaskDelivery = Schema.Literal("in_build", "delivered", "not_delivered", "unknown")
+export type TaskDelivery = typeof TaskDelivery.Type

@@ -1,0 +1,61 @@
+import { HttpApi, HttpApiEndpoint, HttpApiGroup } from "@effect/platform"
+import { Schema } from "effect"
+import { CoderError } from "../coder/CoderError.ts"
+
+/** `running` = at work (or starting), `stable` = waiting for input. `transport` is absent before AgentAPI 0.12. */
+export const AgentApiStatus = Schema.Struct({
+  status: Schema.String,
+  agent_type: Schema.String,
+  transport: Schema.optionalWith(Schema.String, { exact: true })
+})
+export type AgentApiStatus = typeof AgentApiStatus.Type
+
+/** A message of the conversation; ids count up from 0. The last one of role `agent` is rewritten while it works. */
+export const Message = Schema.Struct({
+  id: Schema.Number,
+  role: Schema.String,
+  content: Schema.String,
+  time: Schema.String
+})
+export type Message = typeof Message.Type
+
+/** `user` = a prompt, refused unless the agent is `stable`; `raw` = keystrokes, sent as they are. */
+export const PostMessage = Schema.Struct({ content: Schema.String, type: Schema.Literal("user", "raw") })
+export type PostMessage = typeof PostMessage.Type
+
+/** AgentAPI's error body, `application/problem+json` (recording: agentapi.json). */
+export const Problem = Schema.Struct({
+  title: Schema.String,
+  status: Schema.Number,
+  detail: Schema.String,
+  errors: Schema.optional(
+    Schema.NullOr(
+      Schema.Array(Schema.Struct({ message: Schema.optional(Schema.String), location: Schema.optional(Schema.String) }))
+    )
+  )
+})
+export type Problem = typeof Problem.Type
+
+/** The key that means "interrupt" in Claude Code: one ESC, and only while it works. */
+export const interruptKey = "\u001b"
+
+/** Where an agent's AgentAPI is: an app of a workspace. The proxy wants the owner's real name, not `me`. */
+export interface AgentApp {
+  readonly owner_name: string
+  readonly workspace_name: string
+  readonly slug: string
+}
+
+/** AgentAPI, the HTTP interface of one coding agent, behind an app of its workspace. Seen: 0.11 and 0.12. */
+export const AgentApi = HttpApi.make("agentapi")
+  .add(
+    HttpApiGroup.make("agent", { topLevel: true })
+      .add(HttpApiEndpoint.get("status", "/status").addSuccess(AgentApiStatus))
+      .add(HttpApiEndpoint.get("messages", "/messages").addSuccess(Schema.Struct({ messages: Schema.Array(Message) })))
+      .add(
+        HttpApiEndpoint.post("message", "/message")
+          .setPayload(PostMessage)
+          .addSuccess(Schema.Struct({ ok: Schema.Boolean }))
+      )
+  )
+  .addError(CoderError)
