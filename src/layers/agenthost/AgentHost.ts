@@ -1,0 +1,145 @@
+import { Cause, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Ref, Schema, type Scope } from "effect"
+import type { Message } from "../../schemas/agentapi/AgentApi.ts"
+import { Limits } from "../config/Limits.ts"
+import { Grace } from "./AgentProcess.ts"
+import type { Conversation } from "./ConversationStore.ts"
+import { statusMessage, type StatusReporter } from "./StatusReporter.ts"
+
+/** How a turn ended. */
+export interface TurnEnd {
+  readonly state: "complete" | "failure"
+  /** For the status report. */
+  readonly message: string
+  /** Closes the turn's message in the conversation, also where its output was cut. */
+  readonly lastLine?: string | undefined
+}
+
+/** A coding agent, as the host sees it: something that can be prompted. */
+export interface CodingAgent {
+  /** AgentAPI's `agent_type`. */
+  readonly agentType: string
+  /** What it says before the first prompt. */
+  readonly greeting?: string | undefined
+  /**
+   * Works on a prompt, to the end. `emit` takes output as it comes. To interrupt the effect is to interrupt the turn;
+   * when that is done, no process of it is left.
+   */
+  readonly turn: (prompt: string, emit: (text: string) => Effect.Effect<void>) => Effect.Effect<TurnEnd>
+}
+
+/** The prompt was not taken: it is empty, or the agent is at work, or it was stopped. */
+export class PromptRefused extends Schema.TaggedError<PromptRefused>()("PromptRefused", {
+  reason: Schema.Literal("empty", "busy", "stopped")
+}) {
+  override get message() {
+    if (this.reason === "empty") return "message must not be empty"
+    // AgentAPI's words (recording: agentapi.json).
+    if (this.reason === "busy") return "message can only be sent when the agent is waiting for user input"
+    return "the agent was stopped"
+  }
+}
+
+export interface AgentHostOptions {
+  readonly agent: CodingAgent
+  /** One that has messages already is continued. */
+  readonly conversation: Conversation
+  readonly reporter: StatusReporter
+}
+
+/** Runs one coding agent, one turn at a time, and behaves as AgentAPI does. */
+export interface AgentHost {
+  readonly agentType: string
+  /** `stable` = ready for a prompt: nothing of the last turn runs any more, and all of it has been recorded. */
+  readonly status: Effect.Effect<"running" | "stable">
+  readonly messages: Effect.Effect<ReadonlyArray<Message>>
+  /** Records a prompt and starts a turn with it. */
+  readonly prompt: (text: string) => Effect.Effect<void, PromptRefused>
+  /** Tells the turn, if there is one, to end, and does not wait for that. */
+  readonly interrupt: Effect.Effect<void>
+  /** Ends the turn, if there is one, and waits until its processes are gone; takes no prompt afterwards. */
+  readonly stop: Effect.Effect<void>
+}
+
+const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, reporter }: AgentHostOptions) {
+  const exiting = yield* Deferred.make<void>()
+  const stopped = yield* Ref.make(false)
+  const lock = yield* Effect.makeSemaphore(1)
+
+  const turns = yield* FiberHandle.make<void>()
+  const fork = yield* FiberHandle.runtime(turns)()
+  // Runs before the finalizer of `turns`, which ends the turn.
+  yield* Effect.addFinalizer(() => Effect.zipRight(Ref.set(stopped, true), Deferred.succeed(exiting, undefined)))
+
+  const usualGrace = yield* Grace
+  const exitGrace = Effect.zipRight(Deferred.await(exiting), Effect.sleep(Limits.exitGrace))
+  const grace = Effect.raceFirst(usualGrace, exitGrace)
+
+  if ((yield* conversation.messages).length === 0) yield* conversation.append("agent", agent.greeting ?? "")
+
+  const settle = (exit: Exit.Exit<TurnEnd>): Effect.Effect<void> => {
+    if (Exit.isSuccess(exit)) {
+      const { state, message, lastLine } = exit.value
+      const close = lastLine === undefined ? Effect.void : conversation.close(lastLine)
+      return Effect.zipRight(close, reporter.report({ state, message: statusMessage(message) }))
+    }
+    if (Cause.isInterruptedOnly(exit.cause)) {
+      const report = reporter.report({ state: "idle", message: "interrupted" })
+      return Effect.zipRight(conversation.close("[interrupted]"), Effect.unlessEffect(report, stopped))
+    }
+    return Effect.logError("a turn broke", exit.cause).pipe(
+      Effect.zipRight(conversation.close("[internal error]")),
+      Effect.zipRight(reporter.report({ state: "failure", message: "internal error" }))
+    )
+  }
+
+  const turn = (prompt: string): Effect.Effect<void> =>
+    agent
+      .turn(prompt, conversation.extend)
+      .pipe(
+        Effect.provideService(Grace, grace),
+        Effect.interruptible,
+        Effect.exit,
+        Effect.flatMap(settle),
+        Effect.uninterruptible
+      )
+
+  const current = Effect.sync(() => FiberHandle.unsafeGet(turns))
+
+  const prompt = Effect.fn("AgentHost.prompt")(
+    function* (text: string) {
+      const said = text.trim()
+      if (said === "") return yield* new PromptRefused({ reason: "empty" })
+      if (yield* stopped) return yield* new PromptRefused({ reason: "stopped" })
+      if (Option.isSome(yield* current)) return yield* new PromptRefused({ reason: "busy" })
+      yield* conversation.append("user", said)
+      yield* conversation.append("agent", "")
+      yield* reporter.report({ state: "working", message: statusMessage(said) })
+      return yield* Effect.sync(() => void fork(turn(said)))
+    },
+    Effect.uninterruptible,
+    lock.withPermits(1)
+  )
+
+  return {
+    agentType: agent.agentType,
+    status: Effect.map(current, (fiber) => (Option.isSome(fiber) ? "running" : "stable")),
+    messages: conversation.messages,
+    prompt,
+    interrupt: Effect.flatMap(
+      current,
+      Option.match({ onNone: () => Effect.void, onSome: (fiber) => Fiber.interruptFork(fiber) })
+    ).pipe(lock.withPermits(1)),
+    stop: Effect.zipRight(Ref.set(stopped, true), FiberHandle.clear(turns)).pipe(
+      Effect.uninterruptible,
+      lock.withPermits(1)
+    )
+  } satisfies AgentHost
+})
+
+/**
+ * A host in the scope at hand. Closing the scope means that the server exits: it ends the turn with
+ * `Limits.exitGrace`, and leaves no process.
+ */
+export const AgentHost: {
+  readonly make: (options: AgentHostOptions) => Effect.Effect<AgentHost, never, Scope.Scope>
+} = { make }
