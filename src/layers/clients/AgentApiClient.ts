@@ -1,5 +1,8 @@
-import { Context, Effect, Layer } from "effect"
+import { HttpClient, HttpClientRequest } from "@effect/platform"
+import { Context, Effect, Layer, Schema } from "effect"
 import { AgentApi, type AgentApp } from "../../schemas/agentapi/AgentApi.ts"
+import { CoderError } from "../../schemas/coder/CoderError.ts"
+import { Segment } from "../../schemas/coder/Segment.ts"
 import { CoderHttp } from "./CoderHttp.ts"
 import { deriveGroup, type GroupClient } from "./derive.ts"
 
@@ -16,11 +19,25 @@ export class AgentApiClient extends Context.Tag("fleet-mcp/layers/clients/AgentA
     Effect.gen(function* () {
       const { app: httpClient } = yield* CoderHttp
       return {
-        of: ({ owner_name, slug, workspace_name }) => {
-          const [owner, workspace, app] = [owner_name, workspace_name, slug].map(encodeURIComponent)
-          return deriveGroup(AgentApi, { group: "agent", httpClient, baseUrl: `/@${owner}/${workspace}/apps/${app}` })
-        }
+        of: (app) =>
+          deriveGroup(AgentApi, {
+            group: "agent",
+            httpClient: HttpClient.mapRequestInputEffect(httpClient, (request) =>
+              Effect.map(pathOf(app), (path) => HttpClientRequest.prependUrl(request, path))
+            )
+          })
       }
     })
   )
 }
+
+const encodeNames = Schema.encode(Schema.Tuple(Segment, Segment, Segment))
+
+const pathOf = ({ owner_name, slug, workspace_name }: AgentApp): Effect.Effect<string, CoderError> =>
+  encodeNames([owner_name, workspace_name, slug]).pipe(
+    Effect.mapBoth({
+      onFailure: () =>
+        new CoderError({ reason: "invalid_request", status: null, message: "a name that cannot stand in a path" }),
+      onSuccess: ([owner, workspace, app]) => `/@${owner}/${workspace}/apps/${app}`
+    })
+  )

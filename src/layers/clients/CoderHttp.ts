@@ -116,6 +116,14 @@ const transportError = (
   request: HttpClientRequest.HttpClientRequest,
   error: HttpClientError.HttpClientError
 ): CoderError => {
+  if (error._tag === "RequestError" && error.reason !== "Transport") {
+    return new CoderError({
+      reason: "invalid_request",
+      status: null,
+      message: "the request could not be built",
+      ...about(request)
+    })
+  }
   const codes = codesOf(error.cause)
   const sent = !codes.some((code) => neverSent.test(code))
   return new CoderError({
@@ -143,23 +151,25 @@ const readAnswer = (
     const limit = request.method === "GET" && largeBodies.test(path) ? Limits.largeBody : Limits.smallBody
     const body = yield* readBody(response, limit, fail)
     const json = /\bjson\b/.test(headers["content-type"] ?? "")
+    const retryAfterMillis = retryAfter(headers, yield* Clock.currentTimeMillis)
     if (!json && (status >= 400 || body.length > 0)) {
       return yield* fail({
         reason: "not_json",
+        retryAfterMillis,
         message: `answered ${status} with ${headers["content-type"] ?? "no content type"} instead of JSON`
       })
     }
     if (status >= 400) {
-      return yield* fail({
-        reason: "status",
-        ...errorText(body),
-        retryAfterMillis: retryAfter(headers, yield* Clock.currentTimeMillis)
-      })
+      return yield* fail({ reason: "status", retryAfterMillis, ...errorText(body) })
     }
-    return HttpClientResponse.fromWeb(
-      request,
-      new Response(body.length === 0 ? null : body, { status, headers: { "content-type": "application/json" } })
-    )
+    return HttpClientResponse.fromWeb(request, readResponse(status, body))
+  })
+
+/** A response whose body was read already: a real `Response` would copy it through a stream once more. */
+const readResponse = (status: number, body: Uint8Array): Response =>
+  Object.assign(new Response(null, { status, headers: { "content-type": "application/json" } }), {
+    arrayBuffer: () => Promise.resolve(body.buffer),
+    text: () => Promise.resolve(new TextDecoder().decode(body))
   })
 
 const readBody = (

@@ -38,17 +38,17 @@ export type GroupClient<Groups extends HttpApiGroup.HttpApiGroup.Any, Name exten
   ]: Method<Endpoint>
 }
 
-const toCoderError = (error: CoderError | HttpClientError.HttpClientError | ParseResult.ParseError): CoderError => {
+type Failure = CoderError | HttpClientError.HttpClientError | ParseResult.ParseError
+
+/** `what` could not be decoded or encoded: the answer (`unexpected`), or the request (`invalid_request`). */
+const toCoderError = (reason: "unexpected" | "invalid_request", what: string) => (error: Failure) => {
   switch (error._tag) {
     case "CoderError":
       return error
     case "ParseError": {
       const paths = ParseResult.ArrayFormatter.formatErrorSync(error).map((issue) => issue.path.map(String).join("."))
-      return new CoderError({
-        reason: "unexpected",
-        status: null,
-        message: `not in the shape of the contract at: ${paths.join(", ") || "the whole answer"}`
-      })
+      const places = paths.join(", ") || `the whole ${what}`
+      return new CoderError({ reason, status: null, message: `not in the shape of the contract at: ${places}` })
     }
     case "RequestError":
       return new CoderError({ reason: "invalid_request", status: null, message: "the request could not be built" })
@@ -61,7 +61,10 @@ const toCoderError = (error: CoderError | HttpClientError.HttpClientError | Pars
   }
 }
 
-type AnyMethods = Record<string, (request: unknown) => Effect.Effect<unknown, Parameters<typeof toCoderError>[0]>>
+const answerError = toCoderError("unexpected", "answer")
+const requestError = toCoderError("invalid_request", "request")
+
+type AnyMethods = Record<string, (request: unknown) => Effect.Effect<unknown, Failure>>
 
 /** Derives the client of one group of a contract, over `httpClient`, with every failure a `CoderError`. */
 export const deriveGroup = <
@@ -71,13 +74,17 @@ export const deriveGroup = <
   const Name extends HttpApiGroup.HttpApiGroup.Name<Groups>
 >(
   api: HttpApi.HttpApi<Id, Groups, E>,
-  options: { readonly group: Name; readonly httpClient: CoderHttpClient; readonly baseUrl?: string }
+  options: { readonly group: Name; readonly httpClient: CoderHttpClient }
 ): Effect.Effect<GroupClient<Groups, Name>> =>
-  HttpApiClient.group(api, options).pipe(
+  HttpApiClient.group(api, {
+    ...options,
+    transformResponse: (answer) =>
+      Effect.mapError(unsafeCoerce<unknown, Effect.Effect<unknown, Failure>>(answer), answerError)
+  }).pipe(
     unsafeCoerce<unknown, Effect.Effect<AnyMethods>>,
     Effect.map((methods) =>
       unsafeCoerce<unknown, GroupClient<Groups, Name>>(
-        Record.map(methods, (method) => (request: unknown) => Effect.mapError(method(request), toCoderError))
+        Record.map(methods, (method) => (request: unknown) => Effect.mapError(method(request), requestError))
       )
     )
   )

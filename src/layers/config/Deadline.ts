@@ -1,4 +1,5 @@
 import { Clock, Context, Duration, Effect, Option } from "effect"
+import { Limits } from "./Limits.ts"
 
 /** The moment (epoch milliseconds) at which the call at hand must have ended; none outside of a call. */
 export class Deadline extends Context.Reference<Deadline>()("fleet-mcp/layers/config/Deadline", {
@@ -37,3 +38,27 @@ export const mutation =
   <E2>(duration: Duration.Duration, onTimeout: () => E2) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
     Effect.uninterruptible(within(duration, onTimeout)(Effect.interruptible(effect)))
+
+/** Looks every `Limits.pollInterval` until something is seen or the time is over, which also ends a look under way. */
+export const lookUntil = <A, E, R>(
+  time: Duration.Duration,
+  look: Effect.Effect<Option.Option<A>, E, R>
+): Effect.Effect<Option.Option<A>, E, R> =>
+  Effect.gen(function* () {
+    for (;;) {
+      const seen = yield* look
+      if (Option.isSome(seen)) return seen
+      yield* Effect.sleep(Limits.pollInterval)
+    }
+  }).pipe(Effect.timeoutTo({ duration: time, onSuccess: (seen) => seen, onTimeout: () => Option.none() }))
+
+/** A last look, once an outcome is certain: it neither fails nor takes the time that is left for telling the outcome. */
+export const lastLook =
+  <A>(otherwise: () => A) =>
+  <E, R>(look: Effect.Effect<A, E, R>): Effect.Effect<A, never, R> =>
+    Effect.flatMap(remaining, (left) =>
+      look.pipe(
+        Effect.timeout(Duration.min(Limits.settleReserve, Duration.times(left, 0.5))),
+        Effect.orElseSucceed(otherwise)
+      )
+    )

@@ -70,5 +70,10 @@ export const Limits = {
   /** One run of git. */
   gitTimeout: Duration.seconds(60),
   /** Reports kept for an agent. */
-  appStatuses: 1000
+  appStatuses: 1000,
+  /** How long what was seen of a project's folder counts, and how many folders are looked at at once. */
+  projectInspection: Duration.seconds(1),
+  projectConcurrency: 4,
+  /** How long the embedded Coder waits for an agent to connect: Coder's default. */
+  agentConnectTimeout: Duration.seconds(120)
 } as const
