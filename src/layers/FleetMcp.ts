@@ -33,6 +33,9 @@ const repositories = Layer.mergeAll(BuildRepository.layer, TaskRepository.layer)
 export const layer: Layer.Layer<FleetServices, never, HttpClient.HttpClient | CoderConfig | FleetConfig> =
   Layer.mergeAll(AgentService.layer, ProjectService.layer, TaskService.layer).pipe(Layer.provide(repositories))
 
+/** How agents are recognised; without options, by what their templates declare. */
+export const layerFleetConfig: (options?: FleetOptions) => Layer.Layer<FleetConfig> = FleetConfig.layer
+
 /** The fleet of a Coder server, spoken to by `fetch`. */
 export const layerCoder = (options: CoderOptions & FleetOptions): Layer.Layer<FleetServices> =>
   layer.pipe(Layer.provide([FetchHttpClient.layer, CoderConfig.layer(options), FleetConfig.layer(options)]))

@@ -45,18 +45,20 @@ export type AgentStatus = typeof AgentStatus.Type
  * - `nothing`: no source told anything;
  * - `unreadable`: Coder's entry for the workspace is not in the shape of the contract.
  */
-export class Evidence extends Schema.Class<Evidence>("fleet-mcp/schemas/Evidence")({
+export const Evidence = Schema.Struct({
   source: Schema.Literal("build", "workspace_agent", "app_health", "app_status", "agentapi", "nothing", "unreadable"),
   detail: Schema.String,
   observed_at: Schema.DateTimeUtc
-}) {}
+})
+export interface Evidence extends Schema.Schema.Type<typeof Evidence> {}
 
 /** The newest report of the agent since its latest start. */
-export class LastStatus extends Schema.Class<LastStatus>("fleet-mcp/schemas/LastStatus")({
+export const LastStatus = Schema.Struct({
   state: Schema.String,
   message: Schema.String,
   created_at: Schema.DateTimeUtc
-}) {}
+})
+export interface LastStatus extends Schema.Schema.Type<typeof LastStatus> {}
 
 /** The fields that a workspace describes itself with. No agent has any yet: what the original answers then. */
 const Metadata = Schema.Struct({ data: Schema.Struct({}), meta: Schema.Struct({ version: Schema.Literal("1.0") }) })
@@ -70,35 +72,28 @@ const viewFields = {
   created_at: Schema.DateTimeUtc,
   evidence: Evidence,
   last_status: Schema.NullOr(LastStatus),
-  metadata_count: Schema.Number.pipe(
-    Schema.propertySignature,
-    Schema.withConstructorDefault(() => 0)
-  )
+  metadata_count: Schema.Number
 }
 
 /** An agent in a list. */
-export class AgentView extends Schema.Class<AgentView>("fleet-mcp/schemas/AgentView")({
+export const AgentView = Schema.Struct({
   ...viewFields,
-  metadata: Schema.Null.pipe(
-    Schema.propertySignature,
-    Schema.withConstructorDefault(() => null)
-  )
-}) {}
+  metadata: Schema.Null
+})
+export interface AgentView extends Schema.Schema.Type<typeof AgentView> {}
 
 /**
  * An agent: a workspace of the caller that runs a coding agent. `last_task` is the newest non-empty report of state
  * `working` since the latest start; `role` is null where the workspace was built without a preset; `updated_at` is the
  * latest of what is known to have changed (build or report), since a workspace's own `updated_at` is not its activity.
  */
-export class Agent extends Schema.Class<Agent>("fleet-mcp/schemas/Agent")({
+export const Agent = Schema.Struct({
   ...viewFields,
   workspace_id: Schema.String,
   updated_at: Schema.DateTimeUtc,
-  metadata: Metadata.pipe(
-    Schema.propertySignature,
-    Schema.withConstructorDefault(() => ({ data: {}, meta: { version: "1.0" as const } }))
-  )
-}) {}
+  metadata: Metadata
+})
+export interface Agent extends Schema.Schema.Type<typeof Agent> {}
 
 /** How far the creation of an agent has come. */
 export const Stage = Schema.Literal("build_accepted", "building", "starting", "ready", "failed")

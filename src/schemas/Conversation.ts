@@ -1,9 +1,10 @@
 import { Schema } from "effect"
 
 /** A message of an agent's conversation: `input` was said to the agent, `output` by it. */
-export class LogEntry extends Schema.Class<LogEntry>("fleet-mcp/schemas/LogEntry")({
+export const LogEntry = Schema.Struct({
   id: Schema.Number,
   content: Schema.String,
   type: Schema.Literal("input", "output"),
   time: Schema.DateTimeUtc
-}) {}
+})
+export interface LogEntry extends Schema.Schema.Type<typeof LogEntry> {}

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 
 /** An entry of the task history: one report of the agent about its work (an app status). */
-export class Task extends Schema.Class<Task>("fleet-mcp/schemas/Task")({
+export const Task = Schema.Struct({
   id: Schema.String,
   created_at: Schema.DateTimeUtc,
   workspace_id: Schema.String,
@@ -11,7 +11,8 @@ export class Task extends Schema.Class<Task>("fleet-mcp/schemas/Task")({
   message: Schema.String,
   uri: Schema.String,
   needs_user_attention: Schema.Boolean
-}) {}
+})
+export interface Task extends Schema.Schema.Type<typeof Task> {}
 
 /**
  * Where the first task of a new agent stands: `in_build` (it travels in the prompt parameter of the build), `delivered`

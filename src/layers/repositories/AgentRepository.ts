@@ -97,13 +97,12 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           const derived = deriveState(workspace, options, now)
           const app = appOf(workspace)
           if (derived.evidence.source !== "nothing" || Option.isNone(app)) return derived
+          const left = until - DateTime.toEpochMillis(now)
+          if (left <= 0) return unansweredState("no time was left to ask it", now)
           const api = yield* agentApi.of(app.value)
           const answer = yield* api.status().pipe(
             Effect.mapError(words),
-            Effect.timeoutFail({
-              duration: Duration.millis(Math.max(0, until - DateTime.toEpochMillis(now))),
-              onTimeout: () => "no answer in time"
-            }),
+            Effect.timeoutFail({ duration: Duration.millis(left), onTimeout: () => "no answer in time" }),
             Effect.either
           )
           const then = yield* DateTime.now
@@ -120,7 +119,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           .list({ urlParams: { q: "owner:me", limit: Limits.listPageSize, offset } })
           .pipe(Effect.mapError(translate("list the agents")))
 
-      /** The order changes while workspaces change, so pages are merged by id. */
+      /** The order changes while workspaces change, so pages are merged by id; an unreadable one may have none. */
       const workspaces = Effect.gen(function* () {
         const first = yield* page(0)
         const offsets = Array.from(
@@ -128,7 +127,8 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           (_, index) => (index + 1) * Limits.listPageSize
         )
         const rest = yield* Effect.forEach(offsets, page, { concurrency: Limits.listConcurrency })
-        return [...new Map([first, ...rest].flatMap((one) => one.workspaces).map((one) => [one.id, one])).values()]
+        const all = [first, ...rest].flatMap((one) => one.workspaces)
+        return [...new Map(all.map((one) => [one.id === "" ? one : one.id, one])).values()]
       })
 
       const versionsOf = (found: ReadonlyArray<WorkspaceSummary>) =>

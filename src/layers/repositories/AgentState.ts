@@ -1,5 +1,5 @@
-import { DateTime, Option } from "effect"
-import { Agent, AgentStatus, AgentView, Evidence, LastStatus } from "../../schemas/Agent.ts"
+import { DateTime, Option, Schema } from "effect"
+import { AgentStatus, type Agent, type AgentView, type Evidence, type LastStatus } from "../../schemas/Agent.ts"
 import type { AgentApiStatus } from "../../schemas/agentapi/AgentApi.ts"
 import type { AppStatus, AppSummary, BuildSummary } from "../../schemas/coder/Builds.ts"
 import type { UnreadableWorkspace, WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
@@ -42,13 +42,14 @@ export const agentApp = (workspace: WorkspaceSummary, options: FleetOptions): Op
   )
 }
 
-/** Reports that count: those since the latest start build. */
-const isFresh = (build: BuildSummary, created_at: string): boolean =>
-  build.transition === "start" && DateTime.greaterThan(timeOf(created_at), timeOf(build.created_at))
+/** The moment (epoch milliseconds) after which reports count: the latest start build; none counts without one. */
+const freshFrom = (build: BuildSummary): number =>
+  build.transition === "start" ? timeOf(build.created_at).epochMillis : Number.POSITIVE_INFINITY
 
 const freshReport = (workspace: WorkspaceSummary): Option.Option<AppStatus> =>
-  Option.filter(Option.fromNullable(workspace.latest_app_status), (report) =>
-    isFresh(workspace.latest_build, report.created_at)
+  Option.filter(
+    Option.fromNullable(workspace.latest_app_status),
+    (report) => timeOf(report.created_at).epochMillis > freshFrom(workspace.latest_build)
   )
 
 const field = (value: unknown, key: keyof AppStatus): string => {
@@ -58,16 +59,18 @@ const field = (value: unknown, key: keyof AppStatus): string => {
 
 /** The newest non-empty report of state `working` since the latest start; the reports may be undecoded. */
 const lastTask = (workspace: WorkspaceSummary): string | null => {
-  let newest: { readonly at: DateTime.Utc; readonly message: string } | null = null
+  let newest = freshFrom(workspace.latest_build)
+  let task: string | null = null
   const apps = mainAgents(workspace.latest_build).flatMap((agent) => agent.apps)
   for (const status of apps.flatMap((app) => app.statuses)) {
+    if (field(status, "state") !== "working") continue
+    const at = timeOf(field(status, "created_at")).epochMillis
     const message = withoutControls(field(status, "message")).trim()
-    const created_at = field(status, "created_at")
-    if (field(status, "state") !== "working" || message === "" || !isFresh(workspace.latest_build, created_at)) continue
-    const at = timeOf(created_at)
-    if (newest === null || DateTime.greaterThan(at, newest.at)) newest = { at, message }
+    if (message === "" || at <= newest) continue
+    newest = at
+    task = message
   }
-  return newest?.message ?? null
+  return task
 }
 
 /** A status and what it was derived from. */
@@ -83,10 +86,24 @@ const observed = (
   observed_at: DateTime.Utc
 ): AgentState => ({
   status,
-  evidence: new Evidence({ source, detail: cut(withoutControls(detail), Limits.quotedText), observed_at })
+  evidence: { source, detail: cut(withoutControls(detail), Limits.quotedText), observed_at }
 })
 
-const isStatus = (text: string): text is AgentStatus => (AgentStatus.literals as ReadonlyArray<string>).includes(text)
+/** The statuses of a build that are ours too; another word of Coder's must not pass for one of the others. */
+const buildStatuses = AgentStatus.pipe(
+  Schema.pickLiteral(
+    "pending",
+    "starting",
+    "stopping",
+    "stopped",
+    "failed",
+    "canceling",
+    "canceled",
+    "deleting",
+    "deleted"
+  )
+)
+const isBuildStatus = Schema.is(buildStatuses)
 
 const connection = (agents: ReadonlyArray<WorkspaceAgentSummary>, now: DateTime.Utc): Option.Option<AgentState> => {
   const lost = agents.find((agent) => agent.status === "timeout" || agent.status === "disconnected")
@@ -140,7 +157,7 @@ const reported = (report: AppStatus, warning: string): AgentState => {
 export const deriveState = (workspace: WorkspaceSummary, options: FleetOptions, now: DateTime.Utc): AgentState => {
   const build = workspace.latest_build
   if (build.status !== "running") {
-    const status = isStatus(build.status) ? build.status : "unknown"
+    const status = isBuildStatus(build.status) ? build.status : "unknown"
     const error = build.job.error === undefined ? "" : `: ${build.job.error}`
     return observed(
       status,
@@ -203,15 +220,21 @@ const fields = (workspace: WorkspaceSummary, { evidence, status }: AgentState, r
     evidence,
     last_status: Option.match(report, {
       onNone: () => null,
-      onSome: ({ created_at, message, state }) =>
-        new LastStatus({ state, message: withoutControls(message), created_at: timeOf(created_at) })
-    })
+      onSome: (newest): LastStatus => ({
+        state: newest.state,
+        message: withoutControls(newest.message),
+        created_at: timeOf(newest.created_at)
+      })
+    }),
+    metadata_count: 0
   }
 }
 
 /** Display name of the template, or its name where that is empty. */
 export const projectName = (workspace: WorkspaceSummary): string =>
-  workspace.template_display_name === "" ? workspace.template_name : workspace.template_display_name
+  withoutControls(
+    workspace.template_display_name === "" ? workspace.template_name : workspace.template_display_name
+  )
 
 /** An agent, whole. */
 export const toAgent = (workspace: WorkspaceSummary, state: AgentState, role: string | null): Agent => {
@@ -219,26 +242,30 @@ export const toAgent = (workspace: WorkspaceSummary, state: AgentState, role: st
     onNone: () => timeOf(workspace.latest_build.updated_at),
     onSome: (report) => later(timeOf(workspace.latest_build.updated_at), timeOf(report.created_at))
   })
-  return new Agent({
+  return {
     ...fields(workspace, state, role),
     workspace_id: workspace.id,
-    updated_at: later(timeOf(workspace.updated_at), changed)
-  })
+    updated_at: later(timeOf(workspace.updated_at), changed),
+    metadata: { data: {}, meta: { version: "1.0" } }
+  }
 }
 
 /** An agent in a list. */
-export const toAgentView = (workspace: WorkspaceSummary, state: AgentState, role: string | null): AgentView =>
-  new AgentView(fields(workspace, state, role))
+export const toAgentView = (workspace: WorkspaceSummary, state: AgentState, role: string | null): AgentView => ({
+  ...fields(workspace, state, role),
+  metadata: null
+})
 
 /** The list's entry for a workspace that cannot be read. */
-export const unreadableView = (workspace: UnreadableWorkspace, now: DateTime.Utc): AgentView =>
-  new AgentView({
-    name: workspace.name === "" ? `(unreadable ${workspace.id})` : workspace.name,
-    status: "unknown",
-    role: null,
-    project: "",
-    last_task: null,
-    created_at: epoch,
-    evidence: observed("unknown", "unreadable", workspace.reason, now).evidence,
-    last_status: null
-  })
+export const unreadableView = (workspace: UnreadableWorkspace, now: DateTime.Utc): AgentView => ({
+  name: workspace.name === "" ? `(unreadable ${workspace.id})` : workspace.name,
+  status: "unknown",
+  role: null,
+  project: "",
+  last_task: null,
+  created_at: epoch,
+  evidence: observed("unknown", "unreadable", workspace.reason, now).evidence,
+  last_status: null,
+  metadata: null,
+  metadata_count: 0
+})

@@ -1,13 +1,17 @@
-import { Clock, Context, Duration, Effect, Layer, Option } from "effect"
+import { Context, type Duration, Effect, Layer, Option } from "effect"
 import { AgentNameTaken, BuildInTheWay, type AgentUnreadable, type CoderFailure } from "../../schemas/Errors.ts"
 import type { Build, BuildLog, Transition } from "../../schemas/coder/Builds.ts"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 import type { CreateWorkspace, Workspace } from "../../schemas/coder/Workspaces.ts"
-import { withoutControls } from "../../schemas/Text.ts"
+import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
+import { lastLook, lookUntil } from "../config/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { AgentRepository } from "./AgentRepository.ts"
 import { translate } from "./translate.ts"
+
+type CreateFailure = CoderFailure | AgentNameTaken | AgentUnreadable
+type Sending = Effect.Effect<Option.Option<Workspace>, CreateFailure>
 
 /**
  * Builds: the only way in which workspaces come, change and go. Every mutation is sent once. Where its answer is no
@@ -16,17 +20,16 @@ import { translate } from "./translate.ts"
 export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/BuildRepository")<
   BuildRepository,
   {
-    readonly create: (
-      request: CreateWorkspace
-    ) => Effect.Effect<Option.Option<Workspace>, CoderFailure | AgentNameTaken | AgentUnreadable>
+    /** Looks whether the name is free; what this gives then sends the request and settles it. */
+    readonly create: (request: CreateWorkspace) => Effect.Effect<Sending, CreateFailure>
     readonly build: (
       workspace: Workspace,
       transition: Transition
     ) => Effect.Effect<Option.Option<Build>, CoderFailure | BuildInTheWay | AgentUnreadable>
     /** Looks at a build until it is over or the time is up, and gives it as it was seen last; a look that fails is repeated. */
     readonly watch: (build: Build, time: Duration.Duration) => Effect.Effect<Build>
-    /** The last lines of a build's log. */
-    readonly logs: (build: Build) => Effect.Effect<ReadonlyArray<BuildLog>, CoderFailure>
+    /** The last lines of a build's log; none where they cannot be read. */
+    readonly logs: (build: Build) => Effect.Effect<ReadonlyArray<BuildLog>>
   }
 >() {
   static readonly layer: Layer.Layer<BuildRepository, never, CoderClient | AgentRepository> = Layer.effect(
@@ -40,16 +43,16 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
        * sees nothing settles it too: then this fails with `absent`. Where no answer came, Coder may still be at it.
        */
       const settle = <A, E, R>(error: CoderError, read: Effect.Effect<Option.Option<A>, E>, absent: R) =>
-        Effect.gen(function* () {
-          const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Limits.settleReserve)
-          for (;;) {
-            const seen = yield* Effect.option(read)
-            if (Option.isSome(seen) && Option.isSome(seen.value)) return seen.value
-            if (Option.isSome(seen) && error.reason === "status") return yield* Effect.fail(absent)
-            if ((yield* Clock.currentTimeMillis) >= until) return Option.none<A>()
-            yield* Effect.sleep(Limits.pollInterval)
-          }
-        })
+        lookUntil(
+          Limits.settleReserve,
+          Effect.option(read).pipe(
+            Effect.filterOrFail(
+              (seen) => Option.isNone(seen) || Option.isSome(seen.value) || !isCodersOwn(error),
+              () => absent
+            ),
+            Effect.map(Option.flatten)
+          )
+        )
 
       const create = Effect.fn("BuildRepository.create")(function* (request: CreateWorkspace) {
         const taken = (workspace: Option.Option<Workspace>) =>
@@ -63,7 +66,8 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
         /** The name was free before the request: what has it now, with all that was asked for, is what was asked for. */
         const isOurs = (workspace: Workspace) =>
           workspace.template_id === request.template_id &&
-          workspace.latest_build.template_version_preset_id === (request.template_version_preset_id ?? null)
+          (request.template_version_preset_id === undefined ||
+            request.template_version_preset_id === workspace.latest_build.template_version_preset_id)
             ? Effect.map(coder.builds.parameters({ path: { build: workspace.latest_build.id } }), (parameters) =>
                 (request.rich_parameter_values ?? []).every(({ name, value }) =>
                   parameters.some((parameter) => parameter.name === name && parameter.value === value)
@@ -85,9 +89,9 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
             return ours.value ? found : yield* taken(found)
           })
 
-        return yield* coder.workspaces
+        return coder.workspaces
           .create({ path: { user: "me" }, payload: request })
-          .pipe(Effect.asSome, Effect.catchAll(settled))
+          .pipe(Effect.asSome, Effect.catchAll(settled), Effect.withSpan("BuildRepository.create.send"))
       })
 
       const send = Effect.fn("BuildRepository.build")(function* (workspace: Workspace, transition: Transition) {
@@ -129,35 +133,30 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
       })
 
       const watch = Effect.fn("BuildRepository.watch")(function* (build: Build, time: Duration.Duration) {
-        const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(time)
+        if (isOver(build)) return build
         let seen = build
-        while (!isOver(seen) && (yield* Clock.currentTimeMillis) < until) {
-          yield* Effect.sleep(Limits.pollInterval)
-          const last = seen
-          seen = yield* coder.builds
-            .get({ path: { build: build.id } })
-            .pipe(
-              Effect.catchAll((error) =>
-                Effect.as(
-                  Effect.logWarning("A look at a build failed", { build: build.id, reason: error.reason }),
-                  last
-                )
-              )
-            )
-        }
+        const look = coder.builds.get({ path: { build: build.id } }).pipe(
+          Effect.tap((now) => {
+            seen = now
+          }),
+          Effect.map(Option.liftPredicate(isOver)),
+          Effect.catchAll(({ reason }) =>
+            Effect.as(Effect.logWarning("A look at a build failed", { build: build.id, reason }), Option.none())
+          )
+        )
+        yield* lookUntil(time, look)
         return seen
       })
 
       const logs = (build: Build) =>
         coder.builds.logs({ path: { build: build.id }, urlParams: {} }).pipe(
-          Effect.mapBoth({
-            onFailure: translate(`read the log of build ${build.build_number}`),
-            onSuccess: (lines) =>
-              lines
-                .filter((line) => line.output !== "")
-                .slice(-Limits.quotedLogLines)
-                .map((line) => ({ ...line, output: withoutControls(line.output) }))
-          })
+          Effect.map((lines) =>
+            lines
+              .filter((line) => line.output !== "")
+              .slice(-Limits.quotedLogLines)
+              .map((line) => ({ ...line, output: cut(withoutControls(line.output), Limits.quotedText) }))
+          ),
+          lastLook((): ReadonlyArray<BuildLog> => [])
         )
 
       return { create, build: send, watch, logs }
@@ -167,6 +166,10 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
 
 /** Coder's answer to all but one of several creates at once (recording: create.json, "eight at once"). */
 const isLostRace = (error: CoderError): boolean => error.detail?.includes("duplicate key") === true
+
+/** An error of Coder itself: it is done with the request. A gateway's error tells nothing about Coder behind it. */
+const isCodersOwn = ({ reason, status }: CoderError): boolean =>
+  reason === "status" && ![502, 503, 504].includes(status ?? 0)
 
 /** True once nothing will change any more; `failed` and `canceled` are as final as success. */
 export const isOver = (build: Build): boolean => ["succeeded", "failed", "canceled"].includes(build.job.status)

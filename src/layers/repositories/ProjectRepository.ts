@@ -1,7 +1,7 @@
 import { Context, Effect, Either, Layer } from "effect"
 import { ProjectAmbiguous, ProjectNotFound, type CoderFailure } from "../../schemas/Errors.ts"
 import type { Preset, RichParameter, Template } from "../../schemas/coder/Templates.ts"
-import { Project } from "../../schemas/Project.ts"
+import type { Project } from "../../schemas/Project.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
@@ -56,7 +56,7 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
         ).pipe(
           Effect.map(({ parameters, presets }) => ({
             parameters,
-            presets,
+            presets: presets.map((preset) => ({ ...preset, Name: withoutControls(preset.Name) })),
             promptParameter: findPromptParameter(parameters, options.promptParameter)
           })),
           Effect.mapError(translate(`read template version ${id}`))
@@ -130,14 +130,13 @@ const partition = <A>(items: ReadonlyArray<A>, test: (item: A) => boolean): [Arr
   items.filter((item) => !test(item))
 ]
 
-const toProject = (template: Template): Project =>
-  new Project({
-    id: template.id,
-    name: template.display_name === "" ? template.name : template.display_name,
-    description: withoutControls(template.description),
-    template_name: template.name,
-    organization_name: template.organization_name
-  })
+const toProject = (template: Template): Project => ({
+  id: template.id,
+  name: withoutControls(template.display_name === "" ? template.name : template.display_name),
+  description: withoutControls(template.description),
+  template_name: template.name,
+  organization_name: template.organization_name
+})
 
 /** The form of a project's name that is unique. */
 const fullName = (project: Project): string => `${project.organization_name}/${project.template_name}`

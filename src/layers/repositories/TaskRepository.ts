@@ -1,13 +1,14 @@
-import { Clock, Context, DateTime, Duration, Effect, Layer } from "effect"
+import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { interruptKey, type AgentApiStatus, type AgentApp, type Message } from "../../schemas/agentapi/AgentApi.ts"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 import type { Workspace } from "../../schemas/coder/Workspaces.ts"
-import { LogEntry } from "../../schemas/Conversation.ts"
+import type { LogEntry } from "../../schemas/Conversation.ts"
 import { AgentRefused, AgentUnreachable, CoderUnauthorized } from "../../schemas/Errors.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
-import { Task } from "../../schemas/Task.ts"
+import type { Task } from "../../schemas/Task.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
+import { lookUntil } from "../config/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { mainAgents, timeOf } from "./AgentState.ts"
 import { words } from "./translate.ts"
@@ -25,8 +26,14 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
     readonly log: (app: AgentApp) => Effect.Effect<ReadonlyArray<LogEntry>, AgentFailure>
     /** What AgentAPI says right now. */
     readonly status: (app: AgentApp) => Effect.Effect<AgentApiStatus, AgentFailure>
-    /** Sends a prompt once, and tells whether it was seen in the conversation. Refused = it is not there. */
-    readonly send: (app: AgentApp, text: string) => Effect.Effect<Outcome, AgentFailure | AgentRefused>
+    /**
+     * Reads the conversation; what this gives then sends a prompt once, and tells whether it was seen there. Refused =
+     * it is not there.
+     */
+    readonly send: (
+      app: AgentApp,
+      text: string
+    ) => Effect.Effect<Effect.Effect<Outcome, AgentFailure | AgentRefused>, AgentFailure>
     /** Presses the interrupt key once. `unknown` = no answer told whether it arrived. */
     readonly interrupt: (app: AgentApp) => Effect.Effect<Outcome, AgentFailure | AgentRefused>
   }
@@ -54,12 +61,13 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
         const seen = Effect.map(messages(app), (all) =>
           all.some((message) => message.id > before && message.role === "user" && sameText(message.content, text))
         )
-        return yield* api.message({ payload: { content: text, type: "user" } }).pipe(
+        return api.message({ payload: { content: text, type: "user" } }).pipe(
           Effect.matchEffect({
             onSuccess: () => waitUntilSeen(seen),
             onFailure: (error): Effect.Effect<Outcome, AgentFailure | AgentRefused> =>
               refused(error) ? Effect.fail(refusal(app, error)) : waitUntilSeen(seen)
-          })
+          }),
+          Effect.withSpan("TaskRepository.send.send")
         )
       })
 
@@ -82,38 +90,30 @@ const history = (workspace: Workspace): ReadonlyArray<Task> =>
   mainAgents(workspace.latest_build)
     .flatMap((agent) => agent.apps)
     .flatMap((app) => app.statuses)
-    .map(
-      (status) =>
-        new Task({
-          ...status,
-          message: withoutControls(status.message),
-          created_at: timeOf(status.created_at),
-          needs_user_attention: status.needs_user_attention ?? false
-        })
-    )
+    .map((status): Task => ({
+      ...status,
+      message: withoutControls(status.message),
+      uri: withoutControls(status.uri),
+      created_at: timeOf(status.created_at),
+      needs_user_attention: status.needs_user_attention ?? false
+    }))
     .toSorted((a, b) => DateTime.Order(b.created_at, a.created_at) || (a.id < b.id ? 1 : -1))
 
-const toLogEntry = (message: Message): LogEntry =>
-  new LogEntry({
-    id: message.id,
-    content: withoutControls(message.content),
-    type: message.role === "user" ? "input" : "output",
-    time: timeOf(message.time)
-  })
+const toLogEntry = (message: Message): LogEntry => ({
+  id: message.id,
+  content: withoutControls(message.content),
+  type: message.role === "user" ? "input" : "output",
+  time: timeOf(message.time)
+})
 
 /** AgentAPI trims what it is given, and a terminal may wrap it. */
 const sameText = (a: string, b: string): boolean =>
   a.replaceAll(/\s+/g, " ").trim() === b.replaceAll(/\s+/g, " ").trim()
 
 const waitUntilSeen = (seen: Effect.Effect<boolean, CoderError>): Effect.Effect<Outcome> =>
-  Effect.gen(function* () {
-    const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Limits.settleReserve)
-    for (;;) {
-      if (yield* Effect.orElseSucceed(seen, () => false)) return "applied"
-      if ((yield* Clock.currentTimeMillis) >= until) return "unknown"
-      yield* Effect.sleep(Limits.pollInterval)
-    }
-  })
+  lookUntil(Limits.settleReserve, Effect.map(Effect.option(seen), Option.filter(Boolean))).pipe(
+    Effect.map((found) => (Option.isSome(found) ? "applied" : "unknown"))
+  )
 
 /**
  * AgentAPI's refusals that leave nothing behind (recording: agentapi.json). Other 500s can come after the text was

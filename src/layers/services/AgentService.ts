@@ -81,10 +81,7 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
       const timeToWait = Effect.map(remaining, (left) => Duration.subtract(left, Limits.settleReserve))
 
       const failed = (name: string, build: Build) =>
-        Effect.flatMap(
-          Effect.orElseSucceed(builds.logs(build), () => []),
-          (logs) => buildFailed(name, build, logs)
-        )
+        Effect.flatMap(builds.logs(build), (logs) => buildFailed(name, build, logs))
 
       const list = Effect.fn("AgentService.list")(
         function* ({ limit, project, status }: AgentFilter) {
@@ -112,7 +109,7 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
           if (Option.isNone(sent)) return deleted(workspace.name, "unknown", [], noAnswer("the deletion began"))
           const build = yield* builds.watch(sent.value, Limits.deleteWait)
           if (isOver(build) && build.status !== "deleted") return yield* failed(workspace.name, build)
-          const log = (yield* Effect.orElseSucceed(builds.logs(build), () => [])).map((line) => line.output)
+          const log = (yield* builds.logs(build)).map((line) => line.output)
           return isOver(build)
             ? deleted(workspace.name, "applied", log, "The agent and its workspace are deleted.")
             : deleted(workspace.name, "unknown", log, stillDeleting(build))
@@ -126,48 +123,59 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         (effect, name) => changing(`delete the agent ${name}`)(effect)
       )
 
-      /** Brings a workspace to a stop: waits for a stop build at work, else makes one. None = no read could tell. */
-      const stop = (workspace: Workspace) =>
+      /** Waits for the end of a stop build. */
+      const stopEnds = (workspace: Workspace, stop: Build) =>
         Effect.gen(function* () {
-          const latest = workspace.latest_build
-          if (latest.status === "stopped") return Option.some(latest)
-          const sent = isOver(latest) ? yield* builds.build(workspace, "stop") : Option.some(latest)
-          if (Option.isNone(sent)) return sent
-          const build = yield* builds.watch(sent.value, yield* timeToWait)
-          if (build.status === "stopped") return Option.some(build)
-          if (isOver(build)) return yield* failed(workspace.name, build)
+          const build = yield* builds.watch(stop, yield* timeToWait)
+          if (isOver(build)) return build
           const { build_number, status: build_status } = build
           return yield* new RestartIncomplete({ agent_name: workspace.name, build_number, build_status })
         })
 
+      /** Brings a workspace to a stop. None = no read could tell. */
+      const stop = (workspace: Workspace) =>
+        Effect.gen(function* () {
+          if (workspace.latest_build.status === "stopped") return Option.some(workspace.latest_build)
+          const sent = yield* builds.build(workspace, "stop")
+          if (Option.isNone(sent)) return sent
+          const build = yield* stopEnds(workspace, sent.value)
+          return build.status === "stopped" ? Option.some(build) : yield* failed(workspace.name, build)
+        })
+
       const sendRestart = (before: FoundAgent) =>
         Effect.gen(function* () {
-          if (Option.isNone(yield* stop(before.workspace))) {
+          const stopped = yield* stop(before.workspace)
+          if (Option.isNone(stopped)) {
             return restarted(
               before.agent,
               "unknown",
               `${noAnswer("the stop began")} No start was sent; restart_agent goes on from there.`
             )
           }
-          const { agent, workspace } = yield* agents.find(before.workspace.name)
+          const workspace = { ...before.workspace, latest_build: stopped.value }
           const sent = yield* builds.build(workspace, "start")
-          if (Option.isNone(sent))
+          if (Option.isNone(sent)) {
+            const { agent } = yield* agents.describe(workspace)
             return restarted(agent, "unknown", `The agent is stopped. ${noAnswer("the start began")}`)
+          }
           const build = yield* builds.watch(sent.value, yield* timeToWait)
           if (isOver(build) && build.status !== "running") return yield* failed(workspace.name, build)
-          const now = yield* Effect.orElseSucceed(agents.find(workspace.name), () => ({ agent }))
-          const message = `The agent was stopped and started (build ${build.build_number} is ${build.status}); it is ${now.agent.status}.`
-          return restarted(now.agent, "applied", message)
+          const { agent } = yield* agents.describe({ ...workspace, latest_build: build })
+          const message = `The agent was stopped and started (build ${build.build_number} is ${build.status}); it is ${agent.status}.`
+          return restarted(agent, "applied", message)
         })
 
       const restart = Effect.fn("AgentService.restart")(
         function* (name: string) {
           const found = yield* agents.find(name)
-          const { build_number, status: build_status, transition } = found.workspace.latest_build
-          if (!isOver(found.workspace.latest_build) && transition !== "stop") {
+          const latest = found.workspace.latest_build
+          if (!isOver(latest) && latest.transition !== "stop") {
+            const { build_number, status: build_status, transition } = latest
             return yield* new BuildInTheWay({ agent_name: found.agent.name, build_number, transition, build_status })
           }
-          return yield* sendRestart(found).pipe(sending(`restart the agent ${name}`))
+          // A stop at work is not ours: waiting for it can still be interrupted.
+          const workspace = { ...found.workspace, latest_build: yield* stopEnds(found.workspace, latest) }
+          return yield* sendRestart({ ...found, workspace }).pipe(sending(`restart the agent ${name}`))
         },
         (effect, name) => changing(`restart the agent ${name}`)(effect)
       )

@@ -6,7 +6,7 @@ import {
   type ProjectNotFound
 } from "../../schemas/Errors.ts"
 import type { Project } from "../../schemas/Project.ts"
-import { Role } from "../../schemas/Role.ts"
+import type { Role } from "../../schemas/Role.ts"
 import { withoutControls } from "../../schemas/Text.ts"
 import { ProjectRepository } from "../repositories/ProjectRepository.ts"
 import { reading } from "./deadlines.ts"
@@ -50,17 +50,14 @@ export class ProjectService extends Context.Tag("fleet-mcp/layers/services/Proje
       const roles = Effect.fn("ProjectService.roles")(
         function* (name: string) {
           const { project, version } = yield* repository.find(name)
-          const offered = version.presets.map(
-            (preset) =>
-              new Role({
-                id: preset.ID,
-                name: preset.Name,
-                description: withoutControls(preset.Description),
-                project_id: project.id,
-                project_name: project.name,
-                default: preset.Default
-              })
-          )
+          const offered = version.presets.map((preset): Role => ({
+            id: preset.ID,
+            name: preset.Name,
+            description: withoutControls(preset.Description),
+            project_id: project.id,
+            project_name: project.name,
+            default: preset.Default
+          }))
           return { project, roles: offered, note: offered.length === 0 ? project.description : "" }
         },
         (effect, name) => reading(`list the roles of ${name}`)(effect)

@@ -1,4 +1,4 @@
-import { Clock, Context, DateTime, Duration, Effect, Layer, Option } from "effect"
+import { Context, DateTime, Duration, Effect, Layer, Option } from "effect"
 import type { LogEntry } from "../../schemas/Conversation.ts"
 import {
   AgentNotBusy,
@@ -15,6 +15,7 @@ import type { Outcome } from "../../schemas/Outcome.ts"
 import { pageCount, paginate, type Page, type PageRequest } from "../../schemas/Pagination.ts"
 import type { Task } from "../../schemas/Task.ts"
 import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
+import { lookUntil } from "../config/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
 import { probedState } from "../repositories/AgentState.ts"
@@ -87,7 +88,8 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
           const app = yield* appOf(found)
           const { evidence, status } = yield* ask(app)
           if (status !== "idle") return yield* new AgentNotIdle({ agent_name: agent.name, status, evidence })
-          const outcome = yield* tasks.send(app, text).pipe(sending(`start a task of ${name}`))
+          const send = yield* tasks.send(app, text)
+          const outcome = yield* send.pipe(sending(`start a task of ${name}`))
           return {
             agent_name: agent.name,
             task_description: text,
@@ -103,15 +105,13 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
 
       /** Asks until the agent is seen idle, or the time is up. */
       const seenIdle = (app: AgentApp) =>
-        Effect.gen(function* () {
-          const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Limits.cancelWait)
-          for (;;) {
-            const now = yield* Effect.option(ask(app))
-            if (Option.isSome(now) && now.value.status === "idle") return true
-            if ((yield* Clock.currentTimeMillis) >= until) return false
-            yield* Effect.sleep(Limits.pollInterval)
-          }
-        })
+        lookUntil(
+          Limits.cancelWait,
+          Effect.map(
+            Effect.option(ask(app)),
+            Option.filter(({ status }) => status === "idle")
+          )
+        ).pipe(Effect.map(Option.isSome))
 
       const cancel = Effect.fn("TaskService.cancel")(
         function* (name: string) {
@@ -122,15 +122,13 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
           const { evidence, status, transport } = yield* ask(app)
           if (status !== "busy") return yield* new AgentNotBusy({ agent_name: agent.name, status, evidence })
           if (transport !== "pty") return yield* new InterruptNotSupported({ agent_name: agent.name, transport })
-          const idle = yield* tasks
-            .interrupt(app)
-            .pipe(Effect.zipRight(seenIdle(app)), sending(`cancel the task of ${name}`))
+          const [arrived, idle] = yield* Effect.zip(tasks.interrupt(app), seenIdle(app)).pipe(
+            sending(`cancel the task of ${name}`)
+          )
           return {
             agent_name: agent.name,
-            outcome: idle ? ("applied" as const) : ("unknown" as const),
-            message: idle
-              ? "The agent was interrupted, and was seen idle."
-              : `One interrupt was sent. The agent was not seen idle within ${Duration.toSeconds(Limits.cancelWait)} s. Call show_agent to look again, or restart_agent to stop its work for good.`
+            outcome: idle ? arrived : ("unknown" as const),
+            message: toldOf(arrived, idle)
           }
         },
         (effect, name) => changing(`cancel the task of ${name}`)(effect)
@@ -155,6 +153,15 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
       return { start, cancel, history, log }
     })
   )
+}
+
+const toldOf = (arrived: Outcome, idle: boolean): string => {
+  if (!idle) {
+    return `One interrupt was sent. The agent was not seen idle within ${Duration.toSeconds(Limits.cancelWait)} s. Call show_agent to look again, or restart_agent to stop its work for good.`
+  }
+  return arrived === "applied"
+    ? "The agent was interrupted, and was seen idle."
+    : "One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself. Call show_agent_log to see which."
 }
 
 /** Statuses in which AgentAPI can be asked whether there is something to cancel. */

@@ -1,4 +1,6 @@
 import { BuildFailed } from "../../schemas/Errors.ts"
+import { cut, withoutControls } from "../../schemas/Text.ts"
+import { Limits } from "../config/Limits.ts"
 import type { Build, BuildLog } from "../../schemas/coder/Builds.ts"
 
 /** The error for a build that ended, but not well. */
@@ -7,6 +9,6 @@ export const buildFailed = (agent_name: string, build: Build, logs: ReadonlyArra
     agent_name,
     transition: build.transition,
     build_status: build.status,
-    reason: build.job.error ?? "Coder gives no reason",
+    reason: cut(withoutControls(build.job.error ?? "Coder gives no reason"), Limits.quotedText),
     logs
   })

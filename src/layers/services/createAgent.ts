@@ -1,7 +1,7 @@
 import { Duration, Effect, Option, Schema } from "effect"
 import { AgentName, type Agent, type Stage } from "../../schemas/Agent.ts"
 import type { Preset } from "../../schemas/coder/Templates.ts"
-import type { CreateWorkspace } from "../../schemas/coder/Workspaces.ts"
+import type { CreateWorkspace, Workspace } from "../../schemas/coder/Workspaces.ts"
 import {
   InvalidAgentName,
   RoleNotFound,
@@ -17,7 +17,7 @@ import {
 } from "../../schemas/Errors.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { TaskDelivery } from "../../schemas/Task.ts"
-import { remaining } from "../config/Deadline.ts"
+import { lookUntil, remaining } from "../config/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
 import { BuildRepository, isOver } from "../repositories/BuildRepository.ts"
@@ -75,22 +75,23 @@ export const makeCreate = Effect.gen(function* () {
     Effect.gen(function* () {
       const build = yield* builds.watch(created.workspace.latest_build, yield* timeToWait)
       if (isOver(build) && build.status !== "running") {
-        return yield* buildFailed(created.agent.name, build, yield* Effect.orElseSucceed(builds.logs(build), () => []))
+        return yield* buildFailed(created.agent.name, build, yield* builds.logs(build))
       }
       let seen = created
-      for (;;) {
-        const now = yield* Effect.option(agents.workspace(created.agent.name))
-        if (Option.isSome(now) && Option.isSome(now.value)) seen = yield* agents.describe(now.value.value)
-        if (stageOf(seen.agent) === "ready" || Duration.lessThanOrEqualTo(yield* timeToWait, Duration.zero)) return seen
-        yield* Effect.sleep(Limits.pollInterval)
-      }
+      const look = Effect.gen(function* () {
+        const now = Option.flatten(yield* Effect.option(agents.workspace(created.agent.name)))
+        if (Option.isSome(now)) seen = yield* agents.describe(now.value)
+        return Option.liftPredicate(seen.agent, (agent) => stageOf(agent) === "ready")
+      })
+      yield* lookUntil(yield* timeToWait, look)
+      return seen
     })
 
   /** The first task as the first message, for a version without a prompt parameter. */
   const deliver = ({ agent, app }: FoundAgent, task: string): Effect.Effect<TaskDelivery> =>
     stageOf(agent) !== "ready" || Option.isNone(app)
       ? Effect.succeed("not_delivered")
-      : tasks.send(app.value, task).pipe(
+      : Effect.flatten(tasks.send(app.value, task)).pipe(
           Effect.map((outcome): TaskDelivery => (outcome === "applied" ? "delivered" : "unknown")),
           Effect.catchAll((error) =>
             Effect.as(
@@ -100,10 +101,14 @@ export const makeCreate = Effect.gen(function* () {
           )
         )
 
-  const send = (request: CreateAgent, found: FoundProject, preset: Preset | undefined, task: string) =>
+  const follow = <E>(
+    request: CreateAgent,
+    promptParameter: string | null,
+    task: string,
+    sent: Effect.Effect<Option.Option<Workspace>, E>
+  ) =>
     Effect.gen(function* () {
-      const { promptParameter } = found.version
-      const workspace = yield* builds.create(toPayload(request.name, found, preset, task))
+      const workspace = yield* sent
       if (Option.isNone(workspace)) {
         const message = `Coder gave no answer, and no read could tell whether ${request.name} was created. Call show_agent before you try again.`
         return created(null, "unknown", "build_accepted", "unknown", message)
@@ -122,7 +127,8 @@ export const makeCreate = Effect.gen(function* () {
       const task = yield* checkTask(request.task)
       const found = yield* projects.find(request.project)
       const preset = yield* choosePreset(found, request.role)
-      return yield* send(request, found, preset, task)
+      const send = yield* builds.create(toPayload(request.name, found, preset, task))
+      return yield* follow(request, found.version.promptParameter, task, send)
     },
     (effect, request) => changing(`create the agent ${request.name}`)(effect)
   )

@@ -1,0 +1,201 @@
+import { FileSystem, Path } from "@effect/platform"
+import { Duration, Effect, Schedule, Schema } from "effect"
+import { connect, type FleetClient } from "./demo/FleetClient.ts"
+import { makeScreen, type Screen } from "./demo/Screen.ts"
+import { DemoFailed, fixedSlug, git, isAlive, makeScratch, run, worktreeOf, type Scratch } from "./demo/Scratch.ts"
+
+const Rows = Schema.Struct({
+  agents: Schema.Array(
+    Schema.Struct({ name: Schema.String, status: Schema.String, last_task: Schema.NullOr(Schema.String) })
+  )
+})
+const Named = Schema.Struct({ projects: Schema.Array(Schema.Struct({ name: Schema.String })) })
+const Roles = Schema.Struct({ roles: Schema.Array(Schema.Struct({ name: Schema.String })) })
+const Created = Schema.Struct({ outcome: Schema.String, task: Schema.String })
+const Changed = Schema.Struct({ outcome: Schema.String, message: Schema.String })
+const Logs = Schema.Struct({ logs: Schema.Array(Schema.Struct({ type: Schema.String, content: Schema.String })) })
+const History = Schema.Struct({ tasks: Schema.Array(Schema.Struct({ state: Schema.String })) })
+
+/** How long the demo waits for any one thing to become true, and how often it looks. */
+const patience = Duration.seconds(20)
+const glance = Duration.millis(200)
+
+const node = JSON.stringify(process.execPath)
+
+/** What each agent is told at its creation: real work, in shell. */
+const firstTasks = {
+  fixer: `# Replace every space, not only the first
+cat > src/slug.js <<'END'
+${fixedSlug}END
+${node} --test && git commit --quiet --all --message="Replace every space"`,
+  scribe: `# Write down the changes so far
+echo run >> runs.txt
+git log --format="- %s" > CHANGES.md
+git add CHANGES.md runs.txt && git commit --quiet --message="Write down the changes"`,
+  tester: `# Report what the tests say
+${node} --test > report.txt 2>&1
+git add report.txt && git commit --quiet --message="Report of the tests"`
+}
+
+/** A task that would go on for ten minutes; it says who it is, so that its end can be seen. */
+const longTask = "# Wait for ten minutes\necho $$ > long.pid\nsleep 600"
+
+const expect = (truth: boolean, otherwise: string): Effect.Effect<void, DemoFailed> =>
+  truth ? Effect.void : new DemoFailed({ message: otherwise })
+
+/** Looks again and again until it holds. */
+const eventually = <E, R>(what: string, look: Effect.Effect<boolean, E, R>) =>
+  look.pipe(
+    Effect.filterOrFail(
+      (holds) => holds,
+      () => new DemoFailed({ message: `not seen within ${Duration.toSeconds(patience)} s: ${what}` })
+    ),
+    Effect.retry({
+      while: (error) => error instanceof DemoFailed,
+      schedule: Schedule.spaced(glance).pipe(Schedule.upTo(patience))
+    })
+  )
+
+const statuses = (client: FleetClient, screen: Screen) =>
+  Effect.tap(client.call("list_agents", {}, Rows), ({ agents }) => screen.table(agents))
+
+const allIdle = (client: FleetClient, screen: Screen) =>
+  Effect.map(statuses(client, screen), ({ agents }) => agents.every((agent) => agent.status === "idle"))
+
+const createFleet = (client: FleetClient, screen: Screen) =>
+  Effect.gen(function* () {
+    const tools = yield* client.toolNames
+    const { projects } = yield* client.call("list_agent_projects", {}, Named)
+    const project = projects[0]?.name ?? (yield* new DemoFailed({ message: "the server offers no project" }))
+    const { roles } = yield* client.call("list_agent_roles", { project }, Roles)
+    yield* screen.step(`${tools.length} tools; project ${project}; roles: ${roles.map((role) => role.name).join(", ")}`)
+    const created = yield* Effect.forEach(
+      Object.entries(firstTasks),
+      ([name, task]) => client.call("create_agent", { name, project, task, role: "shell" }, Created),
+      { concurrency: 3 }
+    )
+    yield* expect(
+      created.every(({ outcome }) => outcome === "applied"),
+      "an agent was not created"
+    )
+    yield* screen.step("three agents created, each with its first task")
+    yield* eventually("all agents idle", allIdle(client, screen))
+  })
+
+/** What the agents did, by git and by running their code: not by what the server says. */
+const checkWork = (scratch: Scratch, screen: Screen) =>
+  Effect.gen(function* () {
+    const { repository } = scratch
+    const changes = yield* git(repository, "show", "fleet/scribe:CHANGES.md")
+    yield* expect(changes === "- Turn titles into slugs", `CHANGES.md of scribe says ${JSON.stringify(changes)}`)
+    const report = yield* git(repository, "show", "fleet/tester:report.txt")
+    yield* expect(report.includes("several words"), "the report of tester names no test")
+    const fixed = yield* worktreeOf(scratch, "fleet/fixer")
+    const output = yield* run(fixed, process.execPath, "--test")
+    yield* expect(/fail 0/.test(output), "the tests fail in the worktree of fixer")
+    const unchanged = yield* git(repository, "status", "--porcelain")
+    yield* expect(unchanged === "", "the repository itself was changed")
+    yield* screen.step("git shows the three commits on three branches; the fixed code passes its tests")
+  })
+
+const cancelLongTask = (client: FleetClient, scratch: Scratch, screen: Screen) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const started = yield* client.call(
+      "start_agent_task",
+      { agent_name: "tester", task_description: longTask },
+      Changed
+    )
+    yield* expect(started.outcome === "applied", `the long task: ${started.message}`)
+    const pidFile = path.join(yield* worktreeOf(scratch, "fleet/tester"), "long.pid")
+    const readPid = Effect.map(
+      Effect.orElseSucceed(fs.readFileString(pidFile), () => ""),
+      Number
+    )
+    yield* eventually(
+      "the process of the long task",
+      Effect.flatMap(readPid, (pid) => (pid > 0 ? isAlive(pid) : Effect.succeed(false)))
+    )
+    const pid = yield* readPid
+    yield* eventually(
+      "tester busy",
+      Effect.map(statuses(client, screen), ({ agents }) =>
+        agents.some((agent) => agent.name === "tester" && agent.status === "busy")
+      )
+    )
+    const canceled = yield* client.call("cancel_agent_task", { agent_name: "tester" }, Changed)
+    yield* expect(canceled.outcome === "applied", `the cancellation: ${canceled.message}`)
+    yield* expect(!(yield* isAlive(pid)), `process ${pid} of the cancelled task still runs`)
+    yield* eventually("tester idle", allIdle(client, screen))
+    yield* fs.remove(pidFile)
+    yield* screen.step(`a task of ten minutes cancelled; process ${pid} is gone`)
+  })
+
+const restartOne = (client: FleetClient, scratch: Scratch, screen: Screen) =>
+  Effect.gen(function* () {
+    const restarted = yield* client.call("restart_agent", { agent_name: "scribe" }, Changed)
+    yield* expect(restarted.outcome === "applied", `the restart: ${restarted.message}`)
+    yield* eventually("all agents idle after the restart", allIdle(client, screen))
+    const runs = yield* git(yield* worktreeOf(scratch, "fleet/scribe"), "show", "HEAD:runs.txt")
+    yield* expect(runs === "run", "the first task ran again after the restart")
+    yield* screen.step("one agent restarted; its work is there, its first task ran once")
+  })
+
+const readBack = (client: FleetClient, screen: Screen) =>
+  Effect.gen(function* () {
+    const { logs } = yield* client.call("show_agent_log", { agent_name: "fixer", page_size: 10 }, Logs)
+    const said = (type: string, text: string) =>
+      logs.some((entry) => entry.type === type && entry.content.includes(text))
+    yield* expect(said("input", "Replace every space"), "the log of fixer lacks its task")
+    yield* expect(said("output", "exit code 0"), "the log of fixer lacks its end")
+    const { tasks } = yield* client.call("show_agent_task_history", { agent_name: "fixer" }, History)
+    yield* expect(tasks[0]?.state === "complete", `the newest report of fixer is ${tasks[0]?.state ?? "missing"}`)
+    yield* screen.step(`log (${logs.length} messages) and history (${tasks.length} reports) of fixer read`)
+  })
+
+const deleteOne = (client: FleetClient, scratch: Scratch, screen: Screen) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const worktree = yield* worktreeOf(scratch, "fleet/fixer")
+    yield* git(scratch.repository, "merge", "--quiet", "fleet/fixer")
+    const deleted = yield* client.call("delete_agent", { agent_name: "fixer" }, Changed)
+    yield* expect(deleted.outcome === "applied", `the deletion: ${deleted.message}`)
+    yield* expect(!(yield* fs.exists(worktree)), "the worktree of the deleted agent is still there")
+    const merged = yield* git(scratch.repository, "show", "main:src/slug.js")
+    yield* expect(`${merged}\n` === fixedSlug, "the merged work is gone with its agent")
+    const { agents } = yield* statuses(client, screen)
+    yield* expect(agents.length === 2, "the deleted agent is still listed")
+    yield* screen.step("the fix merged, its agent deleted, its worktree gone")
+  })
+
+/**
+ * The main job, end to end: a scratch repository, a fleet over a real MCP client on stdio, three agents, their work. The
+ * demo looks at files, git and the process table itself, so a server that lies makes it fail. Takes well under 60 s and
+ * leaves nothing behind.
+ */
+export const demo = (program: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const screen = makeScreen(process.stdout)
+      const scratch = yield* makeScratch
+      yield* screen.step("a scratch repository with a bug and two tests")
+      const pid = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const client = yield* connect(scratch, program)
+          yield* createFleet(client, screen)
+          yield* checkWork(scratch, screen)
+          yield* cancelLongTask(client, scratch, screen)
+          yield* restartOne(client, scratch, screen)
+          yield* readBack(client, screen)
+          yield* deleteOne(client, scratch, screen)
+          return client.pid
+        })
+      )
+      yield* eventually(
+        "the end of the server",
+        Effect.map(isAlive(pid), (alive) => !alive)
+      )
+      yield* screen.step("the server has ended with its client; everything the demo made is removed")
+    })
+  )

@@ -1,0 +1,69 @@
+import { ConfigProvider, Duration, Effect, Exit, Scope } from "effect"
+import { Console } from "node:console"
+import { Backend, chooseBackend } from "../layers/config/Backend.ts"
+import * as StderrLogger from "../layers/observability/StderrLogger.ts"
+import { McpSession } from "../layers/transports/McpSession.ts"
+import { StdioTransport } from "../layers/transports/StdioTransport.ts"
+import type { Settings } from "./Settings.ts"
+
+/** After the client has gone: for the calls at work to end, and for all of the process. */
+const grace = { calls: Duration.millis(300), process: Duration.millis(900) }
+
+/** A scope that ends in time; what lies in it may finish in the background. */
+const briefly = (time: Duration.Duration) =>
+  Effect.acquireRelease(Scope.make(), (scope) =>
+    Scope.close(scope, Exit.void).pipe(Effect.disconnect, Effect.interruptible, Effect.timeout(time), Effect.ignore)
+  )
+
+/** Ends the process when something still holds it: a change being settled, or output that nobody reads. */
+const exitInTime = () => {
+  setTimeout(() => process.exit(), Duration.toMillis(grace.process)).unref()
+}
+
+/** Whatever prints goes to stderr: stdout belongs to MCP. */
+const claimStdout = () => {
+  globalThis.console = new Console(process.stderr)
+}
+
+/** Where agents run, as the end of a sentence that begins "Agents run". */
+const place: (backend: Backend) => string = Backend.$match({
+  Coder: ({ url }) => `in Coder workspaces of ${url.origin}.`,
+  Local: () =>
+    "on this machine, with the user's rights: a private fleet in memory, which ends together with this server.",
+  Incomplete: ({ problem, remedy }) => `nowhere yet: ${problem} ${remedy}`
+})
+
+/** The MCP server on stdin and stdout, until the client goes. */
+export const stdio = (settings: Settings): Effect.Effect<void> => {
+  const { environment, flags } = settings
+  const backend = chooseBackend(environment, flags)
+  const variables = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined)
+
+  const tools = Effect.map(
+    Effect.promise(() => import("../tools/FleetTools.ts")),
+    ({ fleetTools }) => fleetTools
+  )
+  const services = Effect.flatMap(
+    Effect.promise(() => import("./Fleet.ts")),
+    ({ connect }) => connect(backend, settings)
+  )
+  const serve = Effect.gen(function* () {
+    yield* Effect.sync(claimStdout)
+    const fleet = yield* Effect.scope
+    const calls = yield* briefly(grace.calls)
+    const session = McpSession.make(new StdioTransport(process.stdin, process.stdout), {
+      tools,
+      services: Scope.extend(services, fleet),
+      place: place(backend),
+      readOnly: (environment["FLEET_MCP_AGENT"] ?? "") !== ""
+    })
+    const { closed } = yield* Scope.extend(session, calls)
+    yield* closed
+  })
+  return serve.pipe(
+    Effect.ensuring(Effect.sync(exitInTime)),
+    Effect.scoped,
+    Effect.provide(StderrLogger.layer),
+    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables)))
+  )
+}

@@ -1,0 +1,23 @@
+import { Config, Effect, Layer, Logger, LogLevel } from "effect"
+
+const levels: Readonly<Record<string, LogLevel.LogLevel>> = {
+  DEBUG: LogLevel.Debug,
+  INFO: LogLevel.Info,
+  WARNING: LogLevel.Warning,
+  ERROR: LogLevel.Error
+}
+
+// One object, so that providing the layer twice writes each line once.
+const logger = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
+
+/** Logs to stderr, since stdout belongs to MCP. Reads `LOG_LEVEL`: `DEBUG`, `INFO` (default), `WARNING`, `ERROR`. */
+export const layer: Layer.Layer<never> = Layer.unwrapEffect(
+  Effect.gen(function* () {
+    const wanted = yield* Effect.orElseSucceed(Config.string("LOG_LEVEL"), () => "")
+    const level = levels[wanted.trim().toUpperCase()]
+    const logging = Layer.merge(logger, Logger.minimumLogLevel(level ?? LogLevel.Info))
+    if (level !== undefined || wanted.trim() === "") return logging
+    const warning = Effect.logWarning(`LOG_LEVEL is none of ${Object.keys(levels).join(", ")}; logging from INFO`)
+    return Layer.provideMerge(Layer.effectDiscard(warning), logging)
+  })
+)

@@ -1,0 +1,40 @@
+import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
+import type { Tool, ToolFailure, ToolResult } from "../../tools/Tool.ts"
+
+/** Some clients cut longer error texts by themselves, and lose the end. */
+const errorCharacters = 8000
+
+const failed = (text: string): CallToolResult => ({ isError: true, content: [{ type: "text", text }] })
+
+const withOutcome = (tool: Tool<unknown>, outcome: string, text: string): CallToolResult =>
+  failed(tool.hints.readOnlyHint ? text : `${text}\noutcome: ${outcome}`)
+
+/** The same content as keys and as text: many clients show a model only the text. */
+export const success = ({ structured, text }: ToolResult): CallToolResult => ({
+  content: [{ type: "text", text }],
+  structuredContent: { ...structured }
+})
+
+/** A typed error. None means that something was changed; only a deadline may have cut off what would have told. */
+export const failure = (tool: Tool<unknown>, { _tag, message }: ToolFailure): CallToolResult =>
+  withOutcome(
+    tool,
+    _tag === "DeadlineExceeded" ? "unknown" : "not_applied",
+    `${_tag}: ${message}`.slice(0, errorCharacters)
+  )
+
+/** A fault of this program: its details stay in the log, under `id`. */
+export const defect = (tool: Tool<unknown>, id: string): CallToolResult =>
+  withOutcome(
+    tool,
+    "unknown",
+    `InternalError: ${tool.name} failed by a fault of fleet-mcp (id ${id}). Its log on stderr has the details; please report them.`
+  )
+
+/** A change asked of a server that is read-only, since one of its own agents started it. */
+export const readOnlyServer = (tool: Tool<unknown>): CallToolResult =>
+  withOutcome(
+    tool,
+    "not_applied",
+    `ReadOnlyServer: this fleet-mcp was started by one of its own agents (FLEET_MCP_AGENT is set), and an agent never drives its own fleet: ${tool.name} was not called. Ask the person who runs the fleet.`
+  )

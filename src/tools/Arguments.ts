@@ -1,0 +1,53 @@
+import { Schema } from "effect"
+
+/** No arguments: the empty struct alone would take anything. */
+export const none = Schema.Struct({}).pipe(
+  Schema.filter((args) =>
+    Object.keys(args).map((key) => ({ path: [key], message: "is unexpected, this tool takes no arguments" }))
+  )
+)
+
+const optional = { exact: true } as const
+
+const integer = (range: string, schema: Schema.Schema<number>) =>
+  schema.annotations({
+    message: ({ actual }) => ({
+      message: `Expected an integer ${range}, actual ${JSON.stringify(actual)}`,
+      override: true
+    })
+  })
+
+const from1 = integer("of at least 1", Schema.Int.pipe(Schema.greaterThanOrEqualTo(1)))
+const from1to100 = integer("from 1 to 100", Schema.Int.pipe(Schema.between(1, 100)))
+
+export const agentName = Schema.String.annotations({
+  description: "The agent's name.",
+  examples: ["fix-login"]
+})
+
+export const text = (description: string, example: string) =>
+  Schema.String.annotations({ description, examples: [example] })
+
+export const optionalText = (description: string, example: string) =>
+  Schema.optionalWith(text(description, example), optional)
+
+export const optionalFlag = (description: string) =>
+  Schema.optionalWith(Schema.Boolean.annotations({ description, default: false, examples: [true] }), optional)
+
+export const optionalCount = (description: string, example: number) =>
+  Schema.optionalWith(from1.annotations({ description, examples: [example] }), optional)
+
+/** `page` and `page_size`, with the defaults of a tool. */
+export const pageRequest = (pageSize: number) => ({
+  page: Schema.optionalWith(
+    from1.annotations({ description: "Which page; 1 is the newest.", default: 1, examples: [2] }),
+    {
+      ...optional,
+      default: () => 1
+    }
+  ),
+  page_size: Schema.optionalWith(
+    from1to100.annotations({ description: "Entries a page, 1 to 100.", default: pageSize, examples: [50] }),
+    { ...optional, default: () => pageSize }
+  )
+})

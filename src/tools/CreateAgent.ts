@@ -1,0 +1,35 @@
+import { Effect, Schema } from "effect"
+import { Stage } from "../schemas/Agent.ts"
+import { Outcome } from "../schemas/Outcome.ts"
+import { TaskDelivery } from "../schemas/Task.ts"
+import { AgentService } from "../layers/services/AgentService.ts"
+import * as Arguments from "./Arguments.ts"
+import * as Render from "./Render.ts"
+import { agentAsShown } from "./ShowAgent.ts"
+import * as Tool from "./Tool.ts"
+
+export const createAgent = Tool.make({
+  name: "create_agent",
+  title: "Create an agent",
+  description:
+    "Creates an agent for a project and gives it its first task. Not for further tasks of an agent that exists: start_agent_task.",
+  input: Schema.Struct({
+    name: Arguments.text("A new name: 1 to 32 letters and digits, single hyphens inside.", "fix-login"),
+    project: Arguments.text("The project's name, as in list_agent_projects.", "website"),
+    task: Arguments.text("What to do first, with all that the agent must know.", "Fix the login page and commit."),
+    role: Arguments.optionalText("A role of list_agent_roles. Default: the project's default role.", "reviewer"),
+    wait_ready: Arguments.optionalFlag(
+      "Wait until the agent is ready, instead of answering when its build is accepted."
+    )
+  }),
+  output: Schema.Struct({
+    agent: Schema.NullOr(agentAsShown),
+    message: Schema.String,
+    outcome: Outcome,
+    stage: Stage,
+    task: TaskDelivery
+  }),
+  hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+  program: (request) => Effect.flatMap(AgentService, (agents) => agents.create(request)),
+  text: Render.fields
+})

@@ -1,0 +1,33 @@
+import type { AgentService } from "../layers/services/AgentService.ts"
+import type { ProjectService } from "../layers/services/ProjectService.ts"
+import type { TaskService } from "../layers/services/TaskService.ts"
+import { cancelAgentTask } from "./CancelAgentTask.ts"
+import { createAgent } from "./CreateAgent.ts"
+import { deleteAgent } from "./DeleteAgent.ts"
+import { listAgentProjects } from "./ListAgentProjects.ts"
+import { listAgentRoles } from "./ListAgentRoles.ts"
+import { listAgents } from "./ListAgents.ts"
+import { restartAgent } from "./RestartAgent.ts"
+import { showAgent } from "./ShowAgent.ts"
+import { showAgentLog } from "./ShowAgentLog.ts"
+import { showAgentTaskHistory } from "./ShowAgentTaskHistory.ts"
+import { startAgentTask } from "./StartAgentTask.ts"
+import type { Tool } from "./Tool.ts"
+
+/** What the fleet's tools ask for. */
+export type FleetServices = AgentService | ProjectService | TaskService
+
+/** The fleet's tools, in the order in which they are listed. */
+export const fleetTools: ReadonlyArray<Tool<FleetServices>> = [
+  listAgents,
+  showAgent,
+  listAgentProjects,
+  listAgentRoles,
+  createAgent,
+  deleteAgent,
+  restartAgent,
+  startAgentTask,
+  cancelAgentTask,
+  showAgentTaskHistory,
+  showAgentLog
+]
