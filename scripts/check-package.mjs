@@ -1,7 +1,7 @@
 // Packs the package, checks what is in it, installs it into an empty folder and uses it there as its users do.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -41,14 +41,26 @@ const lint = async (tarball) => {
   if (messages.length > 0) fail("publint has something to say")
 }
 
+/** Installs into a folder that has a package.json, and looks for a second copy of Effect. */
 const install = (tarball, folder) => {
-  mkdirSync(folder)
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }))
   run("npm", ["install", "--no-audit", "--no-fund", tarball], { ...quiet, cwd: folder })
   const copies = readdirSync(join(folder, "node_modules"), { recursive: true, encoding: "utf8" }).filter((path) =>
     /(^|node_modules\/)effect\/package\.json$/.test(path)
   )
   if (copies.length !== 1) fail(`copies of effect: ${copies.join(", ")}`)
+}
+
+const emptyFolder = (folder) => {
+  mkdirSync(folder)
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }))
+  return folder
+}
+
+/** The example of a service that embeds the fleet: its types, its exact unions of errors, and its tests. */
+const embedding = (tarball, folder) => {
+  cpSync(join(root, "examples/embedding"), folder, { recursive: true })
+  install(tarball, folder)
+  for (const script of ["check", "test"]) run("npm", ["run", "--silent", script], { ...quiet, cwd: folder })
 }
 
 /** What the export map offers can be imported, and nothing else. */
@@ -91,11 +103,12 @@ const folder = mkdtempSync(join(tmpdir(), "fleet-mcp-package-"))
 try {
   const { count, tarball } = pack(folder)
   await lint(tarball)
-  const user = join(folder, "user")
+  const user = emptyFolder(join(folder, "user"))
   install(tarball, user)
   importable(user)
   await initialize(user)
-  console.log(`package: ${count} files, installed and answering`)
+  embedding(tarball, join(folder, "desk"))
+  console.log(`package: ${count} files, installed and answering; examples/embedding passes its checks beside it`)
 } finally {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
 }
