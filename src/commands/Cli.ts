@@ -14,11 +14,13 @@ class EnvFileUnusable extends Data.TaggedError("EnvFileUnusable")<{ readonly fil
 
 const options = {
   envFile: Options.text("env-file").pipe(
+    Options.withPseudoName("FILE"),
     Options.withDescription("Read KEY=VALUE lines from this file; variables that are set already win"),
     Options.optional
   ),
   local: Options.boolean("local").pipe(Options.withDescription("Run agents on this machine, whatever CODER_URL says")),
   coderUrl: Options.text("coder-url").pipe(
+    Options.withPseudoName("URL"),
     Options.withDescription("Run agents on this Coder server; CODER_SESSION_TOKEN must be set"),
     Options.optional
   ),
@@ -63,16 +65,20 @@ const fleetMcp = Command.make("fleet-mcp", options, ({ allowShell, coderUrl, env
   Command.withSubcommands([demo])
 )
 
-const usageError = Effect.sync(() => {
-  process.exitCode = 2
-})
+const usageError = (said: string) =>
+  Effect.zipRight(
+    Console.error(said),
+    Effect.sync(() => {
+      process.exitCode = 2
+    })
+  )
 
 /** Runs the command line of this process. What is wrong with it is said on stderr; then the exit code is 2. */
 export const cli = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
   Command.run(fleetMcp, { name: "Fleet MCP", version: __FLEET_MCP_VERSION__ })(argv).pipe(
     Effect.catchAll((error) =>
-      // The parser has said already what it did not understand.
-      ValidationError.isValidationError(error) ? usageError : Effect.zipRight(Console.error(error.message), usageError)
+      // The parser has said already what it does not understand.
+      usageError(ValidationError.isValidationError(error) ? "See fleet-mcp --help." : error.message)
     ),
     Effect.provide(NodeContext.layer)
   )

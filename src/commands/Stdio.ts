@@ -7,7 +7,7 @@ import { StdioTransport } from "../layers/transports/StdioTransport.ts"
 import type { Settings } from "./Settings.ts"
 
 /** After the client has gone: for the calls at work to end, and for all of the process. */
-const grace = { calls: Duration.millis(300), process: Duration.millis(900) }
+const grace = { calls: Duration.millis(300), process: Duration.millis(800) }
 
 /** A scope that ends in time; what lies in it may finish in the background. */
 const briefly = (time: Duration.Duration) =>

@@ -23,11 +23,11 @@ export const createAgent = Tool.make({
     )
   }),
   output: Schema.Struct({
-    agent: Schema.NullOr(agentAsShown),
     message: Schema.String,
     outcome: Outcome,
     stage: Stage,
-    task: TaskDelivery
+    task: TaskDelivery,
+    agent: Schema.NullOr(agentAsShown)
   }),
   hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
   program: (request) => Effect.flatMap(AgentService, (agents) => agents.create(request)),

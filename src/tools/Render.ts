@@ -5,7 +5,7 @@ type Leaf = string | number | boolean | null
 type Row = Readonly<Record<string, Leaf>>
 
 const leaf = (value: unknown): string => {
-  if (value === null || value === undefined) return "-"
+  if (value === null || value === undefined || value === "") return "-"
   return typeof value === "string" ? value : JSON.stringify(value)
 }
 
@@ -35,8 +35,8 @@ const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "
 const cell = (value: Leaf): string =>
   leaf(value).replaceAll(/[\\\n\r\t\u2028\u2029]/g, (found) => escapes[found] ?? " ")
 
-/** Columns are aligned as long as a cell is no longer than this. */
-const alignedWidth = 32
+/** Columns are aligned as long as a cell is no longer than this: the length of an id. */
+const alignedWidth = 36
 
 /** Rows under their keys, two spaces between columns. Newlines, tabs and backslashes in a cell are escaped. */
 export const table = (rows: ReadonlyArray<Row>): string => {
@@ -57,6 +57,25 @@ export const table = (rows: ReadonlyArray<Row>): string => {
     .join("\n")
 }
 
-/** A list's text: its counts and other keys, then the table, or what is said when it is empty. */
-export const list = (keys: object, rows: ReadonlyArray<Row>, empty: string): string =>
-  `${fields(keys)}\n${rows.length === 0 ? empty : table(rows)}`
+/** Takes columns out of rows that all have the same value in them. */
+const agreed = (rows: ReadonlyArray<Row>, columns: ReadonlyArray<string>): readonly [Row, ReadonlyArray<Row>] => {
+  const same = new Set(columns.filter((column) => rows.every((row) => row[column] === rows[0]?.[column])))
+  const pick = (row: Row = {}, wanted: boolean): Row =>
+    Object.fromEntries(Object.entries(row).filter(([column]) => same.has(column) === wanted))
+  return [pick(rows[0], true), rows.map((row) => pick(row, false))]
+}
+
+/**
+ * A list's text: its counts and other keys, then the table, or what is said when it is empty. Columns of `shared` are
+ * said once above the table where all rows agree on them.
+ */
+export const list = (
+  keys: object,
+  rows: ReadonlyArray<Row>,
+  empty: string,
+  shared: ReadonlyArray<string> = []
+): string => {
+  if (rows.length === 0) return `${fields(keys)}\n${empty}`
+  const [once, rest] = agreed(rows, shared)
+  return `${fields({ ...keys, ...once })}\n${table(rest)}`
+}

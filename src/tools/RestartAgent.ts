@@ -12,7 +12,7 @@ export const restartAgent = Tool.make({
   description:
     "Stops and starts an agent that is stuck, failed or offline, and starts a stopped one; its work in progress ends. Not to end a task only: cancel_agent_task.",
   input: Schema.Struct({ agent_name: Arguments.agentName }),
-  output: Schema.Struct({ agent: agentAsShown, message: Schema.String, outcome: Outcome }),
+  output: Schema.Struct({ message: Schema.String, outcome: Outcome, agent: agentAsShown }),
   hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   program: ({ agent_name }) => Effect.flatMap(AgentService, (agents) => agents.restart(agent_name)),
   text: Render.fields

@@ -22,6 +22,7 @@ export const showAgentTaskHistory = Tool.make({
     }),
   text: ({ tasks, ...keys }) => {
     const rows = tasks.map(({ created_at, message, state, ...task }) => ({ created_at, state, ...task, message }))
-    return Render.list(keys, rows, "No reports since the latest start.")
+    const shared = ["workspace_id", "agent_id", "app_id"]
+    return Render.list(keys, rows, "No reports since the latest start.", shared)
   }
 })

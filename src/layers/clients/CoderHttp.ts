@@ -1,5 +1,12 @@
-import { Cookies, FetchHttpClient, Headers, HttpClient, HttpClientRequest, HttpClientResponse } from "@effect/platform"
-import type { HttpClientError } from "@effect/platform"
+import {
+  Cookies,
+  FetchHttpClient,
+  type Headers,
+  HttpClient,
+  HttpClientError,
+  HttpClientRequest,
+  HttpClientResponse
+} from "@effect/platform"
 import { Chunk, Clock, Context, Duration, Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { Problem } from "../../schemas/agentapi/AgentApi.ts"
 import { CoderError, ErrorBody, type CoderErrorReason } from "../../schemas/coder/CoderError.ts"
@@ -60,12 +67,21 @@ const authorized = (
   const silent = wire.pipe(HttpClient.withTracerDisabledWhen(() => true))
   return HttpClient.make((request, url) =>
     url.origin === base.origin
-      ? silent
-          .execute(authorize(request))
-          .pipe(Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }))
+      ? silent.execute(authorize(request)).pipe(
+          Effect.mapError((error) => withoutToken(request, error)),
+          Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })
+        )
       : Effect.dieMessage(`A request left the configured origin: ${url.origin}`)
   ).pipe(HttpClient.withTracerPropagation(false))
 }
+
+/** The same error about the request as it was before the token was put on: a span keeps the error it ended with. */
+const withoutToken = (request: HttpClientRequest.HttpClientRequest, error: HttpClientError.HttpClientError) =>
+  new HttpClientError.RequestError({
+    request,
+    reason: error._tag === "RequestError" ? error.reason : "Transport",
+    cause: error.cause
+  })
 
 const guarded = (client: HttpClient.HttpClient): CoderHttpClient =>
   HttpClient.makeWith<CoderError, never, CoderError, never>(
@@ -227,7 +243,7 @@ const errorText = (body: Uint8Array): Pick<CoderError, "message"> & Partial<Code
 /** Retry-After in milliseconds from `now`: seconds or an HTTP date; anything else counts as absent. */
 const retryAfter = (headers: Headers.Headers, now: number): number | undefined => {
   const value = headers["retry-after"]?.trim() ?? ""
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
-  const date = Date.parse(value)
+  if (/^\d+$/.test(value)) return Number(value) * 1000
+  const date = /^[A-Z]/i.test(value) ? Date.parse(value) : Number.NaN
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }

@@ -54,15 +54,17 @@ const toCoderError = (reason: "unexpected" | "invalid_request", what: string) =>
       return new CoderError({ reason: "invalid_request", status: null, message: "the request could not be built" })
     case "ResponseError":
       return new CoderError({
-        reason: error.reason === "StatusCode" ? "unexpected" : "not_json",
+        reason: "unexpected",
         status: error.response.status,
-        message: error.reason === "StatusCode" ? "a status that the contract does not know" : "not valid JSON"
+        message: "a status that the contract does not know"
       })
   }
 }
 
 const answerError = toCoderError("unexpected", "answer")
 const requestError = toCoderError("invalid_request", "request")
+
+const withAnswerError = (answer: Effect.Effect<unknown, Failure>) => Effect.mapError(answer, answerError)
 
 type AnyMethods = Record<string, (request: unknown) => Effect.Effect<unknown, Failure>>
 
@@ -76,11 +78,7 @@ export const deriveGroup = <
   api: HttpApi.HttpApi<Id, Groups, E>,
   options: { readonly group: Name; readonly httpClient: CoderHttpClient }
 ): Effect.Effect<GroupClient<Groups, Name>> =>
-  HttpApiClient.group(api, {
-    ...options,
-    transformResponse: (answer) =>
-      Effect.mapError(unsafeCoerce<unknown, Effect.Effect<unknown, Failure>>(answer), answerError)
-  }).pipe(
+  HttpApiClient.group(api, { ...options, transformResponse: unsafeCoerce<unknown, never>(withAnswerError) }).pipe(
     unsafeCoerce<unknown, Effect.Effect<AnyMethods>>,
     Effect.map((methods) =>
       unsafeCoerce<unknown, GroupClient<Groups, Name>>(

@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Option } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Option } from "effect"
 import { Limits } from "./Limits.ts"
 
 /** The moment (epoch milliseconds) at which the call at hand must have ended; none outside of a call. */
@@ -32,12 +32,17 @@ export const within =
 
 /**
  * Runs what sends and settles a mutation: nothing interrupts it but the time given, or the deadline around it. An
- * interruption of the caller takes effect afterwards.
+ * interruption of the caller takes effect afterwards. It is a daemon, since an interruption reaches all children of a
+ * fiber, and a timeout runs in a child, even where the fiber itself cannot be interrupted.
  */
 export const mutation =
   <E2>(duration: Duration.Duration, onTimeout: () => E2) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
-    Effect.uninterruptible(within(duration, onTimeout)(Effect.interruptible(effect)))
+    Effect.interruptible(within(duration, onTimeout)(effect)).pipe(
+      Effect.forkDaemon,
+      Effect.flatMap(Fiber.join),
+      Effect.uninterruptible
+    )
 
 /** Looks every `Limits.pollInterval` until something is seen or the time is over, which also ends a look under way. */
 export const lookUntil = <A, E, R>(

@@ -70,7 +70,7 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/AgentHost
         yield* Effect.catchAll(host.prompt(prompt), (refused) =>
           store.appendAgentLog(agent.id, { level: "error", output: `The first task was not taken: ${refused.message}` })
         )
-      })
+      }, Effect.uninterruptible)
 
       /** The life of an agent, until it is stopped. */
       const life = Effect.fn("AgentHosts.life")(function* (request: StartAgent) {

@@ -12,7 +12,7 @@ interface Credential {
   readonly fromCookie: boolean
 }
 
-/** The credential of a request, looked for in Coder's order (coder-api.md 1.1). */
+/** The credential of a request, looked for in Coder's order. */
 const credentialOf = (request: HttpServerRequest.HttpServerRequest): Credential | undefined => {
   const cookie = request.cookies[cookieName]
   if (cookie) return { token: cookie, fromCookie: true }

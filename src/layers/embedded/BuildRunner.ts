@@ -12,8 +12,8 @@ import { WorkspaceStore } from "./WorkspaceStore.ts"
 /** Why a build's job failed, for `job.error` and the build's log. */
 class JobFailed extends Schema.TaggedError<JobFailed>()("JobFailed", { message: Schema.String }) {}
 
-/** The slug of the app that is AgentAPI: that of the template that Coder's own module for Claude Code makes. */
-export const agentSlug = "ccw"
+/** The slug of the app that is AgentAPI, as Coder's own module for Claude Code has it. */
+const agentSlug = "ccw"
 
 const stages = { start: "Starting workspace", stop: "Stopping workspace", delete: "Deleting workspace" } as const
 
@@ -99,6 +99,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/BuildRun
       const remove: Step = Effect.fn("BuildRunner.remove")(function* (state) {
         const { id, worktree } = state.workspace
         yield* stop(state)
+        yield* conversations.discard(id)
         if (worktree === null) return
         const removal = yield* worktrees.remove(worktree)
         yield* removal.kept
@@ -107,7 +108,6 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/BuildRun
               `Worktree kept: ${removal.directory}, branch ${removal.branch ?? "none"} (${removal.reasons.join("; ")})`
             )
           : log(state, `Worktree ${worktree.directory} removed`)
-        yield* conversations.discard(id)
       })
 
       const steps: Record<Transition, Step> = { start, stop, delete: remove }
@@ -115,8 +115,9 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/BuildRun
       const carryOut: Step = Effect.fn("BuildRunner.carryOut")(function* (state) {
         const { build, workspace } = state
         if (faults?.hangBuilds?.includes(workspace.name) === true) return yield* Effect.never
-        const fault = faults?.failBuilds?.find(
-          (each) => each.workspace === workspace.name && each.transition === build.transition
+        const fault = named(
+          faults?.failBuilds?.filter(({ transition }) => transition === build.transition),
+          state
         )
         if (fault !== undefined) return yield* new JobFailed({ message: fault.error })
         return yield* steps[build.transition](state)

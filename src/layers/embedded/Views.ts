@@ -108,6 +108,6 @@ const metadataOf = ({ base_commit, branch, directory, repository }: WorktreeRow)
 const succeeded = { start: "running", stop: "stopped", delete: "deleted" } as const
 const running = { start: "starting", stop: "stopping", delete: "deleting" } as const
 
-/** The status of a build follows from its transition and its job (coder-api.md 3.6). */
+/** The status of a build follows from its transition and its job. */
 export const statusOf = ({ job, transition }: Pick<BuildRow, "transition"> & { job: { status: JobStatus } }): string =>
   job.status === "succeeded" ? succeeded[transition] : job.status === "running" ? running[transition] : job.status

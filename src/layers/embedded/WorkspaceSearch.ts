@@ -22,7 +22,7 @@ const matches =
     )
   }
 
-/** Running ones first, then by name (coder-api.md 3.1). */
+/** Running ones first, then by name. */
 const order = Order.combine(
   Order.mapInput(Order.boolean, ({ latest_build }: Found) => latest_build.status !== "running"),
   Order.mapInput(Order.string, ({ name }: Found) => name.toLowerCase())

@@ -13,11 +13,11 @@ const logger = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logg
 /** Logs to stderr, since stdout belongs to MCP. Reads `LOG_LEVEL`: `DEBUG`, `INFO` (default), `WARNING`, `ERROR`. */
 export const layer: Layer.Layer<never> = Layer.unwrapEffect(
   Effect.gen(function* () {
-    const wanted = yield* Effect.orElseSucceed(Config.string("LOG_LEVEL"), () => "")
-    const level = levels[wanted.trim().toUpperCase()]
-    const logging = Layer.merge(logger, Logger.minimumLogLevel(level ?? LogLevel.Info))
-    if (level !== undefined || wanted.trim() === "") return logging
+    const wanted = (yield* Effect.orElseSucceed(Config.string("LOG_LEVEL"), () => "")).trim().toUpperCase()
+    if (wanted === "") return logger
+    const level = levels[wanted]
+    if (level !== undefined) return Layer.merge(logger, Logger.minimumLogLevel(level))
     const warning = Effect.logWarning(`LOG_LEVEL is none of ${Object.keys(levels).join(", ")}; logging from INFO`)
-    return Layer.provideMerge(Layer.effectDiscard(warning), logging)
+    return Layer.provideMerge(Layer.effectDiscard(warning), logger)
   })
 )

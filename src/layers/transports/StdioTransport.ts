@@ -95,13 +95,13 @@ export class StdioTransport implements Transport {
 
   #refuse({ code, id, message }: Bad): void {
     this.onerror?.(new Error(message))
-    // Its failure is told by the stream, too.
-    this.#send({ jsonrpc: "2.0", id, error: { code, message } }).catch(() => undefined)
+    void this.#send({ jsonrpc: "2.0", id, error: { code, message } })
   }
 
   #send(message: object): Promise<void> {
     if (this.#closed) return Promise.resolve()
-    const sent = this.#write(`${JSON.stringify(message)}\n`)
+    // What cannot be written ends the connection, and that is what its user is told.
+    const sent = this.#write(`${JSON.stringify(message)}\n`).catch(this.#close)
     if (this.#output.writableLength > Limits.stdinLine && !this.#input.isPaused()) {
       this.#input.pause()
       this.#output.once("drain", () => {

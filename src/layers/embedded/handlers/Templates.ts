@@ -24,7 +24,7 @@ type TemplateSearch = Search<(typeof keys)[number]>
 const parse = (q: string): Either.Either<TemplateSearch, CoderError> =>
   parseSearch("template", q, keys, (words) => Either.right([["display_name", words]]))
 
-/** Templates that are deprecated are left out unless they are asked for (coder-api.md 2.1). */
+/** Templates that are deprecated are left out unless they are asked for. */
 const matches =
   (search: TemplateSearch) =>
   (template: typeof Template.Type): boolean =>

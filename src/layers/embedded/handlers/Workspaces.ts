@@ -113,7 +113,7 @@ const validate = ({ name, template_id, template_version_id }: CreateWorkspace): 
 }
 
 // Each in the words of a recording: create.json "unknown template", "unknown preset", "name already exists";
-// builds.json "deleted, by id". That of a deprecated template is from Coder's source (coder-api.md 3.4).
+// builds.json "deleted, by id". That of a deprecated template is from Coder's source.
 
 const missing = (what: "Template" | "Template version", field: string, id: string) =>
   CoderError.answer(400, `${what} "${id}" doesn't exist.`, {
