@@ -1,0 +1,148 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { AgentHost, type CodingAgent } from "../../../src/layers/agenthost/AgentHost.ts"
+import { fakeAgent, hosting } from "./agents.ts"
+
+const start = Effect.gen(function* () {
+  const cleanUp = yield* Deferred.make<void>()
+  const fake = yield* fakeAgent(Deferred.await(cleanUp))
+  const { conversation, reporter, reports } = yield* hosting
+  const host = yield* AgentHost.make({ agent: fake.agent, conversation, reporter })
+  const said = Effect.map(host.messages, (messages) => messages.map(({ role, content }) => `${role}: ${content}`))
+  const until = (status: "running" | "stable") =>
+    Effect.yieldNow().pipe(Effect.zipRight(host.status), Effect.repeat({ until: (now) => now === status, times: 1000 }))
+  yield* Effect.addFinalizer(() => Deferred.succeed(cleanUp, undefined))
+  return { ...fake, cleanUp: Deferred.succeed(cleanUp, undefined), conversation, reporter, reports, host, said, until }
+})
+
+describe("AgentHost", () => {
+  it.scoped("begins stable, with a message of the agent", () =>
+    Effect.gen(function* () {
+      const { host } = yield* start
+      expect(yield* host.status).toBe("stable")
+      expect(yield* host.messages).toEqual([
+        { id: 0, role: "agent", content: "Hello.", time: "1970-01-01T00:00:00.000Z" }
+      ])
+    })
+  )
+
+  it.scoped("runs a turn, and reports it", () =>
+    Effect.gen(function* () {
+      const { end, host, prompts, reports, said, until } = yield* start
+      yield* host.prompt("  fix the login\nand the tests \n")
+      expect(yield* host.status).toBe("running")
+      expect(yield* said).toEqual(["agent: Hello.", "user: fix the login\nand the tests", "agent: working on it"])
+      expect(yield* reports).toEqual([{ state: "working", message: "fix the login" }])
+
+      yield* end({ state: "failure", message: "exit code 2", lastLine: "[exit code 2]" })
+      expect(yield* until("stable")).toBe("stable")
+      expect(yield* prompts).toEqual(["fix the login\nand the tests"])
+      expect((yield* said).at(-1)).toBe("agent: working on it\n[exit code 2]")
+      expect((yield* host.messages).map(({ id }) => id)).toEqual([0, 1, 2])
+      expect((yield* reports).at(-1)).toEqual({ state: "failure", message: "exit code 2" })
+    })
+  )
+
+  it.scoped("takes one prompt of many at once", () =>
+    Effect.gen(function* () {
+      const { host, prompts } = yield* start
+      const all = Array.from({ length: 10 }, (_, index) => Effect.either(host.prompt(`prompt ${index}`)))
+      const answers = yield* Effect.all(all, { concurrency: "unbounded" })
+      expect(answers.filter(({ _tag }) => _tag === "Right")).toHaveLength(1)
+      expect(yield* prompts).toHaveLength(1)
+      expect(yield* host.messages).toHaveLength(3)
+    })
+  )
+
+  it.scoped("refuses an empty prompt, also with control characters around nothing", () =>
+    Effect.gen(function* () {
+      const { host } = yield* start
+      for (const text of ["", "  \n\t"]) {
+        expect(yield* Effect.flip(host.prompt(text))).toMatchObject({ _tag: "PromptRefused", reason: "empty" })
+      }
+      expect(yield* host.messages).toHaveLength(1)
+    })
+  )
+
+  it.scoped("is running after an interrupt until the turn has cleaned up", () =>
+    Effect.gen(function* () {
+      const { cleanUp, host, reports, said, until } = yield* start
+      yield* host.interrupt
+      yield* host.prompt("go")
+      yield* host.interrupt
+      yield* host.interrupt
+      expect(yield* until("stable")).toBe("running")
+      expect(yield* Effect.flip(host.prompt("more"))).toMatchObject({ reason: "busy" })
+      yield* cleanUp
+      expect(yield* until("stable")).toBe("stable")
+      expect((yield* said).at(-1)).toBe("agent: working on it\n[interrupted]")
+      expect((yield* reports).map(({ state }) => state)).toEqual(["working", "idle"])
+      yield* host.prompt("more")
+      expect(yield* host.status).toBe("running")
+    })
+  )
+
+  it.scoped("stops: waits for the turn, reports nothing more, takes no prompt", () =>
+    Effect.gen(function* () {
+      const { cleanUp, host, reports, said } = yield* start
+      yield* host.prompt("go")
+      yield* cleanUp
+      yield* host.stop
+      expect(yield* host.status).toBe("stable")
+      expect((yield* said).at(-1)).toContain("[interrupted]")
+      expect((yield* reports).map(({ state }) => state)).toEqual(["working"])
+      expect(yield* Effect.flip(host.prompt("more"))).toMatchObject({ reason: "stopped" })
+    })
+  )
+
+  it.scoped("ends the turn with its scope, and continues the conversation in another", () =>
+    Effect.gen(function* () {
+      const fake = yield* fakeAgent()
+      const { conversation, reporter } = yield* hosting
+      const scope = yield* Scope.make()
+      const first = yield* Scope.extend(AgentHost.make({ agent: fake.agent, conversation, reporter }), scope)
+      yield* first.prompt("go")
+      yield* Scope.close(scope, Exit.void)
+      expect(yield* first.status).toBe("stable")
+      const second = yield* AgentHost.make({ agent: fake.agent, conversation, reporter })
+      yield* second.prompt("again")
+      expect((yield* second.messages).map(({ id, role }) => `${id} ${role}`)).toEqual([
+        "0 agent",
+        "1 user",
+        "2 agent",
+        "3 user",
+        "4 agent"
+      ])
+    })
+  )
+
+  it.scoped("survives an agent that breaks", () =>
+    Effect.gen(function* () {
+      const { conversation, reporter, reports } = yield* hosting
+      const agent: CodingAgent = { agentType: "claude", turn: () => Effect.dieMessage("a bug") }
+      const host = yield* AgentHost.make({ agent, conversation, reporter })
+      yield* host.prompt("go")
+      expect((yield* reports).at(-1)).toEqual({ state: "failure", message: "internal error" })
+      expect((yield* host.messages).at(-1)?.content).toBe("[internal error]")
+      expect(yield* host.status).toBe("stable")
+    })
+  )
+
+  it.scoped("finishes taking a prompt whose caller has gone", () =>
+    Effect.gen(function* () {
+      const reporting = yield* Deferred.make<void>()
+      const mayReport = yield* Deferred.make<void>()
+      const { conversation } = yield* hosting
+      const { agent, prompts } = yield* fakeAgent()
+      const report = () => Effect.zipRight(Deferred.succeed(reporting, undefined), Deferred.await(mayReport))
+      const host = yield* AgentHost.make({ agent, conversation, reporter: { report } })
+      const caller = yield* Effect.fork(host.prompt("go"))
+      yield* Deferred.await(reporting)
+      yield* Fiber.interruptFork(caller)
+      yield* Deferred.succeed(mayReport, undefined)
+      yield* Fiber.await(caller)
+      expect(yield* prompts).toEqual(["go"])
+      expect(yield* host.status).toBe("running")
+    })
+  )
+})

@@ -1,0 +1,33 @@
+import { Deferred, Effect, Ref } from "effect"
+import type { CodingAgent, TurnEnd } from "../../../src/layers/agenthost/AgentHost.ts"
+import { makeMemory } from "../../../src/layers/agenthost/ConversationStore.ts"
+import type { StatusReport } from "../../../src/layers/agenthost/StatusReporter.ts"
+
+/** An agent that says "working on it" and then waits to be told how its turn ends. Interrupted, it cleans up. */
+export const fakeAgent = (cleanUp: Effect.Effect<void> = Effect.void) =>
+  Effect.gen(function* () {
+    const end = yield* Deferred.make<TurnEnd>()
+    const prompts = yield* Ref.make<ReadonlyArray<string>>([])
+    const agent: CodingAgent = {
+      agentType: "claude",
+      greeting: "Hello.",
+      turn: (prompt, emit) =>
+        Ref.update(prompts, (before) => [...before, prompt]).pipe(
+          Effect.zipRight(emit("working on it")),
+          Effect.zipRight(Deferred.await(end)),
+          Effect.onInterrupt(() => cleanUp)
+        )
+    }
+    return {
+      agent,
+      prompts,
+      end: (how: TurnEnd) => Deferred.succeed(end, how)
+    }
+  })
+
+export const hosting = Effect.gen(function* () {
+  const reports = yield* Ref.make<ReadonlyArray<StatusReport>>([])
+  const conversation = yield* makeMemory
+  const reporter = { report: (report: StatusReport) => Ref.update(reports, (before) => [...before, report]) }
+  return { conversation, reporter, reports }
+})

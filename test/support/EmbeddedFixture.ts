@@ -1,0 +1,126 @@
+import { HttpClient, type HttpServer } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { execFileSync } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import { join } from "node:path"
+import { SocketHttpClient } from "../../src/layers/clients/SocketHttpClient.ts"
+import { CoderConfig } from "../../src/layers/config/CoderConfig.ts"
+import type { EmbeddedOptions } from "../../src/layers/config/EmbeddedConfig.ts"
+import { EmbeddedCoder } from "../../src/layers/embedded/EmbeddedCoder.ts"
+import { Ids } from "../../src/layers/embedded/Ids.ts"
+import { environment, temporaryDirectory } from "../layers/agenthost/support.ts"
+
+/** The token of every embedded Coder of the tests. */
+export const sessionToken = Redacted.make("fixture000-0123456789abcdefghijkl")
+
+const git = (directory: string, ...args: ReadonlyArray<string>): string =>
+  execFileSync("git", ["-C", directory, "-c", "user.name=Test", "-c", "user.email=test@example.com", ...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"]
+  }).trim()
+
+/** Makes a git repository in a directory: two files and two commits on `main`. */
+export const makeRepository = (directory: string): string => {
+  mkdirSync(join(directory, "src"), { recursive: true })
+  git(directory, "init", "--quiet", "--initial-branch=main")
+  writeFileSync(join(directory, "README.md"), "# Sample\n")
+  git(directory, "add", ".")
+  git(directory, "commit", "--quiet", "-m", "Begin")
+  writeFileSync(join(directory, "src/index.js"), 'console.log("hello")\n')
+  git(directory, "add", ".")
+  git(directory, "commit", "--quiet", "-m", "Say hello")
+  return directory
+}
+
+/** What a test has around its embedded Coder. Everything is gone when the test has ended. */
+export class EmbeddedFixture extends Context.Tag("fleet-mcp/test/support/EmbeddedFixture")<
+  EmbeddedFixture,
+  {
+    /** A git repository called `sample`, the working directory and, unless others are given, the only project. */
+    readonly repository: string
+    readonly stateDirectory: string
+    /** The tokens of the agents, in the order of their starts. Coder gives them to nobody but the agent. */
+    readonly agentTokens: ReadonlyArray<string>
+  }
+>() {}
+
+/** As for the embedded Coder; what names directories is made for that of the test, in which `sample` is. */
+export interface FixtureOptions extends Partial<Pick<EmbeddedOptions, "allowShell" | "sessionToken" | "faults">> {
+  readonly projects?: (directory: string) => NonNullable<EmbeddedOptions["projects"]>
+  readonly workingDirectory?: (directory: string) => string
+  readonly environment?: (directory: string) => NonNullable<EmbeddedOptions["environment"]>
+}
+
+const surroundings = ({ environment: given, projects, workingDirectory, ...options }: FixtureOptions) =>
+  Effect.map(temporaryDirectory, (directory) => {
+    const agentTokens: Array<string> = []
+    const repository = makeRepository(join(directory, "sample"))
+    const stateDirectory = join(directory, "state")
+    const embeddedOptions: EmbeddedOptions = {
+      stateDirectory,
+      workingDirectory: workingDirectory?.(directory) ?? repository,
+      environment: given?.(directory) ?? environment,
+      projects: projects?.(directory),
+      sessionToken,
+      ...options
+    }
+    const ids = Ids.of({
+      make: (purpose) =>
+        Effect.sync(() => {
+          const id = randomUUID()
+          if (purpose === "agent token") agentTokens.push(id)
+          return id
+        })
+    })
+    return {
+      embeddedOptions,
+      directory,
+      fixture: Layer.succeed(EmbeddedFixture, { repository, stateDirectory, agentTokens }),
+      ids: Layer.succeed(Ids, ids)
+    }
+  })
+
+/** An embedded Coder in this process, with a repository around it. */
+export const embedded = (
+  options: FixtureOptions = {}
+): Layer.Layer<HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
+  Layer.unwrapScoped(
+    Effect.map(surroundings(options), ({ embeddedOptions, fixture, ids }) =>
+      Layer.merge(fixture, EmbeddedCoder.layer(embeddedOptions).pipe(Layer.provide(ids)))
+    )
+  )
+
+/** The same on a Unix socket, and a client of that. */
+export const embeddedOverSocket = (
+  options: FixtureOptions = {}
+): Layer.Layer<HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
+  Layer.unwrapScoped(
+    Effect.map(surroundings(options), ({ directory, embeddedOptions, fixture, ids }) => {
+      const path = join(directory, "coder.sock")
+      return Layer.mergeAll(
+        fixture,
+        CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
+        SocketHttpClient.layer(path).pipe(
+          Layer.provideMerge(EmbeddedCoder.layerServer(embeddedOptions).pipe(Layer.provide([ids, socketServer(path)])))
+        )
+      )
+    })
+  )
+
+/** A server on a Unix socket. Connections that are open do not keep it from closing. */
+const socketServer = (path: string): Layer.Layer<HttpServer.HttpServer> =>
+  Layer.unwrapEffect(
+    Effect.map(
+      Effect.sync(() => createServer()),
+      (server) => {
+        const hangUp = Layer.scopedDiscard(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())))
+        return Layer.provideMerge(
+          hangUp,
+          NodeHttpServer.layer(() => server, { path })
+        )
+      }
+    )
+  ).pipe(Layer.orDie)
