@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { report } from "./support/report.ts"
-import { initializeParams, program, spawnPeer } from "./support/StdioPeer.ts"
+import { baseEnvironment, initializeParams, program, spawnPeer } from "./support/StdioPeer.ts"
 
 const runs = 21
 
@@ -12,7 +12,7 @@ const timed = async (work: () => Promise<unknown>): Promise<number> => {
   return performance.now() - start
 }
 
-const nothing = () => once(spawn(process.execPath, ["-e", "0"], { stdio: "ignore" }), "exit")
+const nothing = () => once(spawn(process.execPath, ["-e", "0"], { stdio: "ignore", env: baseEnvironment }), "exit")
 
 const startup = async (): Promise<number> => {
   const start = performance.now()

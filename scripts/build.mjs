@@ -13,6 +13,46 @@ const edit = (file, change) => {
   writeFileSync(path, change(readFileSync(path, "utf8")))
 }
 
+/**
+ * Imports from a package's root become imports of its modules. Otherwise the start of the program would load all that
+ * any part of it uses: a root re-exports everything, and what several chunks share is one chunk.
+ */
+const byModule = {
+  name: "by-module",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, ({ path }) => ({
+      loader: "ts",
+      contents: readFileSync(path, "utf8").replaceAll(
+        /^import (type )?\{([^}]*)\} from "(effect|@effect\/platform|@effect\/cli)"$/gm,
+        (_, typeOnly, names, from) =>
+          typeOnly
+            ? ""
+            : names
+                .split(",")
+                .map((name) => importModule(name.trim(), from))
+                .join(";")
+      )
+    }))
+}
+
+const importModule = (name, from) => {
+  if (name === "" || name.startsWith("type ")) return ""
+  return /^[a-z]/.test(name)
+    ? `import { ${name} } from "effect/Function"`
+    : `import * as ${name.replace(/^(\w+) as (\w+)$/, "$2")} from "${from}/${name.replace(/ as \w+$/, "")}"`
+}
+
+/** The SDK's server loads Ajv to check answers to questions; this server asks none, and gives it a validator of its own. */
+const withoutAjv = {
+  name: "without-ajv",
+  setup: ({ onLoad, onResolve }) => {
+    onResolve({ filter: /validation\/ajv-provider\.js$/ }, ({ importer, path }) =>
+      /server[\\/]index\.js$/.test(importer) ? { path, namespace: "without-ajv" } : undefined
+    )
+    onLoad({ filter: /.*/, namespace: "without-ajv" }, () => ({ contents: "export class AjvJsonSchemaValidator {}" }))
+  }
+}
+
 rmSync(join(root, "dist"), { recursive: true, force: true })
 
 runNode("node_modules/typescript/bin/tsc", ["--project", "tsconfig.build.json"])
@@ -33,6 +73,7 @@ await build({
   target: "node20",
   legalComments: "linked",
   define,
+  plugins: [byModule, withoutAjv],
   // Bundled CommonJS modules call require.
   banner: {
     js: 'import{createRequire as __fleetCreateRequire}from"node:module";const require=__fleetCreateRequire(import.meta.url);'

@@ -17,11 +17,18 @@ export const initializeParams = {
   clientInfo: { name: "bench", version: "0" }
 }
 
+/** The same for a figure and its baseline: some variables (extra certificates, for one) slow every start of Node. */
+export const baseEnvironment = {
+  PATH: process.env["PATH"] ?? "",
+  HOME: process.env["HOME"] ?? "",
+  LOG_LEVEL: "ERROR"
+}
+
 /** Spawns a peer; the moment of the call is the beginning of every start-up figure. */
-export const spawnPeer = (args: ReadonlyArray<string>, env: Record<string, string> = {}): StdioPeer => {
+export const spawnPeer = (args: ReadonlyArray<string>): StdioPeer => {
   const child: ChildProcess = spawn(process.execPath, args, {
     stdio: ["pipe", "pipe", "inherit"],
-    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", LOG_LEVEL: "ERROR", ...env }
+    env: baseEnvironment
   })
   const { stdin, stdout } = child
   if (stdin === null || stdout === null) throw new Error("no pipes")

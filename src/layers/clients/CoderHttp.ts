@@ -116,7 +116,7 @@ const timed =
 
 /** Codes of Node's network and TLS errors that come before a request is sent. */
 const neverSent =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|ENOENT|UND_ERR_CONNECT|CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/
+  /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|ENOENT|UND_ERR_CONNECT|CERT_|ERR_TLS|ERR_SSL_(WRONG_VERSION|PACKET_LENGTH|UNSUPPORTED_PROTOCOL|\w*HANDSHAKE_FAILURE|\w*PROTOCOL_VERSION)|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/
 
 const codesOf = (cause: unknown, depth = 0): ReadonlyArray<string> => {
   if (typeof cause !== "object" || cause === null || depth > 4) return []
@@ -161,6 +161,7 @@ const readAnswer = (
     const fail = (fields: Pick<CoderError, "reason" | "message"> & Partial<CoderError>) =>
       new CoderError({ status, requestId: headers["x-coder-request-id"], ...about(request), ...fields })
     if (status >= 300 && status < 400) {
+      yield* giveUp(response)
       return yield* fail({ reason: "redirect", message: "redirected to another page, perhaps to sign in" })
     }
     const path = pathOf(request.url)
@@ -187,6 +188,10 @@ const readResponse = (status: number, body: Uint8Array): Response =>
     arrayBuffer: () => Promise.resolve(body.buffer),
     text: () => Promise.resolve(new TextDecoder().decode(body))
   })
+
+/** Nobody reads the body: its connection is not kept waiting for it. */
+const giveUp = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
+  Stream.runDrain(response.stream).pipe(Effect.timeoutOption(Duration.zero), Effect.ignore)
 
 const readBody = (
   response: HttpClientResponse.HttpClientResponse,

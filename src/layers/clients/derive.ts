@@ -5,9 +5,10 @@ import {
   type HttpApiGroup,
   type HttpClientError
 } from "@effect/platform"
-import { Effect, ParseResult, Record, type Types } from "effect"
+import { Effect, type ParseResult, Record, type Types } from "effect"
 import { unsafeCoerce } from "effect/Function"
 import { CoderError } from "../../schemas/coder/CoderError.ts"
+import { placesOf } from "../../schemas/coder/places.ts"
 import type { CoderHttpClient } from "./CoderHttp.ts"
 
 type Method<Endpoint> =
@@ -46,8 +47,7 @@ const toCoderError = (reason: "unexpected" | "invalid_request", what: string) =>
     case "CoderError":
       return error
     case "ParseError": {
-      const paths = ParseResult.ArrayFormatter.formatErrorSync(error).map((issue) => issue.path.map(String).join("."))
-      const places = paths.join(", ") || `the whole ${what}`
+      const places = placesOf(error.issue).join(", ") || `the whole ${what}`
       return new CoderError({ reason, status: null, message: `not in the shape of the contract at: ${places}` })
     }
     case "RequestError":

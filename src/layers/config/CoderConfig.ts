@@ -5,6 +5,8 @@ export interface CoderOptions {
   /** The access URL, for example `https://coder.example.com`. */
   readonly url: URL
   readonly sessionToken: Redacted.Redacted
+  /** What people call the place where its workspaces run. Default: the origin of `url`. */
+  readonly place?: string
 }
 
 /** Which Coder the fleet talks to: a server, or the embedded one. */

@@ -7,7 +7,11 @@ import { Deployment, embeddedUrl } from "./Deployment.ts"
 
 const inProcessConfig: Layer.Layer<CoderConfig, never, Deployment> = Layer.effect(
   CoderConfig,
-  Effect.map(Deployment, ({ sessionToken }) => ({ url: new URL(embeddedUrl), sessionToken }))
+  Effect.map(Deployment, ({ sessionToken }) => ({
+    url: new URL(embeddedUrl),
+    sessionToken,
+    place: "this machine"
+  }))
 )
 
 /**

@@ -100,11 +100,13 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           const left = until - DateTime.toEpochMillis(now)
           if (left <= 0) return unansweredState("no time was left to ask it", now)
           const api = yield* agentApi.of(app.value)
-          const answer = yield* api.status().pipe(
-            Effect.mapError(words),
-            Effect.timeoutFail({ duration: Duration.millis(left), onTimeout: () => "no answer in time" }),
-            Effect.either
-          )
+          const answer = yield* api
+            .status()
+            .pipe(
+              Effect.mapError(words),
+              Effect.timeoutFail({ duration: Duration.millis(left), onTimeout: () => "no answer in time" }),
+              Effect.either
+            )
           const then = yield* DateTime.now
           return Either.match(answer, {
             onLeft: (reason) => unansweredState(reason, then),

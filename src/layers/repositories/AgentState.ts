@@ -232,9 +232,7 @@ const fields = (workspace: WorkspaceSummary, { evidence, status }: AgentState, r
 
 /** Display name of the template, or its name where that is empty. */
 export const projectName = (workspace: WorkspaceSummary): string =>
-  withoutControls(
-    workspace.template_display_name === "" ? workspace.template_name : workspace.template_display_name
-  )
+  withoutControls(workspace.template_display_name === "" ? workspace.template_name : workspace.template_display_name)
 
 /** An agent, whole. */
 export const toAgent = (workspace: WorkspaceSummary, state: AgentState, role: string | null): Agent => {

@@ -12,6 +12,7 @@ import {
   type LookupFailure
 } from "../../schemas/Errors.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
+import type { CoderConfig } from "../config/CoderConfig.ts"
 import { remaining } from "../config/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
@@ -69,7 +70,7 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
   static readonly layer: Layer.Layer<
     AgentService,
     never,
-    AgentRepository | BuildRepository | ProjectRepository | TaskRepository
+    AgentRepository | BuildRepository | CoderConfig | ProjectRepository | TaskRepository
   > = Layer.effect(
     this,
     Effect.gen(function* () {

@@ -17,6 +17,7 @@ import {
 } from "../../schemas/Errors.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { TaskDelivery } from "../../schemas/Task.ts"
+import { CoderConfig } from "../config/CoderConfig.ts"
 import { lookUntil, remaining } from "../config/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
@@ -66,6 +67,7 @@ export const makeCreate = Effect.gen(function* () {
   const builds = yield* BuildRepository
   const projects = yield* ProjectRepository
   const tasks = yield* TaskRepository
+  const { place, url } = yield* CoderConfig
 
   /** What is left for waiting, when a first message is to be sent and settled afterwards. */
   const timeToWait = Effect.map(remaining, (left) => Duration.subtract(left, Duration.times(Limits.settleReserve, 2)))
@@ -118,7 +120,13 @@ export const makeCreate = Effect.gen(function* () {
         request.wait_ready === true || promptParameter === null ? yield* waitUntilReady(accepted) : accepted
       const delivery = promptParameter === null ? yield* deliver(waited, task) : "in_build"
       const stage = stageOf(waited.agent)
-      return created(waited.agent, "applied", stage, delivery, tell(waited.agent, stage, delivery, task))
+      return created(
+        waited.agent,
+        "applied",
+        stage,
+        delivery,
+        tell(waited.agent, place ?? url.origin, stage, delivery, task)
+      )
     }).pipe(sending(`create the agent ${request.name}`))
 
   return Effect.fn("AgentService.create")(
@@ -196,8 +204,8 @@ const created = (
   message
 })
 
-const tell = (agent: Agent, stage: Stage, delivery: TaskDelivery, task: string): string => {
-  const where = `Agent ${agent.name}: stage ${stage} (${agent.evidence.detail}).`
+const tell = (agent: Agent, place: string, stage: Stage, delivery: TaskDelivery, task: string): string => {
+  const where = `Agent ${agent.name} on ${place}: stage ${stage} (${agent.evidence.detail}).`
   switch (delivery) {
     case "in_build":
       return `${where} Its task travels with the build. Call show_agent to watch it.`

@@ -16,6 +16,7 @@ import type { Tool } from "../../tools/Tool.ts"
 import { Limits } from "../config/Limits.ts"
 import * as CallResult from "./CallResult.ts"
 import { instructions } from "./Instructions.ts"
+import { startOnce } from "./startOnce.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 
 interface Presentation {
@@ -73,7 +74,7 @@ const make = <R>(
   { place, readOnly = false, services, tools }: McpSessionOptions<R>
 ): Effect.Effect<typeof McpSession.Service, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const catalogue = yield* Effect.cached(
+    const catalogue = yield* startOnce(
       Effect.map(tools, (all) => ({
         byName: new Map(all.map((tool) => [tool.name, tool])),
         listed: readOnly ? all.filter(({ hints }) => hints.readOnlyHint) : all

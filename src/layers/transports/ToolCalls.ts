@@ -1,9 +1,10 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
-import { Duration, Effect, Fiber, Random, type Context } from "effect"
+import { Duration, Effect, Random, type Context } from "effect"
 import type { BackendNotConfigured } from "../../schemas/Errors.ts"
 import type { Tool } from "../../tools/Tool.ts"
 import { Limits } from "../config/Limits.ts"
 import * as CallResult from "./CallResult.ts"
+import { startOnce } from "./startOnce.ts"
 
 /** Tells the client that a call is alive, and for how many seconds it has been. */
 export type Notify = (seconds: number) => Effect.Effect<void>
@@ -33,10 +34,7 @@ const report = (tool: Tool<unknown>) => (cause: unknown) =>
 /** Runs tool calls of one session: so many at once as `Limits` says, the others wait their turn. */
 export const make = <R>(services: Effect.Effect<Context.Context<R>, BackendNotConfigured>) =>
   Effect.gen(function* () {
-    // In a fiber of its own, so that the end of a call is not the end of what others wait for.
-    const scope = yield* Effect.scope
-    const starting = yield* Effect.cached(Effect.uninterruptible(Effect.forkIn(Effect.interruptible(services), scope)))
-    const ready = Effect.flatMap(starting, (fiber) => Effect.flatten(Fiber.await(fiber)))
+    const ready = yield* startOnce(services)
     const places = yield* Effect.makeSemaphore(Limits.concurrentCalls)
     return (tool: Tool<R>, args: unknown, notify: Notify | undefined): Effect.Effect<CallToolResult> =>
       ready.pipe(

@@ -1,6 +1,7 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Either, ParseResult, Schema } from "effect"
 import { AppStatus, Build, BuildParameter, BuildSummary } from "./Builds.ts"
+import { placesOf } from "./places.ts"
 import { queryInteger } from "./QueryInteger.ts"
 import { Segment } from "./Segment.ts"
 
@@ -49,12 +50,6 @@ const text = (value: unknown, key: string): string => {
   return typeof found === "string" ? found : ""
 }
 
-/** Only paths: the messages of an issue quote values, and a workspace's values can be secrets. */
-const paths = (error: ParseResult.ParseIssue): string =>
-  ParseResult.ArrayFormatter.formatIssueSync(error)
-    .map((issue) => issue.path.map(String).join(".") || "(the whole element)")
-    .join(", ")
-
 const readElement = (element: unknown): ListedWorkspace =>
   Either.getOrElse(
     decodeSummary(element),
@@ -63,7 +58,7 @@ const readElement = (element: unknown): ListedWorkspace =>
         id: text(element, "id"),
         name: text(element, "name"),
         owner_name: text(element, "owner_name"),
-        reason: `not in the shape of the contract at: ${paths(issue)}`
+        reason: `not in the shape of the contract at: ${placesOf(issue).join(", ") || "the whole element"}`
       })
   )
 

@@ -1,0 +1,182 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Either } from "effect"
+import { fleetTools } from "../../src/tools/FleetTools.ts"
+import { fakes, type Asked } from "./Fakes.ts"
+
+const byName = new Map(fleetTools.map((tool) => [tool.name, tool]))
+
+const call = (name: string, args: unknown, asked: Asked = []) => {
+  const tool = byName.get(name)
+  if (tool === undefined) throw new Error(`no tool ${name}`)
+  return Effect.provide(tool.call(args), fakes(asked))
+}
+
+const refused = (name: string, args: unknown, asked: Asked = []) =>
+  Effect.map(Effect.either(call(name, args, asked)), (result) =>
+    Either.isLeft(result) ? result.left.message : "not refused"
+  )
+
+const leaves = (value: unknown): ReadonlyArray<string> => {
+  if (value === null || value === undefined) return []
+  return typeof value === "object"
+    ? Object.values(value).flatMap(leaves)
+    : [typeof value === "string" ? value : JSON.stringify(value)]
+}
+/** Without what tables and indentation add. */
+const plain = (text: string) => text.replaceAll("\\n", "\n").replaceAll("\\t", "\t").replaceAll(/\s+/g, " ")
+
+const good = {
+  list_agents: [{}, { status_filter: "idle", project_filter: "web", limit: 1 }],
+  show_agent: [{ agent_name: "Fix-Login" }],
+  list_agent_projects: [{}],
+  list_agent_roles: [{ project: "web" }],
+  create_agent: [
+    { name: "a", project: "web", task: "do it" },
+    { name: "a", project: "web", task: "do it", role: "reviewer", wait_ready: true }
+  ],
+  delete_agent: [{ agent_name: "fix-login" }],
+  restart_agent: [{ agent_name: "fix-login" }],
+  start_agent_task: [{ agent_name: "fix-login", task_description: "one\ntwo" }],
+  cancel_agent_task: [{ agent_name: "docs" }],
+  show_agent_task_history: [{ agent_name: "fix-login", page: 1, page_size: 100 }],
+  show_agent_log: [{ agent_name: "fix-login" }]
+}
+
+describe.each(Object.entries(good))("%s", (name, calls) => {
+  it.effect("answers the same content as keys and as text", () =>
+    Effect.forEach(calls, (args) =>
+      Effect.map(call(name, args), ({ structured, text }) => {
+        for (const leaf of leaves(structured)) expect(plain(text)).toContain(plain(leaf))
+        expect(JSON.parse(JSON.stringify(structured))).toEqual(structured)
+      })
+    )
+  )
+
+  it.effect("refuses what it does not take, and calls nothing", () =>
+    Effect.gen(function* () {
+      const asked: Asked = []
+      expect(yield* refused(name, { ...calls[0], agentName: "x" }, asked)).toContain("agentName: is unexpected")
+      expect(yield* refused(name, ["x"], asked)).toMatch(/Expected|unexpected/)
+      expect(yield* refused(name, "x", asked)).toMatch(/Expected|unexpected/)
+      for (const key of byName.get(name)?.definition().inputSchema.required ?? []) {
+        expect(yield* refused(name, { ...calls[0], [key]: undefined }, asked)).toContain(`${key}: `)
+        expect(yield* refused(name, { ...calls[0], [key]: null }, asked)).toContain(
+          `${key}: Expected string, actual null`
+        )
+        expect(yield* refused(name, { ...calls[0], [key]: 7 }, asked)).toContain(`${key}: Expected string, actual 7`)
+      }
+      expect(asked).toEqual([])
+    })
+  )
+})
+
+describe("arguments", () => {
+  it.effect("reach the services", () =>
+    Effect.gen(function* () {
+      const asked: Asked = []
+      for (const [name, calls] of Object.entries(good)) yield* Effect.forEach(calls, (args) => call(name, args, asked))
+      expect(asked).toEqual([
+        ["list", { status: undefined, project: undefined, limit: undefined }],
+        ["list", { status: "idle", project: "web", limit: 1 }],
+        ["show", "Fix-Login"],
+        ["projects"],
+        ["roles", "web"],
+        ["create", { name: "a", project: "web", task: "do it" }],
+        ["create", { name: "a", project: "web", task: "do it", role: "reviewer", wait_ready: true }],
+        ["delete", "fix-login"],
+        ["restart", "fix-login"],
+        ["start", "fix-login", "one\ntwo"],
+        ["cancel", "docs"],
+        ["history", "fix-login", { page: 1, page_size: 100 }],
+        ["log", "fix-login", { page: 1, page_size: 1 }]
+      ])
+    })
+  )
+
+  it.effect("have the original's defaults, also where a client sends null for an optional one", () =>
+    Effect.gen(function* () {
+      const asked: Asked = []
+      yield* call("show_agent_task_history", { agent_name: "docs" }, asked)
+      yield* call("show_agent_log", { agent_name: "docs", page: null, page_size: null }, asked)
+      yield* call("create_agent", { name: "a", project: "p", task: "t", role: null, wait_ready: null }, asked)
+      expect(asked).toEqual([
+        ["history", "docs", { page: 1, page_size: 20 }],
+        ["log", "docs", { page: 1, page_size: 1 }],
+        ["create", { name: "a", project: "p", task: "t" }]
+      ])
+    })
+  )
+
+  it.effect.each([
+    [{ page: 0 }, "page: Expected an integer of at least 1, actual 0"],
+    [{ page: 1.5 }, "page: Expected an integer of at least 1, actual 1.5"],
+    [{ page: "2" }, 'page: Expected an integer of at least 1, actual "2"'],
+    [{ page_size: 0 }, "page_size: Expected an integer from 1 to 100, actual 0"],
+    [{ page_size: 101 }, "page_size: Expected an integer from 1 to 100, actual 101"],
+    [{ page_size: Number.NaN }, "page_size: Expected an integer from 1 to 100, actual null"]
+  ] as const)("say what a page may be: %o", ([args, message]) =>
+    Effect.gen(function* () {
+      for (const name of ["show_agent_log", "show_agent_task_history"]) {
+        expect(yield* refused(name, { agent_name: "docs", ...args })).toBe(`${name} was not called.\n${message}`)
+      }
+    })
+  )
+
+  it.effect("are told all their problems at once, each in one short line", () =>
+    Effect.gen(function* () {
+      const message = yield* refused("create_agent", { name: 1, task: "x".repeat(1_000_000), wait_ready: "yes", a: 1 })
+      expect(message.split("\n")).toEqual([
+        "create_agent was not called.",
+        'a: is unexpected, expected: "name" | "project" | "task" | "role" | "wait_ready"',
+        "name: Expected string, actual 1",
+        "project: is missing",
+        'wait_ready: Expected boolean, actual "yes"'
+      ])
+      const long = yield* refused("show_agent", { agent_name: ["x".repeat(1_000_000)] })
+      expect(long.length).toBeLessThan(500)
+    })
+  )
+})
+
+describe("texts", () => {
+  it.effect("of lists are tables", () =>
+    Effect.gen(function* () {
+      const { text } = yield* call("list_agents", {})
+      expect(text).toBe(
+        [
+          "total_count: 2",
+          "name       status  project   role      created_at                metadata_count  last_task                  evidence  last_status",
+          "fix-login  idle    Web site  reviewer  2026-11-22T09:00:00.000Z  0               Fix the login\\nand commit  agentapi (2026-11-22T10:00:05.000Z): AgentAPI says stable  working (2026-11-22T09:30:00.000Z): Reading\\tcode",
+          "docs       busy    Web site  -         2026-11-22T09:00:00.000Z  0               -                          agentapi (2026-11-22T10:00:05.000Z): AgentAPI says stable  -"
+        ].join("\n")
+      )
+    })
+  )
+
+  it.effect("of empty lists say so, with the note of the server", () =>
+    Effect.gen(function* () {
+      expect((yield* call("list_agents", { project_filter: "none" })).text).toBe(
+        "total_count: 0\nNo agent matches. create_agent makes one."
+      )
+      expect((yield* call("list_agent_roles", { project: "web" })).text).toContain("note: More with --allow-shell.")
+    })
+  )
+
+  it.effect("of a conversation cannot be forged by a message", () =>
+    Effect.map(call("show_agent_log", { agent_name: "docs" }), ({ text }) => {
+      expect(text.split("\n").filter((line) => line.startsWith("["))).toEqual(["[3] output 2026-11-22T09:40:00.000Z"])
+    })
+  )
+})
+
+describe("errors of the services", () => {
+  it.effect.each([
+    ["show_agent", { agent_name: "nobody" }, 'There is no agent "nobody".'],
+    ["list_agents", { status_filter: "sleepy" }, "Allowed: idle, busy."],
+    ["start_agent_task", { agent_name: "docs", task_description: "x" }, "is busy"],
+    ["cancel_agent_task", { agent_name: "fix-login" }, "there is nothing to cancel"],
+    ["delete_agent", { agent_name: "nobody" }, "There is no agent"]
+  ] as const)("pass: %s", ([name, args, message]) =>
+    Effect.map(refused(name, args), (text) => expect(text).toContain(message))
+  )
+})
