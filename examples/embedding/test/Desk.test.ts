@@ -1,6 +1,6 @@
 import { FileSystem, HttpApiBuilder, HttpApiClient, HttpClient } from "@effect/platform"
 import { NodeContext, NodeHttpServer } from "@effect/platform-node"
-import { assert, it } from "@effect/vitest"
+import { assert, expectTypeOf, it } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
 import * as FleetMcp from "fleet-mcp"
 import { EmbeddedCoder } from "fleet-mcp/embedded"
@@ -11,25 +11,22 @@ import type {
   CoderFailure,
   DeadlineExceeded,
   InvalidTask,
-  LookupFailure
+  LookupFailure,
+  UnknownFilterValue
 } from "fleet-mcp/schemas/Errors"
 import { execFileSync } from "node:child_process"
 import { DeskApi, layerDesk } from "../src/Desk.ts"
 
-type Equals<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
-const yes = <_ extends true>(): void => undefined
-
 // The unions of errors are exact: neither wider nor narrower than what is documented.
 type Tasks = FleetMcp.TaskService["Type"]
 type Agents = FleetMcp.AgentService["Type"]
-yes<
-  Equals<
-    Effect.Effect.Error<ReturnType<Tasks["start"]>>,
-    LookupFailure | InvalidTask | AgentNotIdle | AgentUnreachable | AgentRefused | DeadlineExceeded
-  >
+expectTypeOf<Effect.Effect.Error<ReturnType<Tasks["start"]>>>().toEqualTypeOf<
+  LookupFailure | InvalidTask | AgentNotIdle | AgentUnreachable | AgentRefused | DeadlineExceeded
 >()
-yes<Equals<Effect.Effect.Error<ReturnType<Agents["show"]>>, LookupFailure | DeadlineExceeded>>()
-yes<Equals<Extract<Effect.Effect.Error<ReturnType<Agents["list"]>>, CoderFailure>, CoderFailure>>()
+expectTypeOf<Effect.Effect.Error<ReturnType<Agents["show"]>>>().toEqualTypeOf<LookupFailure | DeadlineExceeded>()
+expectTypeOf<Effect.Effect.Error<ReturnType<Agents["list"]>>>().toEqualTypeOf<
+  CoderFailure | UnknownFilterValue | DeadlineExceeded
+>()
 
 const repository = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
