@@ -2,6 +2,7 @@ import { HttpApi, type HttpApiEndpoint } from "@effect/platform"
 import { Option, Schema, SchemaAST } from "effect"
 import { AgentApi } from "../../src/schemas/agentapi/AgentApi.ts"
 import { CoderApi } from "../../src/schemas/coder/CoderApi.ts"
+import { Template } from "../../src/schemas/coder/Templates.ts"
 import { WorkspaceSummary } from "../../src/schemas/coder/Workspaces.ts"
 
 // The contract read as data: its endpoints, and the shapes of their answers on the wire.
@@ -91,14 +92,18 @@ export const match = (method: string, target: string): Match | undefined => {
 
 const encoded = (ast: SchemaAST.AST): SchemaAST.AST => SchemaAST.encodedAST(ast)
 
-/** The shape of an answer on the wire. A list of workspaces is read element by element, so its shape is put in here. */
+/** The shape of an answer on the wire. Lists that are read element by element do not tell theirs: see `elementLists`. */
 export const wireOf = ({ key, successes }: Endpoint, status: number): SchemaAST.AST => {
-  const ast = key === "workspaces.list" ? listed.ast : successes.get(status)
+  const ast = elementLists.get(key)?.ast ?? successes.get(status)
   if (ast === undefined) throw new Error(`${key} declares no success ${status}`)
   return encoded(ast)
 }
 
-const listed = Schema.Struct({ workspaces: Schema.Array(WorkspaceSummary), count: Schema.Number })
+/** The shapes of the answers whose lists are read element by element. */
+export const elementLists = new Map<string, Schema.Schema.Any>([
+  ["workspaces.list", Schema.Struct({ workspaces: Schema.Array(WorkspaceSummary), count: Schema.Number })],
+  ["templates.list", Schema.Array(Template)]
+])
 
 const isNullable = (ast: SchemaAST.AST): ast is SchemaAST.Union =>
   SchemaAST.isUnion(ast) && ast.types.some((type) => SchemaAST.isLiteral(type) && type.literal === null)

@@ -607,7 +607,7 @@ const compare = (exchange: Exchange, words: Words, answer: Answer): void => {
   const decoded = endpoint.successes.get(answer.status)
   assert(decoded !== undefined)
   const value = Schema.decodeUnknownSync(Schema.make<unknown, unknown>(decoded))(answer.body)
-  assert.notInclude(JSON.stringify(value) ?? "", "UnreadableWorkspace")
+  assert.notInclude(JSON.stringify(value) ?? "", "Unreadable")
   if (endpoint.key === "builds.appStatus") {
     assert.strictEqual(answer.body, exchange.response.body)
     return

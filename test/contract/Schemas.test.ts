@@ -10,13 +10,14 @@ import { Message, PostMessage, Problem } from "../../src/schemas/agentapi/AgentA
 import { Nothing } from "../../src/schemas/coder/Builds.ts"
 import { CoderError, ErrorBody } from "../../src/schemas/coder/CoderError.ts"
 import { Segment } from "../../src/schemas/coder/Segment.ts"
-import { Presets } from "../../src/schemas/coder/Templates.ts"
-import { UnreadableWorkspace, WorkspacePage, WorkspaceSummary } from "../../src/schemas/coder/Workspaces.ts"
+import { Presets, Template } from "../../src/schemas/coder/Templates.ts"
+import { Unreadable } from "../../src/schemas/coder/elements.ts"
+import { WorkspacePage, WorkspaceSummary } from "../../src/schemas/coder/Workspaces.ts"
 import { LogEntry } from "../../src/schemas/Conversation.ts"
 import { Project } from "../../src/schemas/Project.ts"
 import { Role } from "../../src/schemas/Role.ts"
 import { Task } from "../../src/schemas/Task.ts"
-import { type Endpoint, endpoints, endpointsOf, match, wireOf } from "./Contract.ts"
+import { type Endpoint, elementLists, endpoints, endpointsOf, match, wireOf } from "./Contract.ts"
 import { bodyOf, exchanges } from "./Recordings.ts"
 
 type AnySchema = Schema.Schema<unknown, unknown>
@@ -29,7 +30,7 @@ describe("round trips", () => {
     ...option(endpoint.payloadSchema).map((schema) => [`${endpoint.key} payload`, schema] as const),
     ...option(endpoint.urlParamsSchema).map((schema) => [`${endpoint.key} query`, schema] as const),
     // These have their own tests: the elements of a list may be unreadable, and an answer without content says nothing.
-    ...(["workspaces.list", "builds.appStatus"].includes(endpoint.key)
+    ...(elementLists.has(endpoint.key) || endpoint.key === "builds.appStatus"
       ? []
       : [...endpoint.successes].map(
           ([status, ast]) => [`${endpoint.key} ${status}`, Schema.make<unknown, unknown>(ast)] as const
@@ -37,6 +38,7 @@ describe("round trips", () => {
   ])
   const named: ReadonlyArray<readonly [string, AnySchema]> = [
     ["workspace of a list", WorkspaceSummary as AnySchema],
+    ["template of a list", Template as AnySchema],
     ["error body", ErrorBody as AnySchema],
     ["error", CoderError as AnySchema],
     ["problem", Problem as AnySchema],
@@ -127,7 +129,7 @@ const placesOf = (ast: SchemaAST.AST, value: unknown, path: Path = []): Readonly
   return []
 }
 
-const isUnreadable = Schema.is(UnreadableWorkspace)
+const isUnreadable = Schema.is(Unreadable)
 
 const secret = "s3cr3t-value"
 
@@ -221,7 +223,7 @@ describe("what later versions of Coder may add", () => {
     if (ast === undefined || response.body === undefined) continue
     it(`unknown keys and unknown values of enumerations: ${key}`, () => {
       const decoded = Schema.decodeUnknownSync(Schema.make<unknown, unknown>(ast))(novel(response.body))
-      assert.notInclude(JSON.stringify(decoded) ?? "", "UnreadableWorkspace")
+      assert.notInclude(JSON.stringify(decoded) ?? "", "Unreadable")
     })
   }
 })

@@ -9,7 +9,8 @@ import {
   type CoderFailure,
   type LookupFailure
 } from "../../schemas/Errors.ts"
-import { UnreadableWorkspace, type Workspace, type WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
+import { Unreadable } from "../../schemas/coder/elements.ts"
+import { type Workspace, type WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
@@ -206,6 +207,6 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
 
 const nothingDeclared: TemplateVersionInfo = { presets: [], parameters: [], promptParameter: null }
 
-const isUnreadable = Schema.is(UnreadableWorkspace)
+const isUnreadable = Schema.is(Unreadable)
 
 const isAgentName = Schema.is(AgentName)

@@ -2,7 +2,8 @@ import { DateTime, Option, Schema } from "effect"
 import { AgentStatus, type Agent, type AgentView, type Evidence, type LastStatus } from "../../schemas/Agent.ts"
 import type { AgentApiStatus } from "../../schemas/agentapi/AgentApi.ts"
 import type { AppStatus, AppSummary, BuildSummary } from "../../schemas/coder/Builds.ts"
-import type { UnreadableWorkspace, WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
+import type { Unreadable } from "../../schemas/coder/elements.ts"
+import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import type { FleetOptions } from "../config/FleetConfig.ts"
 import { Limits } from "../config/Limits.ts"
@@ -255,7 +256,7 @@ export const toAgentView = (workspace: WorkspaceSummary, state: AgentState, role
 })
 
 /** The list's entry for a workspace that cannot be read. */
-export const unreadableView = (workspace: UnreadableWorkspace, now: DateTime.Utc): AgentView => ({
+export const unreadableView = (workspace: Unreadable, now: DateTime.Utc): AgentView => ({
   name: workspace.name === "" ? `(unreadable ${workspace.id})` : workspace.name,
   status: "unknown",
   role: null,

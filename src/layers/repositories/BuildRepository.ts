@@ -11,7 +11,7 @@ import { AgentRepository } from "./AgentRepository.ts"
 import { translate } from "./translate.ts"
 
 type CreateFailure = CoderFailure | AgentNameTaken | AgentUnreadable
-type Sending = Effect.Effect<Option.Option<Workspace>, CreateFailure>
+type Create = Effect.Effect<Option.Option<Workspace>, CreateFailure>
 
 /**
  * Builds: the only way in which workspaces come, change and go. Every mutation is sent once. Where its answer is no
@@ -20,8 +20,8 @@ type Sending = Effect.Effect<Option.Option<Workspace>, CreateFailure>
 export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/BuildRepository")<
   BuildRepository,
   {
-    /** Looks whether the name is free; what this gives then sends the request and settles it. */
-    readonly create: (request: CreateWorkspace) => Effect.Effect<Sending, CreateFailure>
+    /** Looks whether the name is free. `send` then creates the workspace. */
+    readonly prepareCreate: (request: CreateWorkspace) => Effect.Effect<{ readonly send: Create }, CreateFailure>
     readonly build: (
       workspace: Workspace,
       transition: Transition
@@ -54,7 +54,7 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
           )
         )
 
-      const create = Effect.fn("BuildRepository.create")(function* (request: CreateWorkspace) {
+      const prepareCreate = Effect.fn("BuildRepository.prepareCreate")(function* (request: CreateWorkspace) {
         const taken = (workspace: Option.Option<Workspace>) =>
           new AgentNameTaken({
             agent_name: request.name,
@@ -75,7 +75,7 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
               )
             : Effect.succeed(false)
 
-        const holder = Effect.map(Effect.option(agents.workspace(request.name)), Option.flatten)
+        const holder = lastLook(() => Option.none<Workspace>())(agents.workspace(request.name))
 
         const settled = (error: CoderError) =>
           Effect.gen(function* () {
@@ -84,14 +84,15 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
             if (error.notProcessed) return yield* refusal
             const found = yield* settle(error, agents.workspace(request.name), refusal)
             if (Option.isNone(found)) return found
-            const ours = yield* Effect.option(isOurs(found.value))
+            const ours = yield* lastLook(() => Option.none<boolean>())(Effect.asSome(isOurs(found.value)))
             if (Option.isNone(ours)) return Option.none<Workspace>()
             return ours.value ? found : yield* taken(found)
           })
 
-        return coder.workspaces
+        const create = coder.workspaces
           .create({ path: { user: "me" }, payload: request })
-          .pipe(Effect.asSome, Effect.catchAll(settled), Effect.withSpan("BuildRepository.create.send"))
+          .pipe(Effect.asSome, Effect.catchAll(settled), Effect.withSpan("BuildRepository.create"))
+        return { send: create }
       })
 
       const send = Effect.fn("BuildRepository.build")(function* (workspace: Workspace, transition: Transition) {
@@ -114,7 +115,7 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
           Effect.gen(function* () {
             const refusal = translate(action)(error)
             if (error.status === 409) {
-              const other = yield* Effect.orElseSucceed(latest, () => workspace.latest_build)
+              const other = yield* lastLook(() => workspace.latest_build)(latest)
               return yield* isOver(other) ? refusal : inTheWay(other)
             }
             if (error.notProcessed) return yield* refusal
@@ -159,7 +160,7 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
           lastLook((): ReadonlyArray<BuildLog> => [])
         )
 
-      return { create, build: send, watch, logs }
+      return { prepareCreate, build: send, watch, logs }
     })
   )
 }

@@ -1,5 +1,6 @@
 import { Context, Effect, Either, Layer } from "effect"
 import { ProjectAmbiguous, ProjectNotFound, type CoderFailure } from "../../schemas/Errors.ts"
+import type { Unreadable } from "../../schemas/coder/elements.ts"
 import type { Preset, RichParameter, Template } from "../../schemas/coder/Templates.ts"
 import type { Project } from "../../schemas/Project.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
@@ -66,31 +67,30 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
       const templates = (q?: string) =>
         Effect.mapError(coder.templates.list({ urlParams: { q } }), translate("list the projects"))
 
-      const consider = (template: Template): Effect.Effect<FoundProject | LeftOut> =>
-        Effect.map(Effect.either(versions.get(template.active_version_id)), (version) => {
-          if (Either.isLeft(version)) return { leftOut: `${template.name} (${version.left.message})` }
-          return version.right.promptParameter !== null || configured.has(lower(template.name))
+      const leaveOut = (name: string, reason: string): LeftOut => ({ leftOut: `${name} (${reason})` })
+
+      const consider = (template: Template | Unreadable): Effect.Effect<FoundProject | LeftOut> => {
+        if ("reason" in template) return Effect.succeed(leaveOut(template.name, template.reason))
+        const { deprecated = false, deprecation_message = "deprecated", name } = template
+        if (deprecated) return Effect.succeed(leaveOut(name, deprecation_message))
+        return Effect.map(Effect.either(versions.get(template.active_version_id)), (version) => {
+          if (Either.isLeft(version)) return leaveOut(name, version.left.message)
+          return version.right.promptParameter !== null || configured.has(lower(name))
             ? { project: toProject(template), version: version.right }
-            : {
-                leftOut: `${template.name} (no prompt parameter; to use it all the same, add it to FLEET_MCP_PROJECTS)`
-              }
+            : leaveOut(name, "no prompt parameter; to use it all the same, add it to FLEET_MCP_PROJECTS")
         })
+      }
+
+      const considerAll = (q?: string) =>
+        Effect.flatMap(templates(q), (all) => Effect.forEach(all, consider, { concurrency: Limits.versionConcurrency }))
 
       const list = Effect.gen(function* () {
-        const [deprecated, usable] = partition(yield* templates(), isDeprecated)
-        const considered = yield* Effect.forEach(usable, consider, { concurrency: Limits.versionConcurrency })
-        const leftOut = considered.flatMap((one) => ("leftOut" in one ? [one.leftOut] : []))
+        const considered = yield* considerAll()
         const projects = considered.flatMap((one) => ("leftOut" in one ? [] : [one]))
-        const unusable =
-          projects.length === 0 && deprecated.length === 0
-            ? (yield* templates("deprecated:true")).filter(isDeprecated)
-            : deprecated
-        const reasons = [
-          ...unusable.map((one) => `${one.name} (${one.deprecation_message ?? "deprecated"})`),
-          ...leftOut
-        ]
-        const note =
-          reasons.length === 0 ? "" : `Left out: ${cut(withoutControls(reasons.join("; ")), Limits.quotedText)}.`
+        const hidden = projects.length === 0 ? yield* considerAll("deprecated:true") : []
+        const leftOut = [...considered, ...hidden].flatMap((one) => ("leftOut" in one ? [one.leftOut] : []))
+        const reasons = [...new Set(leftOut)].join("; ")
+        const note = reasons === "" ? "" : `Left out: ${cut(withoutControls(reasons), Limits.quotedText)}.`
         return { projects, note }
       }).pipe(Effect.withSpan("ProjectRepository.list"))
 
@@ -122,13 +122,6 @@ interface LeftOut {
 }
 
 const lower = (text: string): string => text.trim().toLowerCase()
-
-const isDeprecated = (template: Template): boolean => template.deprecated === true
-
-const partition = <A>(items: ReadonlyArray<A>, test: (item: A) => boolean): [Array<A>, Array<A>] => [
-  items.filter(test),
-  items.filter((item) => !test(item))
-]
 
 const toProject = (template: Template): Project => ({
   id: template.id,

@@ -27,13 +27,13 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
     /** What AgentAPI says right now. */
     readonly status: (app: AgentApp) => Effect.Effect<AgentApiStatus, AgentFailure>
     /**
-     * Reads the conversation; what this gives then sends a prompt once, and tells whether it was seen there. Refused =
-     * it is not there.
+     * Reads the conversation. `send` then sends the prompt once, and tells whether it was seen there; refused = it is
+     * not there.
      */
-    readonly send: (
+    readonly prepareMessage: (
       app: AgentApp,
       text: string
-    ) => Effect.Effect<Effect.Effect<Outcome, AgentFailure | AgentRefused>, AgentFailure>
+    ) => Effect.Effect<{ readonly send: Effect.Effect<Outcome, AgentFailure | AgentRefused> }, AgentFailure>
     /** Presses the interrupt key once. `unknown` = no answer told whether it arrived. */
     readonly interrupt: (app: AgentApp) => Effect.Effect<Outcome, AgentFailure | AgentRefused>
   }
@@ -55,20 +55,21 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
       const status = (app: AgentApp) =>
         Effect.flatMap(agentApi.of(app), (api) => Effect.mapError(api.status(), unreachable(app)))
 
-      const send = Effect.fn("TaskRepository.send")(function* (app: AgentApp, text: string) {
+      const prepareMessage = Effect.fn("TaskRepository.prepareMessage")(function* (app: AgentApp, text: string) {
         const api = yield* agentApi.of(app)
         const before = (yield* Effect.mapError(messages(app), unreachable(app))).at(-1)?.id ?? -1
         const seen = Effect.map(messages(app), (all) =>
           all.some((message) => message.id > before && message.role === "user" && sameText(message.content, text))
         )
-        return api.message({ payload: { content: text, type: "user" } }).pipe(
+        const send = api.message({ payload: { content: text, type: "user" } }).pipe(
           Effect.matchEffect({
             onSuccess: () => waitUntilSeen(seen),
             onFailure: (error): Effect.Effect<Outcome, AgentFailure | AgentRefused> =>
               refused(error) ? Effect.fail(refusal(app, error)) : waitUntilSeen(seen)
           }),
-          Effect.withSpan("TaskRepository.send.send")
+          Effect.withSpan("TaskRepository.send")
         )
+        return { send }
       })
 
       const interrupt = Effect.fn("TaskRepository.interrupt")(function* (app: AgentApp) {
@@ -81,7 +82,7 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
         )
       })
 
-      return { history, log, status, send, interrupt }
+      return { history, log, status, prepareMessage, interrupt }
     })
   )
 }

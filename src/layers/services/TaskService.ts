@@ -88,7 +88,7 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
           const app = yield* appOf(found)
           const { evidence, status } = yield* ask(app)
           if (status !== "idle") return yield* new AgentNotIdle({ agent_name: agent.name, status, evidence })
-          const send = yield* tasks.send(app, text)
+          const { send } = yield* tasks.prepareMessage(app, text)
           const outcome = yield* send.pipe(sending(`start a task of ${name}`))
           return {
             agent_name: agent.name,

@@ -93,7 +93,8 @@ export const makeCreate = Effect.gen(function* () {
   const deliver = ({ agent, app }: FoundAgent, task: string): Effect.Effect<TaskDelivery> =>
     stageOf(agent) !== "ready" || Option.isNone(app)
       ? Effect.succeed("not_delivered")
-      : Effect.flatten(tasks.send(app.value, task)).pipe(
+      : tasks.prepareMessage(app.value, task).pipe(
+          Effect.flatMap(({ send }) => send),
           Effect.map((outcome): TaskDelivery => (outcome === "applied" ? "delivered" : "unknown")),
           Effect.catchAll((error) =>
             Effect.as(
@@ -135,7 +136,7 @@ export const makeCreate = Effect.gen(function* () {
       const task = yield* checkTask(request.task)
       const found = yield* projects.find(request.project)
       const preset = yield* choosePreset(found, request.role)
-      const send = yield* builds.create(toPayload(request.name, found, preset, task))
+      const { send } = yield* builds.prepareCreate(toPayload(request.name, found, preset, task))
       return yield* follow(request, found.version.promptParameter, task, send)
     },
     (effect, request) => changing(`create the agent ${request.name}`)(effect)

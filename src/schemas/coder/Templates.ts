@@ -1,5 +1,6 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
+import { elements } from "./elements.ts"
 import { Segment } from "./Segment.ts"
 
 /** A template. `display_name` may be `""` and is not unique (recording: templates.json). */
@@ -61,7 +62,7 @@ export const Templates = HttpApiGroup.make("templates")
   .add(
     HttpApiEndpoint.get("list", "/api/v2/templates")
       .setUrlParams(Schema.Struct({ q: Schema.optional(Schema.String) }))
-      .addSuccess(Schema.Array(Template))
+      .addSuccess(elements(Template))
   )
   .add(HttpApiEndpoint.get("version")`/api/v2/templateversions/${version}`.addSuccess(TemplateVersion))
   .add(

@@ -1,7 +1,7 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
-import { Either, ParseResult, Schema } from "effect"
+import { Schema } from "effect"
 import { AppStatus, Build, BuildParameter, BuildSummary } from "./Builds.ts"
-import { placesOf } from "./places.ts"
+import { elements, type Unreadable } from "./elements.ts"
 import { queryInteger } from "./QueryInteger.ts"
 import { Segment } from "./Segment.ts"
 
@@ -32,51 +32,14 @@ export type WorkspaceSummary = typeof WorkspaceSummary.Type
 export const Workspace = workspace(Build)
 export type Workspace = typeof Workspace.Type
 
-/** What is left of a list element that does not decode: what could be read, and where it went wrong (paths only). */
-export class UnreadableWorkspace extends Schema.TaggedClass<UnreadableWorkspace>()("UnreadableWorkspace", {
-  id: Schema.String,
-  name: Schema.String,
-  owner_name: Schema.String,
-  reason: Schema.String
-}) {}
-
 /** An element of a list of workspaces. */
-export type ListedWorkspace = WorkspaceSummary | UnreadableWorkspace
-
-const decodeSummary = ParseResult.decodeUnknownEither(WorkspaceSummary)
-
-const text = (value: unknown, key: string): string => {
-  const found = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined
-  return typeof found === "string" ? found : ""
-}
-
-const readElement = (element: unknown): ListedWorkspace =>
-  Either.getOrElse(
-    decodeSummary(element),
-    (issue) =>
-      new UnreadableWorkspace({
-        id: text(element, "id"),
-        name: text(element, "name"),
-        owner_name: text(element, "owner_name"),
-        reason: `not in the shape of the contract at: ${placesOf(issue).join(", ") || "the whole element"}`
-      })
-  )
-
-const ListedWorkspaces: Schema.Schema<ReadonlyArray<ListedWorkspace>, ReadonlyArray<unknown>> = Schema.transform(
-  Schema.Array(Schema.Unknown),
-  Schema.Any,
-  {
-    strict: true,
-    decode: (elements) => elements.map(readElement),
-    encode: (workspaces: ReadonlyArray<unknown>) => workspaces
-  }
-)
+export type ListedWorkspace = WorkspaceSummary | Unreadable
 
 /**
- * A page of workspaces. An element that cannot be decoded becomes an `UnreadableWorkspace`, never a failed list.
+ * A page of workspaces. An element that cannot be decoded becomes an `Unreadable`, never a failed list.
  * `count` is the number of matches before paging.
  */
-export const WorkspacePage = Schema.Struct({ workspaces: ListedWorkspaces, count: Schema.Number })
+export const WorkspacePage = Schema.Struct({ workspaces: elements(WorkspaceSummary), count: Schema.Number })
 
 /** `POST /users/{user}/workspaces`. A value for a parameter that the version does not declare is dropped silently. */
 export const CreateWorkspace = Schema.Struct({

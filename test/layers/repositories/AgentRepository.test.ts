@@ -1,0 +1,372 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { AgentService } from "../../../src/layers/services/AgentService.ts"
+import { TaskService } from "../../../src/layers/services/TaskService.ts"
+import type { ModelOptions, ModelTemplate } from "../../support/CoderModel.ts"
+import { begin, elapse, failure, inFleet, makeFleet, settle, type TestFleet } from "../../support/fleet.ts"
+import { answer, answerAfter, hangBefore, html, json } from "../../support/ScriptedCoder.ts"
+
+const list = (filter = {}) => Effect.flatMap(AgentService, (agents) => agents.list(filter))
+const show = (name: string) => Effect.flatMap(AgentService, (agents) => agents.show(name))
+
+const names = (filter = {}) => Effect.map(settle(list(filter)), ({ agents }) => agents.map(({ name }) => name))
+
+const plain = { parameters: ["branch"], presets: null }
+const personal: ModelTemplate = { id: "template-2", name: "personal", display_name: "", version: "version-2" }
+
+const withPersonal = (model: ModelOptions = {}, options = {}): TestFleet => {
+  const fleet = makeFleet({ app: null, ...model }, options)
+  fleet.coder.templates.push(personal)
+  fleet.coder.versions.set("version-2", plain)
+  return fleet
+}
+
+describe.concurrent("which workspaces are agents", () => {
+  const cases: ReadonlyArray<readonly [string, ModelOptions, object, boolean]> = [
+    ["a prompt parameter", { version: { parameters: ["ai-prompt"], presets: null }, app: null }, {}, true],
+    ["has_ai_task", { version: plain, app: null, hasAiTask: true }, {}, true],
+    ["an AgentAPI app called ccw", { version: plain }, {}, true],
+    ["an app with AgentAPI's health check", { version: plain, app: { slug: "web", display_name: "X" } }, {}, true],
+    ["a configured project, in any case", { version: plain, app: null }, { projects: ["CLAUDE-Code"] }, true],
+    ["none of these", { version: plain, app: null }, {}, false],
+    ["another prompt parameter than the configured", { app: null }, { promptParameter: "goal" }, false],
+    ["another app than the configured", { version: plain }, { appSlug: "other" }, false]
+  ]
+  for (const [what, model, options, agent] of cases) {
+    it.effect(`${what}: ${agent ? "listed" : "hidden"}`, () => {
+      const fleet = makeFleet(model, options)
+      fleet.coder.add("bot-1")
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* names(), agent ? ["bot-1"] : [])
+          if (agent) assert.strictEqual((yield* settle(show("bot-1"))).name, "bot-1")
+          else assert.strictEqual((yield* failure(show("bot-1")))._tag, "NotAnAgent")
+        })
+      )
+    })
+  }
+
+  it.effect("a template version that cannot be read hides nothing, and refuses what it cannot decide", () => {
+    const fleet = makeFleet({ app: null })
+    fleet.coder.add("bot-1")
+    fleet.proxy.on(/templateversions/, answer(json(403, { message: "Forbidden." })))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* names(), ["bot-1"])
+        assert.strictEqual((yield* failure(show("bot-1")))._tag, "CoderForbidden")
+      })
+    )
+  })
+})
+
+describe.concurrent("what is not the caller's agent is refused by everything, with nothing sent", () => {
+  type Refused = { readonly _tag: string; readonly message: string }
+  const everything = (
+    name: string
+  ): ReadonlyArray<readonly [string, Effect.Effect<unknown, Refused, AgentService | TaskService>]> => [
+    ["show", show(name)],
+    ["delete", Effect.flatMap(AgentService, (agents) => agents.delete(name))],
+    ["restart", Effect.flatMap(AgentService, (agents) => agents.restart(name))],
+    ["start", Effect.flatMap(TaskService, (tasks) => tasks.start(name, "do it"))],
+    ["cancel", Effect.flatMap(TaskService, (tasks) => tasks.cancel(name))],
+    ["history", Effect.flatMap(TaskService, (tasks) => tasks.history(name, { page: 1, page_size: 10 }))],
+    ["log", Effect.flatMap(TaskService, (tasks) => tasks.log(name, { page: 1, page_size: 10 }))]
+  ]
+
+  const refusals = [
+    ["a personal workspace", "mine", "NotAnAgent", "FLEET_MCP_PROJECTS"],
+    ["somebody else's", "theirs", "NotYourAgent", "belongs to eve"],
+    ["no workspace", "nobody", "AgentNotFound", "list_agents"],
+    ["no possible name", "../users/eve", "AgentNotFound", "list_agents"]
+  ] as const
+
+  for (const [what, name, tag, words] of refusals) {
+    for (const [call, effect] of everything(name)) {
+      it.effect(`${what}: ${call} answers ${tag}`, () => {
+        const fleet = withPersonal()
+        fleet.coder.add("mine", { template: personal })
+        fleet.coder.add("theirs", { owner: { id: "eve-id", username: "eve" } })
+        return inFleet(
+          fleet,
+          Effect.gen(function* () {
+            const error = yield* failure(effect)
+            assert.strictEqual(error._tag, tag)
+            assert.include(error.message, words)
+            assert.deepStrictEqual(fleet.proxy.mutations, [])
+            assert.deepStrictEqual(fleet.proxy.asked(/\/@/), [])
+          })
+        )
+      })
+    }
+  }
+
+  it.effect("somebody else's is not listed", () => {
+    const fleet = makeFleet()
+    fleet.coder.add("theirs", { owner: { id: "eve-id", username: "eve" } })
+    return inFleet(
+      fleet,
+      Effect.map(names(), (found) => assert.deepStrictEqual(found, []))
+    )
+  })
+
+  it.effect("a name is found in any case, and one path segment", () => {
+    const fleet = makeFleet()
+    fleet.coder.add("Bot-1")
+    return inFleet(
+      fleet,
+      Effect.map(settle(show("bOT-1")), ({ name }) => assert.strictEqual(name, "Bot-1"))
+    )
+  })
+})
+
+describe.concurrent("lists", () => {
+  for (const count of [0, 1, 100, 101, 250]) {
+    it.effect(`${count} agents: all of them, in ceil(N/100) requests and two a version`, () => {
+      const fleet = makeFleet()
+      for (let index = 0; index < count; index++) {
+        const row = fleet.coder.add(`bot-${index}`)
+        row.reports.push({ state: "idle", message: "", at: begin - 1 })
+      }
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const { agents, total_count } = yield* settle(list())
+          assert.strictEqual(agents.length, count)
+          assert.strictEqual(total_count, count)
+          assert.strictEqual(new Set(agents.map(({ name }) => name)).size, count)
+          const pages = Math.max(1, Math.ceil(count / 100))
+          assert.isAtMost(fleet.proxy.received.length, pages + (count === 0 ? 0 : 2))
+          assert.isTrue(fleet.proxy.received.every(({ query }) => ["owner:me", null].includes(query.get("q"))))
+          yield* settle(list())
+          assert.isAtMost(fleet.proxy.received.length, 2 * pages + (count === 0 ? 0 : 2))
+        })
+      )
+    })
+  }
+
+  it.effect("pages that overlap are merged by id", () => {
+    const fleet = makeFleet()
+    for (let index = 0; index < 150; index++) fleet.coder.add(`bot-${index}`)
+    // Between the two pages ten agents move from the first page to the second.
+    fleet.proxy.on(
+      /workspaces$/,
+      (forward) => {
+        const moved = fleet.coder.workspaces.splice(0, 10)
+        return Effect.tap(forward, () => fleet.coder.workspaces.push(...moved))
+      },
+      1
+    )
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const found = yield* names()
+        assert.strictEqual(found.length, new Set(found).size)
+        assert.isAtLeast(found.length, 140)
+      })
+    )
+  })
+
+  it.effect("are sorted by name, filtered by status and project, and cut by limit", () => {
+    const fleet = withPersonal({}, { projects: ["personal"] })
+    for (const name of ["b", "C", "a"])
+      fleet.coder.add(name).reports.push({ state: "working", message: "", at: begin - 1 })
+    fleet.coder.add("d", { template: personal }).reports.push({ state: "idle", message: "", at: begin - 1 })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* names(), ["a", "b", "C", "d"])
+        assert.deepStrictEqual(yield* names({ status: " Busy " }), ["a", "b", "C"])
+        assert.deepStrictEqual(yield* names({ project: "PERSONAL" }), ["d"])
+        assert.deepStrictEqual(yield* names({ project: "claude code", status: "idle" }), [])
+        const { agents, total_count } = yield* settle(list({ limit: 2 }))
+        assert.deepStrictEqual([agents.length, total_count], [2, 4])
+        assert.deepStrictEqual(yield* names({ limit: 0 }), [])
+      })
+    )
+  })
+
+  it.effect("an unknown status is refused with the allowed ones, with nothing sent", () => {
+    const fleet = makeFleet()
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const error = yield* failure(list({ status: "asleep" }))
+        assert.strictEqual(error._tag, "UnknownFilterValue")
+        assert.include(error.message, "pending, starting, idle")
+        assert.deepStrictEqual(fleet.proxy.received, [])
+      })
+    )
+  })
+
+  it.effect("one broken element costs one element", () => {
+    const fleet = makeFleet()
+    for (const name of ["a", "broken", "c"]) fleet.coder.add(name)
+    fleet.coder.patch = (workspace, { name }) =>
+      name === "broken" ? { ...workspace, latest_build: { secret: "CANARY" } } : workspace
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { agents } = yield* settle(list())
+        assert.deepStrictEqual(
+          agents.map(({ name, status }) => [name, status]),
+          [
+            ["a", "idle"],
+            ["broken", "unknown"],
+            ["c", "idle"]
+          ]
+        )
+        const broken = agents[1]
+        assert.strictEqual(broken?.evidence.source, "unreadable")
+        assert.include(broken?.evidence.detail, "latest_build.id")
+        assert.notInclude(JSON.stringify(agents), "CANARY")
+        const error = yield* failure(show("broken"))
+        assert.strictEqual(error._tag, "AgentUnreadable")
+        assert.notInclude(error.message, "CANARY")
+      })
+    )
+  })
+
+  it.effect("elements that are no objects at all cost only themselves", () => {
+    const fleet = makeFleet()
+    for (const name of ["a", "b"]) fleet.coder.add(name)
+    fleet.proxy.on(/workspaces$/, (forward) =>
+      Effect.flatMap(forward, (response) =>
+        Effect.flatMap(response.json, (page) => {
+          const { workspaces } = page as { workspaces: Array<unknown> }
+          const body = { workspaces: [null, ...workspaces, 7, {}, { id: "x", name: 7 }], count: 6 }
+          return answer(json(200, body))(Effect.never, response.request)
+        })
+      )
+    )
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { agents } = yield* settle(list())
+        assert.strictEqual(agents.length, 6)
+        assert.strictEqual(agents.filter(({ status }) => status === "idle").length, 2)
+      })
+    )
+  })
+
+  it.effect("enum values that do not exist yet do not break a list", () => {
+    const fleet = makeFleet()
+    fleet.coder.add("a")
+    fleet.coder.patch = (workspace) => {
+      const build = workspace["latest_build"] as Record<string, unknown>
+      return { ...workspace, extra: 1, latest_build: { ...build, status: "teleporting", transition: "warp" } }
+    }
+    return inFleet(
+      fleet,
+      Effect.map(settle(list()), ({ agents }) => assert.strictEqual(agents[0]?.status, "unknown"))
+    )
+  })
+
+  it.effect("a secret of the workspace's environment reaches no answer", () => {
+    const fleet = makeFleet()
+    fleet.coder.add("a")
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const all = [yield* settle(list()), yield* settle(show("a"))]
+        assert.notInclude(JSON.stringify(all), "CANARY")
+      })
+    )
+  })
+})
+
+describe.concurrent("probes", () => {
+  const many = (count: number) => {
+    const fleet = makeFleet()
+    for (let index = 0; index < count; index++) fleet.coder.add(`bot-${index}`)
+    return fleet
+  }
+
+  it.effect("say idle and busy, of running agents without a fresh report alone", () => {
+    const fleet = many(3)
+    fleet.coder.get("bot-1").agent.runningUntil = Infinity
+    fleet.coder.get("bot-2").reports.push({ state: "working", message: "", at: begin - 1 })
+    const stale = fleet.coder.add("bot-3", { at: begin - 1000 })
+    stale.reports.push({ state: "working", message: "before the restart", at: begin - 2000 })
+    const stopped = fleet.coder.add("bot-4")
+    fleet.coder.build(stopped, "stop", begin - 5000)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { agents } = yield* settle(list())
+        assert.deepStrictEqual(
+          agents.map(({ evidence, status }) => [status, evidence.source]),
+          [
+            ["idle", "agentapi"],
+            ["busy", "agentapi"],
+            ["busy", "app_status"],
+            ["idle", "agentapi"],
+            ["stopped", "build"]
+          ]
+        )
+        assert.strictEqual(agents[3]?.last_task, null)
+        assert.strictEqual(agents[3]?.last_status, null)
+        assert.strictEqual(fleet.proxy.asked(/\/@/).length, 3)
+      })
+    )
+  })
+
+  it.effect("that nobody answers: 16 at once, 1.5 s in all, then unknown", () => {
+    const fleet = many(100)
+    fleet.proxy.on(/\/@/, hangBefore)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(list())
+        assert.isAtMost(took, 1500)
+        const { agents } = yield* exit
+        assert.isTrue(agents.every(({ evidence, status }) => status === "unknown" && evidence.source === "nothing"))
+        assert.strictEqual(fleet.proxy.asked(/\/@/).length, 16)
+      })
+    )
+  })
+
+  it.effect("at most 16 at once, and all of them while there is time", () => {
+    const fleet = many(100)
+    let now = 0
+    let most = 0
+    fleet.proxy.on(/\/@/, (forward) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          now += 1
+          most = Math.max(most, now)
+        }),
+        () => Effect.delay(forward, "100 millis"),
+        () => Effect.sync(() => (now -= 1))
+      )
+    )
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(list())
+        assert.isTrue((yield* exit).agents.every(({ status }) => status === "idle"))
+        assert.strictEqual(most, 16)
+        assert.isAtMost(took, 700)
+      })
+    )
+  })
+
+  for (const [what, fault] of [
+    ["an expired token", answer(html(303, { location: "/login" }))],
+    ["an agent that is not connected", answer(html(502))],
+    ["an app that is gone", answer(html(404))],
+    ["HTML with 200", answer(html(200))],
+    ["another shape", answer(json(200, { state: "fine" }))],
+    ["a status that does not exist yet", answerAfter(json(200, { status: "dozing", agent_type: "claude" }))]
+  ] as const) {
+    it.effect(`${what} is unknown, never idle`, () => {
+      const fleet = many(1)
+      fleet.proxy.on(/\/@/, fault)
+      return inFleet(
+        fleet,
+        Effect.map(settle(show("bot-0")), ({ status }) => assert.strictEqual(status, "unknown"))
+      )
+    })
+  }
+})

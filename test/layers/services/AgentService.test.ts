@@ -1,0 +1,390 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import { AgentService } from "../../../src/layers/services/AgentService.ts"
+import { begin, elapse, failure, inFleet, makeFleet, settle } from "../../support/fleet.ts"
+import { answer, dropAfter, dropBefore, hangAfter, hangBefore, json } from "../../support/ScriptedCoder.ts"
+
+const remove = Effect.flatMap(AgentService, (agents) => agents.delete("bot-1"))
+const restart = Effect.flatMap(AgentService, (agents) => agents.restart("bot-1"))
+const builds = /^POST .*\/builds$/
+
+const fleetWith = (model: Parameters<typeof makeFleet>[0] = {}, options = {}) => {
+  const fleet = makeFleet(model, options)
+  fleet.coder.add("bot-1")
+  return fleet
+}
+
+describe.concurrent("delete", () => {
+  it.effect("waits for the build and quotes its last lines", () => {
+    const fleet = fleetWith()
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { build_log, outcome } = yield* settle(remove)
+        assert.strictEqual(outcome, "applied")
+        assert.deepStrictEqual(build_log, ["Setting up", "doing delete[0m"])
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "delete"])
+        assert.strictEqual(fleet.proxy.mutations.length, 1)
+        assert.strictEqual((yield* failure(remove))._tag, "AgentNotFound")
+      })
+    )
+  })
+
+  it.effect("waits at most 10 s, and says how far it came", () => {
+    const fleet = fleetWith({ buildMillis: { delete: 60_000 } })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(remove)
+        const { message, outcome } = yield* exit
+        assert.isAtMost(took, 10_000)
+        assert.strictEqual(outcome, "unknown")
+        assert.include(message, "deleting")
+        assert.include(message, "show_agent")
+      })
+    )
+  })
+
+  it.effect("waits at most 10 s for a Coder that falls silent, too", () => {
+    const fleet = fleetWith()
+    fleet.proxy.on(builds, (forward) => {
+      fleet.proxy.on(/^GET .*workspacebuilds/, hangBefore)
+      return forward
+    })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(remove)
+        assert.strictEqual((yield* exit).outcome, "unknown")
+        assert.isAtMost(took, 18_000)
+      })
+    )
+  })
+
+  it.effect("says deleted where only the log is missing", () => {
+    const fleet = fleetWith()
+    fleet.proxy.on(/logs$/, hangBefore)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { build_log, outcome } = yield* settle(remove)
+        assert.deepStrictEqual([outcome, build_log], ["applied", []])
+      })
+    )
+  })
+
+  for (const result of ["failed", "canceled"] as const) {
+    it.effect(`a ${result} delete is an error with the build's reason and lines`, () => {
+      const fleet = fleetWith({ results: { delete: result } })
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const error = yield* failure(remove)
+          assert.strictEqual(error._tag, "BuildFailed")
+          assert.include(error.message, `delete build of "bot-1" ended as ${result}`)
+          if (result === "failed") assert.include(error.message, "Error: no capacity")
+        })
+      )
+    })
+  }
+
+  it.effect("a build in the way is named", () => {
+    const fleet = fleetWith()
+    fleet.coder.build(fleet.coder.get("bot-1"), "stop", begin, { millis: Infinity })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const error = yield* failure(remove)
+        assert.strictEqual(error._tag, "BuildInTheWay")
+        assert.include(error.message, "Build 2")
+        assert.include(error.message, "stop, stopping")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop"])
+      })
+    )
+  })
+
+  it.effect("a failed delete can be tried again", () => {
+    const fleet = fleetWith()
+    fleet.coder.build(fleet.coder.get("bot-1"), "delete", begin - 5000, { result: "failed" })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.strictEqual((yield* settle(remove)).outcome, "applied")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "delete", "delete"])
+      })
+    )
+  })
+
+  it.effect("somebody else deletes it in between: deleted is deleted", () => {
+    const fleet = fleetWith()
+    fleet.proxy.on(builds, (forward) => {
+      fleet.coder.build(fleet.coder.get("bot-1"), "delete", begin, { millis: 0 })
+      return forward
+    })
+    return inFleet(
+      fleet,
+      Effect.map(settle(remove), ({ outcome }) => assert.strictEqual(outcome, "applied"))
+    )
+  })
+
+  it.effect("refused by Coder: nothing changed", () => {
+    const fleet = fleetWith()
+    fleet.proxy.on(builds, answer(json(403, { message: "You do not have permission to delete this workspace." })))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.strictEqual((yield* failure(remove))._tag, "CoderForbidden")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start"])
+      })
+    )
+  })
+})
+
+describe.concurrent("restart", () => {
+  it.effect("stops, waits, starts and waits", () => {
+    const fleet = fleetWith({ buildMillis: { stop: 3000, start: 4000 } })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(restart)
+        const { agent, message, outcome } = yield* exit
+        assert.strictEqual(outcome, "applied")
+        assert.include(message, "build 3 is running")
+        assert.strictEqual(agent.status, "idle")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
+        assert.isAtLeast(took, 7000)
+        assert.isAtMost(took, 9000)
+        const [, stop, start] = fleet.coder.get("bot-1").builds
+        assert.isAtLeast(start?.created ?? 0, (stop?.created ?? 0) + 3000)
+      })
+    )
+  })
+
+  it.effect("the first prompt is not sent again", () => {
+    const fleet = fleetWith()
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        yield* settle(restart)
+        assert.isTrue(
+          fleet.proxy.received
+            .filter(({ method }) => method === "POST")
+            .every(({ body }) => JSON.stringify(Object.keys(body as object)) === '["transition"]')
+        )
+        assert.deepStrictEqual(fleet.coder.prompts("bot-1"), [])
+      })
+    )
+  })
+
+  it.effect("starts a stopped agent, without another stop", () => {
+    const fleet = fleetWith()
+    fleet.coder.build(fleet.coder.get("bot-1"), "stop", begin - 5000)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.strictEqual((yield* settle(restart)).outcome, "applied")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
+      })
+    )
+  })
+
+  it.effect("goes on with a stop at work", () => {
+    const fleet = fleetWith()
+    fleet.coder.build(fleet.coder.get("bot-1"), "stop", begin - 500, { millis: 5000 })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.strictEqual((yield* settle(restart)).outcome, "applied")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
+      })
+    )
+  })
+
+  for (const [what, transition, result] of [
+    ["a failed start", "start", "failed"],
+    ["a canceled start", "start", "canceled"],
+    ["a failed stop", "stop", "failed"],
+    ["a failed delete", "delete", "failed"]
+  ] as const) {
+    it.effect(`after ${what}: stops properly first`, () => {
+      const fleet = fleetWith()
+      fleet.coder.build(fleet.coder.get("bot-1"), transition, begin - 5000, { result })
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          assert.strictEqual((yield* settle(restart)).outcome, "applied")
+          assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", transition, "stop", "start"])
+        })
+      )
+    })
+  }
+
+  for (const result of ["failed", "canceled"] as const) {
+    it.effect(`a ${result} stop is not a stop: no start`, () => {
+      const fleet = fleetWith({ results: { stop: result } })
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const error = yield* failure(restart)
+          assert.strictEqual(error._tag, "BuildFailed")
+          assert.include(error.message, "stop build")
+          assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop"])
+        })
+      )
+    })
+  }
+
+  it.effect("a stop that hangs: no start, told within the deadline", () => {
+    const fleet = fleetWith({ buildMillis: { stop: Infinity } })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(restart)
+        assert.isAtMost(took, 45_000)
+        const error = yield* Effect.flip(exit)
+        assert.strictEqual(error._tag, "RestartIncomplete")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop"])
+      })
+    )
+  })
+
+  it.effect("a stop that takes nearly all the time, and a start: told within the deadline", () => {
+    const fleet = fleetWith({ buildMillis: { stop: 36_000, start: 60_000 } })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(restart)
+        assert.isAtMost(took, 45_000)
+        const { message, outcome } = yield* exit
+        assert.strictEqual(outcome, "applied")
+        assert.include(message, "starting")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
+      })
+    )
+  })
+
+  it.effect("a failed start is an error with the build's reason", () => {
+    const fleet = fleetWith({ results: { start: "failed" } })
+    fleet.coder.get("bot-1").builds.splice(0, 1)
+    fleet.coder.build(fleet.coder.get("bot-1"), "start", begin - 60_000, { result: "succeeded", millis: 0 })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const error = yield* failure(restart)
+        assert.strictEqual(error._tag, "BuildFailed")
+        assert.include(error.message, "start build")
+        assert.include(error.message, "terraform apply: exit status 1")
+      })
+    )
+  })
+
+  for (const transition of ["start", "delete"] as const) {
+    it.effect(`a ${transition} build in the way: nothing sent`, () => {
+      const fleet = fleetWith()
+      fleet.coder.build(fleet.coder.get("bot-1"), transition, begin, { millis: Infinity })
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          assert.strictEqual((yield* failure(restart))._tag, "BuildInTheWay")
+          assert.deepStrictEqual(fleet.proxy.mutations, [])
+        })
+      )
+    })
+  }
+
+  it.effect("somebody starts it in the gap: the start in the way is named", () => {
+    const fleet = fleetWith()
+    let posts = 0
+    fleet.proxy.on(builds, (forward) => {
+      posts += 1
+      return posts === 1
+        ? forward
+        : Effect.zipRight(
+            Effect.sync(() => fleet.coder.build(fleet.coder.get("bot-1"), "start", begin, { millis: Infinity })),
+            forward
+          )
+    })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.strictEqual((yield* failure(restart))._tag, "BuildInTheWay")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
+      })
+    )
+  })
+
+  it.effect("an agent known by nothing but its app, which a stopped workspace does not show", () => {
+    const fleet = fleetWith({ version: { parameters: [], presets: null } })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { agent, outcome } = yield* settle(restart)
+        assert.deepStrictEqual([outcome, agent.status], ["applied", "idle"])
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
+      })
+    )
+  })
+
+  it.effect("says applied where Coder falls silent after it accepted the start", () => {
+    const fleet = fleetWith()
+    let posts = 0
+    fleet.proxy.on(builds, (forward) => {
+      posts += 1
+      if (posts === 2) fleet.proxy.on(/^GET/, hangBefore)
+      return forward
+    })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(restart)
+        assert.isAtMost(took, 45_000)
+        assert.isTrue(Exit.isSuccess(exit), String(exit))
+        assert.strictEqual((yield* exit).outcome, "applied")
+      })
+    )
+  })
+
+  for (const [step, index] of [
+    ["stop", 1],
+    ["start", 2]
+  ] as const) {
+    const only = (fault: typeof dropAfter) => {
+      let posts = 0
+      return ((forward, request) => {
+        posts += 1
+        return posts === index ? fault(forward, request) : forward
+      }) satisfies typeof dropAfter
+    }
+    for (const [what, fault] of [
+      ["dropped", dropAfter],
+      ["hanging", hangAfter]
+    ] as const) {
+      it.effect(`the ${step}'s answer ${what}: found by its build number, and goes on`, () => {
+        const fleet = fleetWith()
+        fleet.proxy.on(builds, only(fault))
+        return inFleet(
+          fleet,
+          Effect.gen(function* () {
+            const { exit, took } = yield* elapse(restart)
+            assert.isAtMost(took, 45_000)
+            assert.strictEqual((yield* exit).outcome, "applied")
+            assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
+          })
+        )
+      })
+    }
+    it.effect(`the ${step} is lost: unknown, said so, and not sent again`, () => {
+      const fleet = fleetWith()
+      fleet.proxy.on(builds, only(dropBefore))
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const { message, outcome } = yield* settle(restart)
+          assert.strictEqual(outcome, "unknown")
+          assert.include(message, index === 1 ? "No start was sent" : "The agent is stopped")
+          assert.strictEqual(fleet.proxy.asked(builds).length, index)
+        })
+      )
+    })
+  }
+})
