@@ -48,9 +48,11 @@ export const serve = (count: number): void => {
     const body =
       last === "workspaces"
         ? page(url.searchParams)
-        : last === "requests"
-          ? `${requests}`
-          : JSON.stringify(bodies[last])
+        : url.pathname.includes("/workspace/")
+          ? JSON.stringify(all[0])
+          : last === "requests"
+            ? `${requests}`
+            : JSON.stringify(bodies[last])
     response.writeHead(200, { "content-type": "application/json" }).end(body)
   })
   server.listen(0, "127.0.0.1", () => {

@@ -4,7 +4,9 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Console, Data, Effect, Option } from "effect"
 import type { Environment } from "../layers/config/Backend.ts"
 import { parseEnvFile } from "./EnvFile.ts"
+import type { Settings } from "./Settings.ts"
 import { stdio } from "./Stdio.ts"
+import { token } from "./Token.ts"
 
 class EnvFileUnusable extends Data.TaggedError("EnvFileUnusable")<{ readonly file: string; readonly reason: string }> {
   override get message() {
@@ -26,6 +28,40 @@ const options = {
   ),
   allowShell: Options.boolean("allow-shell").pipe(
     Options.withDescription("Offer the role shell on this machine: its agents run commands with your rights")
+  ),
+  readOnly: Options.boolean("read-only").pipe(
+    Options.withDescription("Only show the fleet: no tool that changes anything is listed or served")
+  )
+}
+
+const httpOptions = {
+  host: Options.text("host").pipe(
+    Options.withDescription("The address to listen on; any but a loopback one needs --behind-tls"),
+    Options.withDefault("127.0.0.1")
+  ),
+  port: Options.integer("port").pipe(
+    Options.withDescription("The port to listen on; 0 takes any"),
+    Options.withDefault(8000)
+  ),
+  behindTls: Options.boolean("behind-tls").pipe(
+    Options.withDescription("States that a reverse proxy with TLS stands in front of the server")
+  ),
+  allowHosts: Options.text("allow-host").pipe(
+    Options.withPseudoName("NAME"),
+    Options.withDescription("A host name under which clients ask for the server, beside the loopback ones; repeatable"),
+    Options.repeated
+  ),
+  allowOrigins: Options.text("allow-origin").pipe(
+    Options.withPseudoName("ORIGIN"),
+    Options.withDescription(
+      "An origin whose web pages may use the server, such as https://app.example.com; repeatable"
+    ),
+    Options.repeated
+  ),
+  trustedProxies: Options.text("trust-proxy").pipe(
+    Options.withPseudoName("ADDRESS"),
+    Options.withDescription("The address of a reverse proxy whose X-Forwarded-For the log believes; repeatable"),
+    Options.repeated
   )
 }
 
@@ -50,19 +86,48 @@ const demo = Command.make("demo", {}, () =>
   Command.withDescription("Runs three agents on a scratch repository over a real MCP client, and checks their work")
 )
 
-const fleetMcp = Command.make("fleet-mcp", options, ({ allowShell, coderUrl, envFile, local }) =>
-  Effect.gen(function* () {
-    const environment = yield* Option.match(envFile, {
-      onNone: () => Effect.succeed(process.env),
+type Given = Command.Command.ParseConfig<typeof options>
+
+/** What the command line and the environment say together. */
+const settingsOf = ({ allowShell, coderUrl, envFile, local, readOnly }: Given) =>
+  Effect.map(
+    Option.match(envFile, {
+      onNone: () => Effect.succeed<Environment>(process.env),
       onSome: (file) => withFile(process.env, file)
+    }),
+    (environment): Settings => ({
+      environment,
+      flags: { local, coderUrl: Option.getOrUndefined(coderUrl), allowShell, readOnly }
     })
-    yield* stdio({ environment, flags: { local, coderUrl: Option.getOrUndefined(coderUrl), allowShell } })
+  )
+
+const root = Command.make("fleet-mcp", options, (given) => Effect.flatMap(settingsOf(given), stdio))
+
+const http = Command.make("http", { ...options, ...httpOptions }, (given) =>
+  Effect.gen(function* () {
+    // Options may stand before the command, too.
+    const before = yield* root
+    const settings = yield* settingsOf({
+      envFile: Option.orElse(given.envFile, () => before.envFile),
+      coderUrl: Option.orElse(given.coderUrl, () => before.coderUrl),
+      local: given.local || before.local,
+      allowShell: given.allowShell || before.allowShell,
+      readOnly: given.readOnly || before.readOnly
+    })
+    const module = yield* Effect.promise(() => import("./Http.ts"))
+    return yield* module.http(settings, given)
   })
 ).pipe(
   Command.withDescription(
+    "Serves MCP over Streamable HTTP at /mcp, to clients with a bearer token. Wants --local or a Coder server."
+  )
+)
+
+const fleetMcp = root.pipe(
+  Command.withDescription(
     "Runs a fleet of coding agents over MCP: on a Coder server when CODER_URL is set, else on this machine. Without arguments it is an MCP server on stdin and stdout."
   ),
-  Command.withSubcommands([demo])
+  Command.withSubcommands([http, token, demo])
 )
 
 const usageError = (said: string) =>

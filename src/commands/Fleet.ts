@@ -8,12 +8,12 @@ import type { EmbeddedOptions } from "../layers/config/EmbeddedConfig.ts"
 import { FleetConfig } from "../layers/config/FleetConfig.ts"
 import * as FleetMcp from "../layers/FleetMcp.ts"
 import { BackendNotConfigured } from "../schemas/Errors.ts"
-import type { Settings } from "./Settings.ts"
+import { isTrue, type Settings } from "./Settings.ts"
 
 const embeddedOptions = ({ environment, flags }: Settings): EmbeddedOptions => ({
   stateDirectory: resolve(environment["FLEET_MCP_STATE_DIR"]?.trim() || join(homedir(), ".fleet-mcp")),
   workingDirectory: process.cwd(),
-  allowShell: flags.allowShell || environment["FLEET_MCP_ALLOW_SHELL"]?.trim().toLowerCase() === "true",
+  allowShell: flags.allowShell || isTrue(environment, "FLEET_MCP_ALLOW_SHELL"),
   environment
 })
 

@@ -1,10 +1,11 @@
 import { ConfigProvider, Duration, Effect, Exit, Scope } from "effect"
 import { Console } from "node:console"
-import { Backend, chooseBackend } from "../layers/config/Backend.ts"
+import { chooseBackend } from "../layers/config/Backend.ts"
 import * as StderrLogger from "../layers/observability/StderrLogger.ts"
 import { McpSession } from "../layers/transports/McpSession.ts"
 import { StdioTransport } from "../layers/transports/StdioTransport.ts"
-import type { Settings } from "./Settings.ts"
+import { place } from "./Place.ts"
+import { readOnlyReason, type Settings } from "./Settings.ts"
 
 /** After the client has gone: for the calls at work to end, and for all of the process. */
 const grace = { calls: Duration.millis(300), process: Duration.millis(800) }
@@ -24,14 +25,6 @@ const exitInTime = () => {
 const claimStdout = () => {
   globalThis.console = new Console(process.stderr)
 }
-
-/** Where agents run, as the end of a sentence that begins "Agents run". */
-const place: (backend: Backend) => string = Backend.$match({
-  Coder: ({ url }) => `in Coder workspaces of ${url.origin}.`,
-  Local: () =>
-    "on this machine, with the user's rights: a private fleet in memory, which ends together with this server.",
-  Incomplete: ({ problem, remedy }) => `nowhere yet: ${problem} ${remedy}`
-})
 
 /** The MCP server on stdin and stdout, until the client goes. */
 export const stdio = (settings: Settings): Effect.Effect<void> => {
@@ -55,7 +48,7 @@ export const stdio = (settings: Settings): Effect.Effect<void> => {
       tools,
       services: Scope.extend(services, fleet),
       place: place(backend),
-      readOnly: (environment["FLEET_MCP_AGENT"] ?? "") !== ""
+      readOnly: readOnlyReason(settings)
     })
     const { closed } = yield* Scope.extend(session, calls)
     yield* closed

@@ -56,6 +56,32 @@ export const Limits = {
   /** Between two progress notifications of a call. */
   progressInterval: Duration.seconds(2),
 
+  /** HTTP: all headers of a request, the whole request, and how often both are looked at. */
+  httpHeadersTimeout: Duration.seconds(10),
+  httpRequestTimeout: Duration.seconds(30),
+  httpTimeoutCheck: Duration.seconds(2),
+  /** A connection without a request: longer than the 60 s for which reverse proxies keep theirs. */
+  httpKeepAlive: Duration.seconds(65),
+  /** A connection on which nothing moves; answers that stream send a sign of life every 15 s. */
+  httpSilence: Duration.seconds(60),
+  httpConnections: 2048,
+  httpHeaderSize: 16 * 1024,
+  /** One message of a client: its bytes, and how deep its JSON may be nested. */
+  httpBody: 4 * MiB,
+  jsonDepth: 100,
+  /** Sessions at once; how long one may go unused, and how often that is looked at. */
+  httpSessions: 1024,
+  httpSessionIdle: Duration.hours(1),
+  httpSessionSweep: Duration.minutes(1),
+  /** Calls that wait for a place, for each client; calls at work or waiting, of all clients. */
+  httpQueue: 64,
+  httpCalls: 512,
+  /** What a client that is refused for load is told to wait. */
+  httpRetryAfter: Duration.seconds(1),
+  /** After SIGTERM: for the calls at work to end, and for all of the process. */
+  httpDrain: Duration.seconds(4),
+  httpExit: Duration.millis(4800),
+
   /** Output of a shell task: one line, and all of one agent's conversation. */
   outputLine: 64 * 1024,
   conversation: 8 * MiB,

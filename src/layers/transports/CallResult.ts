@@ -1,5 +1,6 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import type { Tool, ToolFailure, ToolResult } from "../../tools/Tool.ts"
+import { whyReadOnly, type ReadOnlyReason } from "./ReadOnly.ts"
 
 /** Some clients cut longer error texts by themselves, and lose the end. */
 const errorCharacters = 8000
@@ -31,10 +32,10 @@ export const defect = (tool: Tool<unknown>, id: string): CallToolResult =>
     `InternalError: ${tool.name} failed by a fault of fleet-mcp (id ${id}). Its log on stderr has the details; please report them.`
   )
 
-/** A change asked of a server that is read-only, since one of its own agents started it. */
-export const readOnlyServer = (tool: Tool<unknown>): CallToolResult =>
+/** A change asked by a client that may only look. */
+export const readOnlyServer = (tool: Tool<unknown>, reason: ReadOnlyReason): CallToolResult =>
   withOutcome(
     tool,
     "not_applied",
-    `ReadOnlyServer: this fleet-mcp was started by one of its own agents (FLEET_MCP_AGENT is set), and an agent never drives its own fleet: ${tool.name} was not called. Ask the person who runs the fleet.`
+    `ReadOnlyServer: ${whyReadOnly[reason]}: ${tool.name} was not called. Ask the person who runs the fleet.`
   )

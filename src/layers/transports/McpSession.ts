@@ -16,14 +16,15 @@ import type { Tool } from "../../tools/Tool.ts"
 import { Limits } from "../config/Limits.ts"
 import * as CallResult from "./CallResult.ts"
 import { instructions } from "./Instructions.ts"
+import type { ReadOnlyReason } from "./ReadOnly.ts"
 import { startOnce } from "./startOnce.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 
 interface Presentation {
   /** Where agents run: the end of a sentence that begins "Agents run". */
   readonly place: string
-  /** List and serve only the tools that change nothing. Default false. */
-  readonly readOnly?: boolean | undefined
+  /** Why only the tools that change nothing are listed and served. Default: all are. */
+  readonly readOnly?: ReadOnlyReason | undefined
 }
 
 /** What a session serves. Both parts are wanted late, so that a client is greeted at once. */
@@ -71,19 +72,20 @@ const notifier = (tool: string, { _meta, sendNotification }: Extra): ToolCalls.N
 
 const make = <R>(
   transport: Transport,
-  { place, readOnly = false, services, tools }: McpSessionOptions<R>
+  { place, readOnly, services, tools }: McpSessionOptions<R>
 ): Effect.Effect<typeof McpSession.Service, never, Scope.Scope> =>
   Effect.gen(function* () {
     const catalogue = yield* startOnce(
       Effect.map(tools, (all) => ({
         byName: new Map(all.map((tool) => [tool.name, tool])),
-        listed: readOnly ? all.filter(({ hints }) => hints.readOnlyHint) : all
+        listed: readOnly === undefined ? all : all.filter(({ hints }) => hints.readOnlyHint)
       }))
     )
     const call = yield* ToolCalls.make(services)
     const calls = yield* FiberSet.make()
     const closed = yield* Deferred.make<void>()
-    const runtime = yield* Effect.runtime()
+    // Whoever opens the session may be beyond interruption; its calls are not.
+    const runtime = yield* Effect.interruptible(Effect.runtime())
     const runPromiseExit = Runtime.runPromiseExit(runtime)
     const runFork = Runtime.runFork(runtime)
 
@@ -95,7 +97,7 @@ const make = <R>(
         const tool = byName.get(name)
         if (tool === undefined)
           return yield* new UnknownTool({ name, known: listed.map((each) => each.name).join(", ") })
-        if (!listed.includes(tool)) return CallResult.readOnlyServer(tool)
+        if (readOnly !== undefined && !listed.includes(tool)) return CallResult.readOnlyServer(tool, readOnly)
         return yield* call(tool, args, notifier(name, extra))
       })
 

@@ -11,7 +11,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { fakes } from "../../tools/Fakes.ts"
 import { call, connect, makeStage, nothing, stageTools } from "./Session.ts"
 
-const staged = (options: { readonly readOnly?: boolean } = {}) =>
+const staged = (options: { readonly readOnly?: "agent" } = {}) =>
   Effect.gen(function* () {
     const stage = yield* makeStage
     const connected = yield* connect({ tools: Effect.succeed(stageTools(stage)), services: nothing, ...options })
@@ -31,9 +31,12 @@ describe("a session", () => {
     })
   )
 
-  it.each([true, false])("gives instructions of at most 1,500 characters", (readOnly) => {
-    expect(instructions("x".repeat(290), readOnly).length).toBeLessThanOrEqual(1500)
-  })
+  it.each(["agent", "server", "token", undefined] as const)(
+    "gives instructions of at most 1,500 characters",
+    (readOnly) => {
+      expect(instructions("x".repeat(290), readOnly).length).toBeLessThanOrEqual(1500)
+    }
+  )
 
   it.scoped("loads tools and services when they are first wanted, once", () =>
     Effect.gen(function* () {
@@ -202,7 +205,7 @@ describe("errors", () => {
 describe("a read-only session", () => {
   it.scoped("lists and serves only what changes nothing", () =>
     Effect.gen(function* () {
-      const { client, entered } = yield* staged({ readOnly: true })
+      const { client, entered } = yield* staged({ readOnly: "agent" })
       const { tools } = yield* Effect.promise(() => client.listTools())
       expect(tools.map(({ name }) => name)).toEqual(["echo", "wait", "refuse_read", "crash", "give_up"])
       const { isError, text } = yield* call(client, "change")

@@ -1,0 +1,33 @@
+import { Clock, Duration, Effect } from "effect"
+import { AuthLimits } from "../config/AuthConfig.ts"
+
+/** Why a request was refused, for the log only. */
+export type RefusalReason = "missing" | "several" | "malformed" | "unknown" | "expired"
+
+/**
+ * Logs refusals without what was sent: the first at once, then at most a line every `AuthLimits.refusalLog` with their
+ * number and reasons.
+ */
+export const makeRefusalLog = () => {
+  const counts = new Map<RefusalReason, number>()
+  let loggedAt = Number.NEGATIVE_INFINITY
+
+  const flush = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    if (counts.size === 0 || now - loggedAt < Duration.toMillis(AuthLimits.refusalLog)) return Effect.void
+    loggedAt = now
+    const reasons = [...counts].map(([reason, count]) => `${reason} ${count}`)
+    const refusals = [...counts.values()].reduce((sum, count) => sum + count, 0)
+    counts.clear()
+    return Effect.logWarning("requests without a valid token were refused", { refusals, reasons: reasons.join(", ") })
+  })
+
+  return {
+    refused: (reason: RefusalReason): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        counts.set(reason, (counts.get(reason) ?? 0) + 1)
+        return flush
+      }),
+    /** Logs what is waiting, when it is time. */
+    flush
+  }
+}

@@ -1,0 +1,113 @@
+import { Clock, Deferred, Duration, Effect } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { BearerAuth, Caller } from "../auth/BearerAuth.ts"
+import { Limits } from "../config/Limits.ts"
+import { readMessage, type Message } from "./HttpBody.ts"
+import * as HttpRefusal from "./HttpRefusal.ts"
+import * as HttpSessions from "./HttpSessions.ts"
+import type { HttpSession } from "./HttpSessions.ts"
+
+/** Serves `/mcp` to callers whose requests have passed the gate. */
+export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Service) =>
+  Effect.gen(function* () {
+    const sessions = yield* HttpSessions.make(connect, auth)
+    const drained = yield* Deferred.make<void>()
+    let requests = 0
+    let calls = 0
+    let draining = false
+
+    const hand = ({ transport }: HttpSession, request: IncomingMessage, response: ServerResponse, body?: unknown) =>
+      Effect.promise(() => transport.handleRequest(request, response, body))
+
+    /** Counts what is at work, in all and of this client. */
+    const counted =
+      (session: HttpSession, { call = 0, request = 0 }) =>
+      <E>(effect: Effect.Effect<void, E>): Effect.Effect<void, E> => {
+        const count = (by: 1 | -1) =>
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            session.usedAt = now
+            session.open += by
+            session.calls += by * call
+            calls += by * call
+            requests += by * request
+            if (draining && requests === 0) Deferred.unsafeDone(drained, Effect.void)
+          })
+        return Effect.acquireUseRelease(
+          count(1),
+          () => effect,
+          () => count(-1)
+        )
+      }
+
+    const admit = (session: HttpSession, { id, method }: Message): HttpRefusal.HttpRefusal | undefined => {
+      if (draining) return HttpRefusal.shuttingDown
+      if (method !== "tools/call" || id === undefined) return undefined
+      if (calls >= Limits.httpCalls) return HttpRefusal.overloaded
+      return session.calls >= Limits.concurrentCalls + Limits.httpQueue ? HttpRefusal.queueFull(id) : undefined
+    }
+
+    /** A client that has gone gets no answer, so that nobody waits for what only reads. Changes run to their end. */
+    const giveUp = ({ transport }: HttpSession, requestId: string | number) =>
+      Effect.sync(() => {
+        const params = { requestId, reason: "the client has gone" }
+        transport.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params })
+      })
+
+    /** The SDK leaves the stream of a cancelled request open, and would never answer on it. */
+    const closeCancelled = ({ transport }: HttpSession, { params }: Readonly<Record<string, unknown>>) =>
+      Effect.sync(() => {
+        const id: unknown = typeof params === "object" && params !== null ? Reflect.get(params, "requestId") : undefined
+        if (typeof id === "string" || typeof id === "number") transport.closeSSEStream(id)
+      })
+
+    const serveMessage = (session: HttpSession, message: Message, request: IncomingMessage, response: ServerResponse) =>
+      Effect.suspend(() => {
+        const refusal = admit(session, message)
+        if (refusal !== undefined) return Effect.fail(refusal)
+        const { id, method, value } = message
+        const handed = hand(session, request, response, value)
+        if (id !== undefined) {
+          return handed.pipe(
+            Effect.onInterrupt(() => giveUp(session, id)),
+            counted(session, { request: 1, call: method === "tools/call" ? 1 : 0 })
+          )
+        }
+        const served = counted(session, {})(handed)
+        return method === "notifications/cancelled" ? Effect.zipRight(served, closeCancelled(session, value)) : served
+      })
+
+    const begin = (caller: Caller, message: Message, request: IncomingMessage, response: ServerResponse) =>
+      Effect.gen(function* () {
+        if (draining) return yield* Effect.fail(HttpRefusal.shuttingDown)
+        const session = yield* sessions.open(caller)
+        yield* serveMessage(session, message, request, response)
+        if (session.transport.sessionId === undefined) yield* sessions.discard(session)
+      })
+
+    const existing = (caller: Caller, request: IncomingMessage) => {
+      const id = request.headers["mcp-session-id"]
+      return typeof id === "string" ? sessions.find(id, caller) : Effect.fail(HttpRefusal.sessionRequired)
+    }
+
+    const post = (caller: Caller, request: IncomingMessage, response: ServerResponse) =>
+      Effect.flatMap(readMessage(request, response), (message) =>
+        message.method === "initialize" && request.headers["mcp-session-id"] === undefined
+          ? begin(caller, message, request, response)
+          : Effect.flatMap(existing(caller, request), (session) => serveMessage(session, message, request, response))
+      )
+
+    const serve = (caller: Caller, request: IncomingMessage, response: ServerResponse) =>
+      request.method === "POST"
+        ? post(caller, request, response)
+        : Effect.flatMap(existing(caller, request), (session) =>
+            draining ? Effect.fail(HttpRefusal.shuttingDown) : counted(session, {})(hand(session, request, response))
+          )
+
+    /** New calls are refused from now on; done when those at work have been answered, or their time is over. */
+    const drain = Effect.suspend(() => {
+      draining = true
+      return requests === 0 ? Effect.void : Deferred.await(drained)
+    }).pipe(Effect.timeout(Duration.toMillis(Limits.httpDrain)), Effect.ignore)
+
+    return { serve, drain, sessions: sessions.count }
+  })

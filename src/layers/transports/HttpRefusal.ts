@@ -1,0 +1,80 @@
+import { Duration } from "effect"
+import type { ServerResponse } from "node:http"
+import { Limits } from "../config/Limits.ts"
+
+/** An answer that serves nothing: one constant for each reason. */
+export interface HttpRefusal {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+type RequestId = string | number
+
+const retryMillis = Duration.toMillis(Limits.httpRetryAfter)
+const retryAfter = { "Retry-After": `${Math.ceil(Duration.toSeconds(Limits.httpRetryAfter))}` }
+
+const rpcError = (code: number, message: string, id: RequestId | null = null, data?: object): string =>
+  JSON.stringify({ jsonrpc: "2.0", error: { code, message, ...(data === undefined ? {} : { data }) }, id })
+
+const answer = (status: number, body: string, headers: Readonly<Record<string, string>> = {}): HttpRefusal => ({
+  status,
+  headers: { "Content-Type": "application/json", "Content-Length": `${Buffer.byteLength(body)}`, ...headers },
+  body
+})
+
+/** Refused before the body was read: the connection ends with the answer, since what is left on it is not read. */
+const early = (status: number, message: string, headers: Readonly<Record<string, string>> = {}): HttpRefusal =>
+  answer(status, rpcError(-32000, message), { ...headers, Connection: "close" })
+
+export const notFound = early(404, "Not found: MCP is at /mcp.")
+export const methodNotAllowed = (allowed: ReadonlyArray<string>): HttpRefusal =>
+  early(405, "Method not allowed.", { Allow: allowed.join(", ") })
+export const hostRefused = early(403, "Host not allowed: see --allow-host.")
+export const originRefused = early(403, "Origin not allowed: see --allow-origin.")
+export const unauthorized = early(401, "A bearer token is required.", { "WWW-Authenticate": "Bearer" })
+export const notJson = early(415, "Unsupported media type: Content-Type must be application/json.")
+export const tooLarge = early(413, `A message may have at most ${Limits.httpBody} bytes.`)
+
+export const parseError = answer(400, rpcError(-32700, "Parse error: the body is one JSON value in UTF-8."))
+export const tooDeep = answer(400, rpcError(-32700, `Parse error: JSON nested deeper than ${Limits.jsonDepth}.`))
+export const invalidRequest = answer(
+  400,
+  rpcError(-32600, "Invalid request: the body is one JSON-RPC 2.0 message; batches are not supported.")
+)
+export const sessionRequired = answer(400, rpcError(-32000, "Bad request: Mcp-Session-Id header is required."))
+/** Also for a session of someone else: that it exists is not told. */
+export const sessionUnknown = answer(404, rpcError(-32001, "Session not found: begin a new one with initialize."))
+export const internalError = answer(500, rpcError(-32603, "A fault of fleet-mcp; its log on stderr has the details."))
+
+const unavailable = (message: string, headers: Readonly<Record<string, string>> = {}): HttpRefusal =>
+  answer(503, rpcError(-32000, message, null, { retry_after_ms: retryMillis }), { ...retryAfter, ...headers })
+
+export const tooManySessions = unavailable("Too many sessions: end one (DELETE), or try again later.")
+export const overloaded = unavailable("Too many calls at once: try again later.")
+export const shuttingDown = unavailable("This server is shutting down: try again later.", { Connection: "close" })
+
+/** The queue of one client is full. An error of the call, not of the connection: the client's other calls go on. */
+export const queueFull = (id: RequestId): HttpRefusal =>
+  answer(
+    200,
+    rpcError(-32000, `More than ${Limits.httpQueue} calls of this client wait already: try again later.`, id, {
+      retry_after_ms: retryMillis
+    })
+  )
+
+/** Sends a refusal and nothing else, not even a date. */
+export const send = (response: ServerResponse, { body, headers, status }: HttpRefusal): void => {
+  if (response.headersSent) return
+  response.sendDate = false
+  response.writeHead(status, headers).end(body)
+}
+
+/** The same for a connection on which no request could be read. */
+export const toBytes = ({ body, headers, status }: HttpRefusal, reason: string): string =>
+  [
+    `HTTP/1.1 ${status} ${reason}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    "",
+    body
+  ].join("\r\n")

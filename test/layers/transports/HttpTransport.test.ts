@@ -1,0 +1,350 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Ref, Scope, TestClock } from "effect"
+import { once } from "node:events"
+import { request as httpRequest } from "node:http"
+import { Limits } from "../../../src/layers/config/Limits.ts"
+import {
+  beginSession,
+  connectClient,
+  message,
+  raw,
+  send,
+  startServer,
+  tokens,
+  usual,
+  type Answer
+} from "./HttpFixture.ts"
+import { call } from "./Session.ts"
+
+const everyTool = ["echo", "wait", "change", "refuse", "refuse_read", "crash", "crash_change", "give_up"]
+const readingTools = ["echo", "wait", "refuse_read", "crash", "give_up"]
+
+const callTool = (name: string, id: string | number = 7, args: object = {}) =>
+  message("tools/call", { name, arguments: args }, id)
+
+describe("a client", () => {
+  it.scopedLive("lists and calls the tools", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      const { client } = yield* connectClient(url)
+      const { tools } = yield* Effect.promise(() => client.listTools())
+      expect(tools.map(({ name }) => name)).toEqual(everyTool)
+      expect(yield* call(client, "echo", { text: "hi" })).toMatchObject({ text: "said: hi", isError: false })
+    })
+  )
+
+  it.scopedLive("sees progress of a long call", () =>
+    Effect.gen(function* () {
+      const { begun, release, url } = yield* startServer()
+      const { client } = yield* connectClient(url)
+      const seen: Array<number> = []
+      const reported = yield* Deferred.make<void>()
+      const onprogress = ({ progress }: { readonly progress: number }) => {
+        seen.push(progress)
+        Deferred.unsafeDone(reported, Effect.void)
+      }
+      const calling = yield* Effect.fork(
+        Effect.promise(() => client.callTool({ name: "wait", arguments: {} }, undefined, { onprogress }))
+      )
+      yield* Deferred.await(begun)
+      yield* Deferred.await(reported)
+      yield* Deferred.succeed(release, undefined)
+      yield* Fiber.join(calling)
+      expect(seen).toEqual([2])
+    })
+  )
+
+  it.scopedLive("that cancels a call: the call ends, and its stream too", () =>
+    Effect.gen(function* () {
+      const { begun, interrupted, url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const calling = yield* Effect.fork(Effect.promise(() => send(url, { headers, body: callTool("wait") })))
+      yield* Deferred.await(begun)
+      const cancelled = JSON.stringify({
+        jsonrpc: "2.0",
+        method: "notifications/cancelled",
+        params: { requestId: 7, reason: "test" }
+      })
+      expect((yield* Effect.promise(() => send(url, { headers, body: cancelled }))).status).toBe(202)
+      expect(yield* Fiber.join(calling)).toMatchObject({ status: 200, body: "" })
+      yield* Deferred.await(interrupted)
+    })
+  )
+
+  const disconnect = (tool: string) =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(server.url))
+      const request = httpRequest(server.url, { method: "POST", headers: Object.fromEntries(headers) })
+      request.on("error", () => undefined).end(callTool(tool))
+      yield* Deferred.await(server.begun)
+      request.destroy()
+      return server
+    })
+
+  it.scopedLive("that goes away: what only reads is interrupted", () =>
+    Effect.gen(function* () {
+      const { interrupted } = yield* disconnect("wait")
+      yield* Deferred.await(interrupted)
+    })
+  )
+
+  it.scopedLive("that goes away: a change runs to its end", () =>
+    Effect.gen(function* () {
+      const { finished, release, url } = yield* disconnect("change")
+      // The server has noticed when it has served another client after it.
+      yield* Effect.promise(() => beginSession(url))
+      yield* Deferred.succeed(release, undefined)
+      yield* Deferred.await(finished)
+    })
+  )
+})
+
+describe("200 clients with equal request ids", () => {
+  it.scopedLive("each get the answer to their own call", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      const clients = Array.from({ length: 200 }, (_, index) => index)
+      const answers = yield* Effect.forEach(
+        clients,
+        (client) =>
+          Effect.promise(async () => {
+            const { headers } = await beginSession(url)
+            const bodies: Array<string> = []
+            for (const round of [1, 2]) {
+              const text = `payload of ${client} in round ${round}`
+              bodies.push((await send(url, { headers, body: callTool("echo", 1, { text }) })).body)
+            }
+            return bodies
+          }),
+        { concurrency: 200 }
+      )
+      for (const [client, bodies] of answers.entries()) {
+        for (const [index, body] of bodies.entries()) {
+          expect(body).toContain(`"said":"payload of ${client} in round ${index + 1}"`)
+          expect(body.match(/payload of (\d+) in round (\d+)/g)).toHaveLength(2)
+        }
+      }
+    })
+  )
+})
+
+describe("a session", () => {
+  it.scopedLive("of another token is as unknown as one that never was", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      const { id } = yield* Effect.promise(() => beginSession(url))
+      const { headers: others } = yield* Effect.promise(() => beginSession(url, tokens.operate))
+      const answers = yield* Effect.forEach([id, "0b0b0b0b-0000-4000-8000-000000000000"], (session) =>
+        Effect.forEach(["POST", "GET", "DELETE"], (method) => {
+          const headers = [...others.slice(0, -1), ["Mcp-Session-Id", session] as const]
+          return Effect.promise(() =>
+            send(url, { method, headers, ...(method === "POST" ? { body: callTool("echo") } : {}) })
+          )
+        })
+      )
+      const told = answers.flat().map(({ body, rawHeaders, status }) => JSON.stringify([status, rawHeaders, body]))
+      expect(new Set(told.map((each) => each)).size).toBe(1)
+      expect(answers[0]?.[0]?.status).toBe(404)
+      expect(JSON.parse(answers[0]?.[0]?.body ?? "")).toMatchObject({ error: { code: -32001 } })
+    })
+  )
+
+  it.scopedLive("ends with DELETE, and is unknown then", () =>
+    Effect.gen(function* () {
+      const { sessions, url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      expect(yield* sessions).toBe(1)
+      expect((yield* Effect.promise(() => send(url, { method: "DELETE", headers }))).status).toBe(200)
+      expect(yield* sessions).toBe(0)
+      expect((yield* Effect.promise(() => send(url, { headers, body: message("ping") }))).status).toBe(404)
+    })
+  )
+
+  it.scopedLive("ends at once when its token is revoked, and those of other tokens go on", () =>
+    Effect.gen(function* () {
+      const { begun, interrupted, revoke, sessions, url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url, tokens.operate))
+      const { headers: others } = yield* Effect.promise(() => beginSession(url))
+      const stream = yield* Effect.fork(Effect.promise(() => send(url, { method: "GET", headers })))
+      const calling = yield* Effect.fork(Effect.promise(() => send(url, { headers, body: callTool("wait") })))
+      yield* Deferred.await(begun)
+      yield* revoke("operate")
+      expect((yield* Fiber.join(calling)).status).toBe(200)
+      expect((yield* Fiber.join(stream)).status).toBe(200)
+      yield* Deferred.await(interrupted)
+      expect(yield* sessions).toBe(1)
+      expect((yield* Effect.promise(() => send(url, { headers, body: message("ping") }))).status).toBe(404)
+      expect((yield* Effect.promise(() => send(url, { headers: others, body: message("ping") }))).status).toBe(200)
+    })
+  )
+
+  it.scopedLive("is wanted for everything but initialize", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      for (const sent of [{ body: message("ping") }, { method: "GET" }, { method: "DELETE" }]) {
+        expect((yield* Effect.promise(() => send(url, sent))).status).toBe(400)
+      }
+    })
+  )
+
+  it.scopedLive("that fails to begin leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const { sessions, url } = yield* startServer()
+      expect((yield* Effect.promise(() => send(url, { body: message("initialize", {}) }))).status).toBe(400)
+      expect(yield* sessions).toBe(0)
+    })
+  )
+})
+
+describe("sessions", () => {
+  it.scoped("that go unused for an hour end; an open stream is use", () =>
+    Effect.gen(function* () {
+      const { sessions, url } = yield* startServer()
+      const { headers: unused } = yield* Effect.promise(() => beginSession(url))
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const stream = httpRequest(url, { method: "GET", headers: Object.fromEntries(headers) }).end()
+      stream.on("error", () => undefined)
+      yield* Effect.promise(() => once(stream, "response"))
+      yield* TestClock.adjust(Limits.httpSessionIdle)
+      yield* TestClock.adjust(Limits.httpSessionSweep)
+      expect(yield* sessions).toBe(1)
+      expect((yield* Effect.promise(() => send(url, { headers: unused, body: message("ping") }))).status).toBe(404)
+      expect((yield* Effect.promise(() => send(url, { headers, body: message("ping") }))).status).toBe(200)
+      stream.destroy()
+    })
+  )
+
+  it.scopedLive("beyond the cap take the place of the one unused for longest", () =>
+    Effect.gen(function* () {
+      const { sessions, url } = yield* startServer()
+      const { headers: first } = yield* Effect.promise(() => beginSession(url))
+      const { headers: second } = yield* Effect.promise(() => beginSession(url))
+      yield* Effect.forEach(
+        Array.from({ length: Limits.httpSessions - 2 }),
+        () => Effect.promise(() => beginSession(url)),
+        { concurrency: 50 }
+      )
+      expect(yield* sessions).toBe(Limits.httpSessions)
+      yield* Effect.sleep("2 millis")
+      expect((yield* Effect.promise(() => send(url, { headers: first, body: message("ping") }))).status).toBe(200)
+      yield* Effect.promise(() => beginSession(url))
+      expect(yield* sessions).toBe(Limits.httpSessions)
+      expect((yield* Effect.promise(() => send(url, { headers: second, body: message("ping") }))).status).toBe(404)
+      expect((yield* Effect.promise(() => send(url, { headers: first, body: message("ping") }))).status).toBe(200)
+    })
+  )
+})
+
+describe("slow clients", () => {
+  it.scopedLive("are hung up on: headers that never come whole", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      const begun = performance.now()
+      const heads = yield* Effect.promise(() =>
+        Promise.all(["", "POST /mcp HTTP/1.1\r\nHost: x"].map((bytes) => raw(url, bytes)))
+      )
+      expect(performance.now() - begun).toBeLessThan(15_000)
+      expect(heads.every((said) => said === "" || said.startsWith("HTTP/1.1 408 "))).toBe(true)
+    })
+  )
+})
+
+describe("roles", () => {
+  it.scopedLive.each([
+    { role: "main", names: everyTool, refused: false },
+    { role: "operate", names: everyTool, refused: false },
+    { role: "approve", names: everyTool, refused: false },
+    { role: "read", names: readingTools, refused: true }
+  ] as const)("$role sees and may call what it should", ({ names, refused, role }) =>
+    Effect.gen(function* () {
+      const { entered, release, url } = yield* startServer()
+      yield* Deferred.succeed(release, undefined)
+      const { client } = yield* connectClient(url, tokens[role])
+      const { tools } = yield* Effect.promise(() => client.listTools())
+      expect(tools.map(({ name }) => name)).toEqual(names)
+      const { isError, text } = yield* call(client, "change")
+      expect(isError).toBe(refused)
+      if (refused) expect(text).toMatch(/the role read: change was not called.*\noutcome: not_applied$/s)
+      expect(yield* Ref.get(entered)).toBe(refused ? 0 : 1)
+    })
+  )
+
+  it.scopedLive("a read-only server wins over all of them", () =>
+    Effect.gen(function* () {
+      const { entered, url } = yield* startServer({ readOnly: "server" })
+      for (const token of Object.values(tokens)) {
+        const { client } = yield* connectClient(url, token)
+        expect((yield* call(client, "change")).text).toContain("--read-only")
+      }
+      expect(yield* Ref.get(entered)).toBe(0)
+    })
+  )
+})
+
+describe("load", () => {
+  it.scopedLive("beyond a client's queue a call is refused at once; others are served", () =>
+    Effect.gen(function* () {
+      const { release, url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const places = Limits.concurrentCalls + Limits.httpQueue
+      const excess = 5
+      const refused: Array<Answer> = []
+      const allRefused = yield* Deferred.make<void>()
+      const calls = yield* Effect.fork(
+        Effect.forEach(
+          Array.from({ length: places + excess }, (_, index) => index + 1),
+          (id) =>
+            Effect.promise(async () => {
+              const answer = await send(url, { headers, body: callTool("wait", id) })
+              if (!answer.body.includes("retry_after_ms")) return answer
+              expect(JSON.parse(answer.body)).toMatchObject({ id, error: { data: { retry_after_ms: 1000 } } })
+              refused.push(answer)
+              if (refused.length === excess) Deferred.unsafeDone(allRefused, Effect.void)
+              return answer
+            }),
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* Deferred.await(allRefused)
+      const { headers: others } = yield* Effect.promise(() => beginSession(url))
+      const other = yield* Effect.promise(() => send(url, { headers: others, body: callTool("echo") }))
+      expect(other.body).toContain("said")
+      yield* Deferred.succeed(release, undefined)
+      const answers = yield* Fiber.join(calls)
+      expect(answers.filter(({ body }) => body.includes("released"))).toHaveLength(places)
+      expect(refused).toHaveLength(excess)
+      expect(refused.every(({ status }) => status === 200)).toBe(true)
+    })
+  )
+})
+
+describe("the end of the server", () => {
+  it.live("refuses new calls, and lets those at work end", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { begun, release, url } = yield* Scope.extend(startServer(), scope)
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const calling = yield* Effect.fork(Effect.promise(() => send(url, { headers, body: callTool("change") })))
+      yield* Deferred.await(begun)
+      const ending = yield* Effect.fork(Scope.close(scope, Exit.void))
+      const refused = yield* Effect.repeat(
+        Effect.promise(() => send(url, { headers, body: message("ping") })),
+        { until: ({ status }) => status !== 200 }
+      )
+      expect(refused.status).toBe(503)
+      expect(refused.headers["retry-after"]).toBe("1")
+      expect((yield* Effect.promise(() => send(url, { method: "GET", headers }))).status).toBe(503)
+      yield* Deferred.succeed(release, undefined)
+      expect((yield* Fiber.join(calling)).body).toContain("released")
+      yield* Fiber.join(ending)
+      const after = yield* Effect.promise(() =>
+        send(url, { headers: usual }).then(
+          () => "answered",
+          () => "gone"
+        )
+      )
+      expect(after).toBe("gone")
+    })
+  )
+})
