@@ -1,7 +1,6 @@
 import { Schema } from "effect"
 import { AgentStatus, Evidence } from "./Agent.ts"
 import { BuildLog } from "./coder/Builds.ts"
-import type { Outcome } from "./Outcome.ts"
 
 // What can go wrong for a caller, one class a case. Every message says what was wrong, what is allowed, and what to
 // call next. A mutation that fails with one of these was not applied.
@@ -206,7 +205,7 @@ export class BuildFailed extends Schema.TaggedError<BuildFailed>()("BuildFailed"
       this.logs.length === 0
         ? ""
         : `\nLast lines of the build:\n${this.logs.map((log) => `  ${log.output}`).join("\n")}`
-    return `The ${this.transition} build of ${JSON.stringify(this.agent_name)} ended as ${this.build_status}: ${this.reason}. Call restart_agent to try again, or delete_agent.${logs}`
+    return `The ${this.transition} build of ${JSON.stringify(this.agent_name)} ended as ${this.build_status}: ${this.reason}. The workspace stays as it is: call restart_agent to try again, or delete_agent.${logs}`
   }
 }
 
@@ -323,13 +322,6 @@ export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("De
     return `Could not ${this.action} within ${this.seconds} s. Call show_agent or list_agents to see where things stand.`
   }
 }
-
-/**
- * What a failed mutation came to: all failures are proof that it was not applied, but for a deadline that ran out while
- * it was being settled.
- */
-export const outcomeOfFailure = (failure: { readonly _tag: string }): Outcome =>
-  failure._tag === "DeadlineExceeded" ? "unknown" : "not_applied"
 
 /** What any call to the Coder contract can end in, translated from the wire once, in the repositories. */
 export type CoderFailure = CoderUnauthorized | CoderForbidden | CoderRateLimited | CoderUnavailable | CoderRejected

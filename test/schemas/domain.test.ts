@@ -3,6 +3,7 @@ import { Arbitrary, DateTime, Either, FastCheck, ParseResult, Schema } from "eff
 import { Agent, AgentName, AgentStatus, AgentView, Evidence } from "../../src/schemas/Agent.ts"
 import { LogEntry } from "../../src/schemas/Conversation.ts"
 import * as Errors from "../../src/schemas/Errors.ts"
+import { outcomeOfFailure } from "../../src/schemas/outcomeOfFailure.ts"
 import { Outcome } from "../../src/schemas/Outcome.ts"
 import { pageCount, paginate } from "../../src/schemas/Pagination.ts"
 import { Project } from "../../src/schemas/Project.ts"
@@ -336,7 +337,7 @@ describe("errors", () => {
   it("only a deadline leaves the outcome open", () => {
     for (const [error] of cases) {
       assert.strictEqual(
-        Errors.outcomeOfFailure(error),
+        outcomeOfFailure(error),
         error._tag === "DeadlineExceeded" ? "unknown" : "not_applied",
         error._tag
       )

@@ -45,8 +45,8 @@ export const Limits = {
   /** A task, and a line and a text quoted from a server or an agent (characters). */
   taskBytes: MiB / 4,
   quotedText: 500,
-  /** Entries a page of a history or a log. */
-  pageSizeMax: 100,
+  /** The text of an error (characters): some clients cut longer ones by themselves, and lose the end. */
+  errorText: 8000,
   /** Message of an app status, in bytes: Coder refuses longer ones. */
   appStatusMessage: 160,
 
@@ -67,6 +67,9 @@ export const Limits = {
   killPoll: Duration.millis(5),
   /** A longer script reaches its shell in pieces of so many characters: Linux takes 128 KiB an argument. */
   scriptArgument: 30_000,
+  /** When the client has gone: for the calls at work, and for all of the process. */
+  exitCalls: Duration.millis(300),
+  exitProcess: Duration.millis(800),
   /** One run of git. */
   gitTimeout: Duration.seconds(60),
   /** Reports kept for an agent. */
