@@ -188,7 +188,7 @@ export class BuildInTheWay extends Schema.TaggedError<BuildInTheWay>()("BuildInT
   build_status: Schema.String
 }) {
   override get message() {
-    return `Build ${this.build_number} of ${JSON.stringify(this.agent_name)} (${this.transition}, ${this.build_status}) is in the way. Nothing was changed. Call show_agent until it is over, then try again.`
+    return `Build ${this.build_number} of ${JSON.stringify(this.agent_name)} (${this.transition}, ${this.build_status}) is in the way, so no other was made. Call show_agent until it is over, then try again.`
   }
 }
 
@@ -209,14 +209,15 @@ export class BuildFailed extends Schema.TaggedError<BuildFailed>()("BuildFailed"
   }
 }
 
-/** A restart came as far as its stop build: nothing was started. */
+/** A restart came as far as its stop build: nothing was started. `reason` says why not. */
 export class RestartIncomplete extends Schema.TaggedError<RestartIncomplete>()("RestartIncomplete", {
   agent_name: Schema.String,
   build_number: Schema.Number,
-  build_status: Schema.String
+  build_status: Schema.String,
+  reason: Schema.String
 }) {
   override get message() {
-    return `The stop build ${this.build_number} of ${JSON.stringify(this.agent_name)} was still ${this.build_status} when the time was over, so no start was sent. Call restart_agent again: it goes on from there.`
+    return `The restart of ${JSON.stringify(this.agent_name)} is half done: its stop build ${this.build_number} is ${this.build_status}, and no start was sent or taken: ${this.reason} Call restart_agent again: it goes on from there.`
   }
 }
 
@@ -309,7 +310,7 @@ export class CoderRejected extends Schema.TaggedError<CoderRejected>()("CoderRej
 }) {
   override get message() {
     const id = this.request_id === null ? "" : ` (Coder request id ${this.request_id})`
-    return `Coder refused to ${this.action} (${this.status}): ${this.reason}${id}. Nothing was changed.`
+    return `Coder refused to ${this.action} (${this.status}): ${this.reason}${id}. The request was not carried out.`
   }
 }
 

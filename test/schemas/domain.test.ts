@@ -280,8 +280,8 @@ describe("errors", () => {
       ["oh", "restart_agent"]
     ],
     [
-      new Errors.RestartIncomplete({ agent_name, build_number: 4, build_status: "stopping" }),
-      ["stop build 4", "no start was sent", "restart_agent"]
+      new Errors.RestartIncomplete({ agent_name, build_number: 4, build_status: "stopping", reason: "Coder refused." }),
+      ["stop build 4", "no start was sent or taken: Coder refused.", "restart_agent"]
     ],
     [new Errors.AgentUnreachable({ agent_name, reason: "gone" }), ["gone", "show_agent", "restart_agent"]],
     [new Errors.AgentRefused({ agent_name, reason: "no" }), ["no", "show_agent"]],
@@ -299,7 +299,7 @@ describe("errors", () => {
     ],
     [
       new Errors.CoderRejected({ action: "create", status: 400, reason: "bad", request_id: "id-7" }),
-      ["create", "400", "bad", "id-7", "Nothing was changed"]
+      ["create", "400", "bad", "id-7", "The request was not carried out"]
     ],
     [new Errors.DeadlineExceeded({ action: "list", seconds: 30 }), ["list", "30 s", "show_agent or list_agents"]]
   ]

@@ -10,6 +10,8 @@ export const Limits = {
   mutationDeadline: Duration.seconds(45),
   /** What a mutation leaves of its deadline for finding out what became of it. */
   settleReserve: Duration.seconds(8),
+  /** One look of those: one that hangs leaves time for others. */
+  settleLook: Duration.seconds(2.5),
 
   /** One request to Coder. */
   requestTimeout: Duration.seconds(15),
