@@ -28,7 +28,7 @@ export const Limits = {
 
   /** Workspaces a page of a list, and pages fetched at once. */
   listPageSize: 100,
-  listConcurrency: 4,
+  listConcurrency: 8,
   /** Template versions looked up at once, and kept: they never change. */
   versionConcurrency: 4,
   versionCache: 1000,
