@@ -130,20 +130,22 @@ const fleetMcp = root.pipe(
   Command.withSubcommands([http, token, demo])
 )
 
-const usageError = (said: string) =>
+const exitWith = (code: number, said: string) =>
   Effect.zipRight(
     Console.error(said),
     Effect.sync(() => {
-      process.exitCode = 2
+      process.exitCode = code
     })
   )
 
-/** Runs the command line of this process. What is wrong with it is said on stderr; then the exit code is 2. */
+/** Runs the command line of this process. Failures are told on stderr; the exit code is 2 for wrong usage, else 1. */
 export const cli = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
   Command.run(fleetMcp, { name: "Fleet MCP", version: __FLEET_MCP_VERSION__ })(argv).pipe(
     Effect.catchAll((error) =>
       // The parser has said already what it does not understand.
-      usageError(ValidationError.isValidationError(error) ? "See fleet-mcp --help." : error.message)
+      ValidationError.isValidationError(error)
+        ? exitWith(2, "See fleet-mcp --help.")
+        : exitWith(error._tag === "EnvFileUnusable" ? 2 : 1, error.message)
     ),
     Effect.provide(NodeContext.layer)
   )

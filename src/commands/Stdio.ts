@@ -1,14 +1,12 @@
 import { ConfigProvider, Duration, Effect, Exit, Scope } from "effect"
 import { Console } from "node:console"
 import { chooseBackend } from "../layers/config/Backend.ts"
+import { Limits } from "../layers/config/Limits.ts"
 import * as StderrLogger from "../layers/observability/StderrLogger.ts"
 import { McpSession } from "../layers/transports/McpSession.ts"
 import { StdioTransport } from "../layers/transports/StdioTransport.ts"
 import { place } from "./Place.ts"
 import { readOnlyReason, type Settings } from "./Settings.ts"
-
-/** After the client has gone: for the calls at work to end, and for all of the process. */
-const grace = { calls: Duration.millis(300), process: Duration.millis(800) }
 
 /** A scope that ends in time; what lies in it may finish in the background. */
 const briefly = (time: Duration.Duration) =>
@@ -18,7 +16,7 @@ const briefly = (time: Duration.Duration) =>
 
 /** Ends the process when something still holds it: a change being settled, or output that nobody reads. */
 const exitInTime = () => {
-  setTimeout(() => process.exit(), Duration.toMillis(grace.process)).unref()
+  setTimeout(() => process.exit(), Duration.toMillis(Limits.exitProcess)).unref()
 }
 
 /** Whatever prints goes to stderr: stdout belongs to MCP. */
@@ -43,7 +41,7 @@ export const stdio = (settings: Settings): Effect.Effect<void> => {
   const serve = Effect.gen(function* () {
     yield* Effect.sync(claimStdout)
     const fleet = yield* Effect.scope
-    const calls = yield* briefly(grace.calls)
+    const calls = yield* briefly(Limits.exitCalls)
     const session = McpSession.make(new StdioTransport(process.stdin, process.stdout), {
       tools,
       services: Scope.extend(services, fleet),

@@ -1,7 +1,6 @@
 import { Schema } from "effect"
 import { AgentStatus, Evidence } from "./Agent.ts"
 import { BuildLog } from "./coder/Builds.ts"
-import type { Outcome } from "./Outcome.ts"
 
 // What can go wrong for a caller, one class a case. Every message says what was wrong, what is allowed, and what to
 // call next. A mutation that fails with one of these was not applied.
@@ -189,7 +188,7 @@ export class BuildInTheWay extends Schema.TaggedError<BuildInTheWay>()("BuildInT
   build_status: Schema.String
 }) {
   override get message() {
-    return `Build ${this.build_number} of ${JSON.stringify(this.agent_name)} (${this.transition}, ${this.build_status}) is in the way. Nothing was changed. Call show_agent until it is over, then try again.`
+    return `Build ${this.build_number} of ${JSON.stringify(this.agent_name)} (${this.transition}, ${this.build_status}) is in the way, so no other was made. Call show_agent until it is over, then try again.`
   }
 }
 
@@ -206,18 +205,19 @@ export class BuildFailed extends Schema.TaggedError<BuildFailed>()("BuildFailed"
       this.logs.length === 0
         ? ""
         : `\nLast lines of the build:\n${this.logs.map((log) => `  ${log.output}`).join("\n")}`
-    return `The ${this.transition} build of ${JSON.stringify(this.agent_name)} ended as ${this.build_status}: ${this.reason}. Call restart_agent to try again, or delete_agent.${logs}`
+    return `The ${this.transition} build of ${JSON.stringify(this.agent_name)} ended as ${this.build_status}: ${this.reason}. The workspace stays as it is: call restart_agent to try again, or delete_agent.${logs}`
   }
 }
 
-/** A restart came as far as its stop build: nothing was started. */
+/** A restart came as far as its stop build: nothing was started. `reason` says why not. */
 export class RestartIncomplete extends Schema.TaggedError<RestartIncomplete>()("RestartIncomplete", {
   agent_name: Schema.String,
   build_number: Schema.Number,
-  build_status: Schema.String
+  build_status: Schema.String,
+  reason: Schema.String
 }) {
   override get message() {
-    return `The stop build ${this.build_number} of ${JSON.stringify(this.agent_name)} was still ${this.build_status} when the time was over, so no start was sent. Call restart_agent again: it goes on from there.`
+    return `The restart of ${JSON.stringify(this.agent_name)} is half done: its stop build ${this.build_number} is ${this.build_status}, and no start was sent or taken: ${this.reason} Call restart_agent again: it goes on from there.`
   }
 }
 
@@ -310,7 +310,7 @@ export class CoderRejected extends Schema.TaggedError<CoderRejected>()("CoderRej
 }) {
   override get message() {
     const id = this.request_id === null ? "" : ` (Coder request id ${this.request_id})`
-    return `Coder refused to ${this.action} (${this.status}): ${this.reason}${id}. Nothing was changed.`
+    return `Coder refused to ${this.action} (${this.status}): ${this.reason}${id}. The request was not carried out.`
   }
 }
 
@@ -323,13 +323,6 @@ export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("De
     return `Could not ${this.action} within ${this.seconds} s. Call show_agent or list_agents to see where things stand.`
   }
 }
-
-/**
- * What a failed mutation came to: all failures are proof that it was not applied, but for a deadline that ran out while
- * it was being settled.
- */
-export const outcomeOfFailure = (failure: { readonly _tag: string }): Outcome =>
-  failure._tag === "DeadlineExceeded" ? "unknown" : "not_applied"
 
 /** What any call to the Coder contract can end in, translated from the wire once, in the repositories. */
 export type CoderFailure = CoderUnauthorized | CoderForbidden | CoderRateLimited | CoderUnavailable | CoderRejected

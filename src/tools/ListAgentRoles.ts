@@ -33,6 +33,6 @@ export const listAgentRoles = Tool.make({
     Render.list(
       note === "" ? { project_name, total_count } : { project_name, total_count, note },
       roles.map(({ description, ...role }) => ({ ...role, description })),
-      "The project has no roles; its agents are created without one."
+      "The project has no roles."
     )
 })

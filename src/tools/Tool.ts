@@ -1,5 +1,6 @@
 import type { Tool as ToolDefinition } from "@modelcontextprotocol/sdk/types.js"
 import { Effect, ParseResult, Schema, SchemaAST } from "effect"
+import { placesOf } from "../schemas/coder/places.ts"
 import { cut } from "../schemas/Text.ts"
 import { inputJsonSchema, outputJsonSchema } from "./JsonSchema.ts"
 
@@ -52,14 +53,26 @@ export class InvalidArguments extends Schema.TaggedError<InvalidArguments>()("In
 
 const quoted = { characters: 300, problems: 20 }
 
+const problemsOf = (error: ParseResult.ParseError): ReadonlyArray<string> => {
+  try {
+    return ParseResult.ArrayFormatter.formatErrorSync(error).map(({ message, path }) =>
+      path.length === 0 ? message : `${path.join(".")}: ${message}`
+    )
+  } catch {
+    // The formatter quotes the value, and fails where that is nested too deep to print.
+    return placesOf(error.issue).map((place) => `${place}: Expected something else than a value nested so deep`)
+  }
+}
+
 const invalid =
   (tool: string) =>
-  (error: ParseResult.ParseError): InvalidArguments => {
-    const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
-    const line = ({ message, path }: ParseResult.ArrayFormatterIssue) =>
-      cut(path.length === 0 ? message : `${path.join(".")}: ${message}`, quoted.characters)
-    return new InvalidArguments({ tool, problems: issues.slice(0, quoted.problems).map(line) })
-  }
+  (error: ParseResult.ParseError): InvalidArguments =>
+    new InvalidArguments({
+      tool,
+      problems: problemsOf(error)
+        .slice(0, quoted.problems)
+        .map((line) => cut(line, quoted.characters))
+    })
 
 /** Some clients send `null` for an optional argument that they leave out. */
 const withoutNulls = (schema: Schema.Schema.All, args: unknown): unknown => {

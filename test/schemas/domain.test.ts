@@ -3,6 +3,7 @@ import { Arbitrary, DateTime, Either, FastCheck, ParseResult, Schema } from "eff
 import { Agent, AgentName, AgentStatus, AgentView, Evidence } from "../../src/schemas/Agent.ts"
 import { LogEntry } from "../../src/schemas/Conversation.ts"
 import * as Errors from "../../src/schemas/Errors.ts"
+import { outcomeOfFailure } from "../../src/schemas/outcomeOfFailure.ts"
 import { Outcome } from "../../src/schemas/Outcome.ts"
 import { pageCount, paginate } from "../../src/schemas/Pagination.ts"
 import { Project } from "../../src/schemas/Project.ts"
@@ -279,8 +280,8 @@ describe("errors", () => {
       ["oh", "restart_agent"]
     ],
     [
-      new Errors.RestartIncomplete({ agent_name, build_number: 4, build_status: "stopping" }),
-      ["stop build 4", "no start was sent", "restart_agent"]
+      new Errors.RestartIncomplete({ agent_name, build_number: 4, build_status: "stopping", reason: "Coder refused." }),
+      ["stop build 4", "no start was sent or taken: Coder refused.", "restart_agent"]
     ],
     [new Errors.AgentUnreachable({ agent_name, reason: "gone" }), ["gone", "show_agent", "restart_agent"]],
     [new Errors.AgentRefused({ agent_name, reason: "no" }), ["no", "show_agent"]],
@@ -298,7 +299,7 @@ describe("errors", () => {
     ],
     [
       new Errors.CoderRejected({ action: "create", status: 400, reason: "bad", request_id: "id-7" }),
-      ["create", "400", "bad", "id-7", "Nothing was changed"]
+      ["create", "400", "bad", "id-7", "The request was not carried out"]
     ],
     [new Errors.DeadlineExceeded({ action: "list", seconds: 30 }), ["list", "30 s", "show_agent or list_agents"]]
   ]
@@ -336,7 +337,7 @@ describe("errors", () => {
   it("only a deadline leaves the outcome open", () => {
     for (const [error] of cases) {
       assert.strictEqual(
-        Errors.outcomeOfFailure(error),
+        outcomeOfFailure(error),
         error._tag === "DeadlineExceeded" ? "unknown" : "not_applied",
         error._tag
       )

@@ -42,6 +42,15 @@ const good = {
   show_agent_log: [{ agent_name: "fix-login" }]
 }
 
+it.effect("a value nested too deep to print is refused like any other", () =>
+  Effect.gen(function* () {
+    const deep: unknown = JSON.parse(`${"[".repeat(20_000)}${"]".repeat(20_000)}`)
+    const asked: Asked = []
+    expect(yield* refused("show_agent", { agent_name: deep }, asked)).toContain("agent_name: Expected")
+    expect(asked).toEqual([])
+  })
+)
+
 describe.each(Object.entries(good))("%s", (name, calls) => {
   it.effect("answers the same content as keys and as text", () =>
     Effect.forEach(calls, (args) =>

@@ -7,7 +7,7 @@ import {
   HttpClientRequest,
   HttpClientResponse
 } from "@effect/platform"
-import { Chunk, Clock, Context, Duration, Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { Problem } from "../../schemas/agentapi/AgentApi.ts"
 import { CoderError, ErrorBody, type CoderErrorReason } from "../../schemas/coder/CoderError.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
@@ -198,27 +198,37 @@ const readBody = (
   limit: number,
   fail: (fields: Pick<CoderError, "reason" | "message">) => CoderError
 ): Effect.Effect<Uint8Array, CoderError> =>
-  response.stream.pipe(
-    Stream.catchAll((error) =>
-      error.reason === "EmptyBody"
-        ? Stream.empty
-        : Stream.fail(fail({ reason: "truncated", message: "the answer ended early" }))
-    ),
-    Stream.runFoldEffect({ chunks: Chunk.empty<Uint8Array>(), size: 0 }, ({ chunks, size }, chunk) =>
-      size + chunk.length > limit
-        ? Effect.fail(fail({ reason: "too_large", message: `the answer is larger than ${limit} bytes` }))
-        : Effect.succeed({ chunks: Chunk.append(chunks, chunk), size: size + chunk.length })
-    ),
-    Effect.map(({ chunks, size }) => {
-      const whole = new Uint8Array(size)
-      let offset = 0
-      for (const chunk of chunks) {
-        whole.set(chunk, offset)
-        offset += chunk.length
-      }
-      return whole
-    })
-  )
+  Effect.suspend(() => {
+    const parts: Array<Uint8Array> = []
+    let size = 0
+    return response.stream.pipe(
+      Stream.runForEachChunk((chunk) => {
+        for (const part of chunk) {
+          parts.push(part)
+          size += part.length
+        }
+        return size > limit
+          ? Effect.fail(fail({ reason: "too_large", message: `the answer is larger than ${limit} bytes` }))
+          : Effect.void
+      }),
+      Effect.catchTag("ResponseError", ({ reason }) =>
+        reason === "EmptyBody"
+          ? Effect.void
+          : Effect.fail(fail({ reason: "truncated", message: "the answer ended early" }))
+      ),
+      Effect.map(() => joined(parts, size))
+    )
+  })
+
+const joined = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
+  const whole = new Uint8Array(size)
+  let offset = 0
+  for (const part of parts) {
+    whole.set(part, offset)
+    offset += part.length
+  }
+  return whole
+}
 
 const quoted = (text: string): string => cut(withoutControls(text), Limits.quotedText)
 

@@ -10,6 +10,8 @@ export const Limits = {
   mutationDeadline: Duration.seconds(45),
   /** What a mutation leaves of its deadline for finding out what became of it. */
   settleReserve: Duration.seconds(8),
+  /** One look of those: one that hangs leaves time for others. */
+  settleLook: Duration.seconds(2.5),
 
   /** One request to Coder. */
   requestTimeout: Duration.seconds(15),
@@ -26,7 +28,7 @@ export const Limits = {
 
   /** Workspaces a page of a list, and pages fetched at once. */
   listPageSize: 100,
-  listConcurrency: 4,
+  listConcurrency: 8,
   /** Template versions looked up at once, and kept: they never change. */
   versionConcurrency: 4,
   versionCache: 1000,
@@ -45,8 +47,8 @@ export const Limits = {
   /** A task, and a line and a text quoted from a server or an agent (characters). */
   taskBytes: MiB / 4,
   quotedText: 500,
-  /** Entries a page of a history or a log. */
-  pageSizeMax: 100,
+  /** The text of an error (characters): some clients cut longer ones by themselves, and lose the end. */
+  errorText: 8000,
   /** Message of an app status, in bytes: Coder refuses longer ones. */
   appStatusMessage: 160,
 
@@ -93,6 +95,9 @@ export const Limits = {
   killPoll: Duration.millis(5),
   /** A longer script reaches its shell in pieces of so many characters: Linux takes 128 KiB an argument. */
   scriptArgument: 30_000,
+  /** When the client has gone: for the calls at work, and for all of the process. */
+  exitCalls: Duration.millis(300),
+  exitProcess: Duration.millis(800),
   /** One run of git. */
   gitTimeout: Duration.seconds(60),
   /** Reports kept for an agent. */

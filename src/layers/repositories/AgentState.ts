@@ -45,12 +45,12 @@ export const agentApp = (workspace: WorkspaceSummary, options: FleetOptions): Op
 
 /** The moment (epoch milliseconds) after which reports count: the latest start build; none counts without one. */
 const freshFrom = (build: BuildSummary): number =>
-  build.transition === "start" ? timeOf(build.created_at).epochMillis : Number.POSITIVE_INFINITY
+  build.transition === "start" ? Date.parse(build.created_at) : Number.POSITIVE_INFINITY
 
 const freshReport = (workspace: WorkspaceSummary): Option.Option<AppStatus> =>
   Option.filter(
     Option.fromNullable(workspace.latest_app_status),
-    (report) => timeOf(report.created_at).epochMillis > freshFrom(workspace.latest_build)
+    (report) => Date.parse(report.created_at) > freshFrom(workspace.latest_build)
   )
 
 const field = (value: unknown, key: keyof AppStatus): string => {
@@ -65,9 +65,9 @@ const lastTask = (workspace: WorkspaceSummary): string | null => {
   const apps = mainAgents(workspace.latest_build).flatMap((agent) => agent.apps)
   for (const status of apps.flatMap((app) => app.statuses)) {
     if (field(status, "state") !== "working") continue
-    const at = timeOf(field(status, "created_at")).epochMillis
+    const at = Date.parse(field(status, "created_at"))
     const message = withoutControls(field(status, "message")).trim()
-    if (message === "" || at <= newest) continue
+    if (message === "" || !(at > newest)) continue
     newest = at
     task = message
   }

@@ -1,4 +1,4 @@
-import { Context, type Duration, Effect, Layer, Option } from "effect"
+import { Context, Duration, Effect, Layer, Option } from "effect"
 import { AgentNameTaken, BuildInTheWay, type AgentUnreadable, type CoderFailure } from "../../schemas/Errors.ts"
 import type { Build, BuildLog, Transition } from "../../schemas/coder/Builds.ts"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
@@ -45,7 +45,7 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
       const settle = <A, E, R>(error: CoderError, read: Effect.Effect<Option.Option<A>, E>, absent: R) =>
         lookUntil(
           Limits.settleReserve,
-          Effect.option(read).pipe(
+          Effect.option(Effect.timeout(read, Limits.settleLook)).pipe(
             Effect.filterOrFail(
               (seen) => Option.isNone(seen) || Option.isSome(seen.value) || !isCodersOwn(error),
               () => absent
@@ -141,8 +141,11 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
             seen = now
           }),
           Effect.map(Option.liftPredicate(isOver)),
-          Effect.catchAll(({ reason }) =>
-            Effect.as(Effect.logWarning("A look at a build failed", { build: build.id, reason }), Option.none())
+          Effect.catchAll(({ reason, retryAfterMillis = 0 }) =>
+            Effect.logWarning("A look at a build failed", { build: build.id, reason }).pipe(
+              Effect.zipRight(Effect.sleep(Duration.millis(retryAfterMillis))),
+              Effect.as(Option.none())
+            )
           )
         )
         yield* lookUntil(time, look)

@@ -112,9 +112,10 @@ const sameText = (a: string, b: string): boolean =>
   a.replaceAll(/\s+/g, " ").trim() === b.replaceAll(/\s+/g, " ").trim()
 
 const waitUntilSeen = (seen: Effect.Effect<boolean, CoderError>): Effect.Effect<Outcome> =>
-  lookUntil(Limits.settleReserve, Effect.map(Effect.option(seen), Option.filter(Boolean))).pipe(
-    Effect.map((found) => (Option.isSome(found) ? "applied" : "unknown"))
-  )
+  lookUntil(
+    Limits.settleReserve,
+    Effect.map(Effect.option(Effect.timeout(seen, Limits.settleLook)), Option.filter(Boolean))
+  ).pipe(Effect.map((found) => (Option.isSome(found) ? "applied" : "unknown")))
 
 /**
  * AgentAPI's refusals that leave nothing behind (recording: agentapi.json). Other 500s can come after the text was
@@ -124,7 +125,7 @@ const refused = (error: CoderError): boolean =>
   error.notProcessed || /can only be sent when the agent is waiting|must not be empty/.test(error.detail ?? "")
 
 const refusal = (app: AgentApp, error: CoderError): AgentFailure | AgentRefused =>
-  error.reason === "status"
+  error.reason === "status" && error.status !== 401
     ? new AgentRefused({ agent_name: app.workspace_name, reason: words(error) })
     : unreachable(app)(error)
 

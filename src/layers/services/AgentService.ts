@@ -129,8 +129,7 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         Effect.gen(function* () {
           const build = yield* builds.watch(stop, yield* timeToWait)
           if (isOver(build)) return build
-          const { build_number, status: build_status } = build
-          return yield* new RestartIncomplete({ agent_name: workspace.name, build_number, build_status })
+          return yield* halfDone(workspace.name, build, "the time of the call was over.")
         })
 
       /** Brings a workspace to a stop. None = no read could tell. */
@@ -154,7 +153,10 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
             )
           }
           const workspace = { ...before.workspace, latest_build: stopped.value }
-          const sent = yield* builds.build(workspace, "start")
+          const start = builds.build(workspace, "start")
+          const sent = yield* before.workspace.latest_build.status === "stopped"
+            ? start
+            : Effect.mapError(start, ({ message }) => halfDone(workspace.name, stopped.value, message))
           if (Option.isNone(sent)) {
             const { agent } = yield* agents.describe(workspace)
             return restarted(agent, "unknown", `The agent is stopped. ${noAnswer("the start began")}`)
@@ -185,6 +187,9 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
     })
   )
 }
+
+const halfDone = (agent_name: string, { build_number, status }: Build, reason: string): RestartIncomplete =>
+  new RestartIncomplete({ agent_name, build_number, build_status: status, reason })
 
 const noAnswer = (what: string): string =>
   `Coder gave no answer, and no read could tell whether ${what}. Call show_agent to see where it stands.`

@@ -1,9 +1,8 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
+import { Limits } from "../config/Limits.ts"
+import { outcomeOfFailure } from "../../schemas/outcomeOfFailure.ts"
 import type { Tool, ToolFailure, ToolResult } from "../../tools/Tool.ts"
 import { whyReadOnly, type ReadOnlyReason } from "./ReadOnly.ts"
-
-/** Some clients cut longer error texts by themselves, and lose the end. */
-const errorCharacters = 8000
 
 const failed = (text: string): CallToolResult => ({ isError: true, content: [{ type: "text", text }] })
 
@@ -16,13 +15,9 @@ export const success = ({ structured, text }: ToolResult): CallToolResult => ({
   structuredContent: { ...structured }
 })
 
-/** A typed error. None means that something was changed; only a deadline may have cut off what would have told. */
-export const failure = (tool: Tool<unknown>, { _tag, message }: ToolFailure): CallToolResult =>
-  withOutcome(
-    tool,
-    _tag === "DeadlineExceeded" ? "unknown" : "not_applied",
-    `${_tag}: ${message}`.slice(0, errorCharacters)
-  )
+/** A typed error. */
+export const failure = (tool: Tool<unknown>, error: ToolFailure): CallToolResult =>
+  withOutcome(tool, outcomeOfFailure(error), `${error._tag}: ${error.message}`.slice(0, Limits.errorText))
 
 /** A fault of this program: its details stay in the log, under `id`. */
 export const defect = (tool: Tool<unknown>, id: string): CallToolResult =>

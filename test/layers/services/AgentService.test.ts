@@ -307,7 +307,10 @@ describe.concurrent("restart", () => {
     return inFleet(
       fleet,
       Effect.gen(function* () {
-        assert.strictEqual((yield* failure(restart))._tag, "BuildInTheWay")
+        const error = yield* failure(restart)
+        assert.strictEqual(error._tag, "RestartIncomplete")
+        assert.include(error.message, "its stop build 2 is stopped")
+        assert.include(error.message, 'Build 3 of "bot-1" (start, starting) is in the way')
         assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
       })
     )
