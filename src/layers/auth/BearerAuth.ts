@@ -14,7 +14,8 @@ import {
 } from "effect"
 import { Stream, type Scope } from "effect"
 import type { TokenRole } from "../../schemas/AccessToken.ts"
-import { AuthConfig, AuthLimits } from "../config/AuthConfig.ts"
+import { AuthConfig } from "../config/AuthConfig.ts"
+import { Limits } from "../config/Limits.ts"
 import type { TokenFileRefused } from "./FileRules.ts"
 import { makeRefusalLog, type RefusalReason } from "./RefusalLog.ts"
 import { TokenStore } from "./TokenStore.ts"
@@ -53,7 +54,7 @@ const tokenOf = (headers: ReadonlyArray<string>): Either.Either<Redacted.Redacte
   const [header, ...others] = headers
   if (header === undefined) return Either.left("missing")
   if (others.length > 0) return Either.left("several")
-  if (header.length > AuthLimits.authorization) return Either.left("malformed")
+  if (header.length > Limits.authorizationHeader) return Either.left("malformed")
   const token = grammar.exec(header)?.[1]
   return token === undefined ? Either.left("malformed") : Either.right(Redacted.make(token))
 }
@@ -96,7 +97,7 @@ const make = Effect.gen(function* () {
   const merge = makeMerge()
   const refusals = makeRefusalLog()
   // Who comes late is told what has ended already: credentials do not return.
-  const ended = yield* PubSub.unbounded<string>({ replay: AuthLimits.namedTokens })
+  const ended = yield* PubSub.unbounded<string>({ replay: Limits.namedTokens })
 
   const named = Effect.map(store.list, (tokens) =>
     tokens.map(({ expires_at, hash, name, role }): Wanted => ({
@@ -110,10 +111,8 @@ const make = Effect.gen(function* () {
   let stamp = yield* store.stamp
   let read = false
   const main = yield* store.main
-  if (Option.isNone(store.location) && Redacted.value(main).length < AuthLimits.weakToken) {
-    yield* Effect.logWarning(
-      `FLEET_MCP_AUTH_TOKEN has fewer than ${AuthLimits.weakToken} characters; it may be guessed`
-    )
+  if (Option.isNone(store.location) && Redacted.value(main).length < Limits.weakToken) {
+    yield* Effect.logWarning(`FLEET_MCP_AUTH_TOKEN has fewer than ${Limits.weakToken} characters; it may be guessed`)
   }
   let credentials = merge([], [mainOf(main), ...(yield* named)])
 
@@ -179,7 +178,7 @@ const make = Effect.gen(function* () {
     Effect.catchAllCause((cause) =>
       Cause.isInterruptedOnly(cause) ? Effect.interrupt : Effect.logError("the tokens could not be looked at", cause)
     ),
-    Effect.schedule(Schedule.spaced(AuthLimits.watchInterval)),
+    Effect.schedule(Schedule.spaced(Limits.tokenWatch)),
     Effect.forkScoped
   )
 
@@ -210,7 +209,7 @@ export class BearerAuth extends Context.Tag("fleet-mcp/layers/auth/BearerAuth")<
     readonly changes: Stream.Stream<string>
   }
 >() {
-  /** Changes of the token files count after `AuthLimits.watchInterval`. With authentication off it lets everybody in. */
+  /** Changes of the token files count after `Limits.tokenWatch`. With authentication off it lets everybody in. */
   static readonly layer: Layer.Layer<BearerAuth, TokenFileRefused, AuthConfig | TokenStore> = Layer.scoped(
     this,
     Effect.flatMap(

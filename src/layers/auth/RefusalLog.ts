@@ -1,11 +1,11 @@
 import { Clock, Duration, Effect } from "effect"
-import { AuthLimits } from "../config/AuthConfig.ts"
+import { Limits } from "../config/Limits.ts"
 
 /** Why a request was refused, for the log only. */
 export type RefusalReason = "missing" | "several" | "malformed" | "unknown" | "expired"
 
 /**
- * Logs refusals without what was sent: the first at once, then at most a line every `AuthLimits.refusalLog` with their
+ * Logs refusals without what was sent: the first at once, then at most a line every `Limits.refusalLog` with their
  * number and reasons.
  */
 export const makeRefusalLog = () => {
@@ -13,7 +13,7 @@ export const makeRefusalLog = () => {
   let loggedAt = Number.NEGATIVE_INFINITY
 
   const flush = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    if (counts.size === 0 || now - loggedAt < Duration.toMillis(AuthLimits.refusalLog)) return Effect.void
+    if (counts.size === 0 || now - loggedAt < Duration.toMillis(Limits.refusalLog)) return Effect.void
     loggedAt = now
     const reasons = [...counts].map(([reason, count]) => `${reason} ${count}`)
     const refusals = [...counts.values()].reduce((sum, count) => sum + count, 0)

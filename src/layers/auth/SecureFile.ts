@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { AuthLimits } from "../config/AuthConfig.ts"
+import { Limits } from "../config/Limits.ts"
 import {
   ancestorProblem,
   directoryProblem,
@@ -138,14 +138,14 @@ const readOpen = Effect.fn("SecureFile.readOpen")(function* (path: string, descr
   const facts = yield* stat
   if (facts.nlink === 0) return Option.none<string>()
   yield* unless(fileProblem(path, facts, user()))
-  const buffer = new Uint8Array(AuthLimits.tokenFile + 1)
+  const buffer = new Uint8Array(Limits.tokenFile + 1)
   const length = yield* on(path, "read", () => fs.readSync(descriptor, buffer))
   return Option.some(new TextDecoder().decode(buffer.subarray(0, length)))
 })
 
 /**
  * The text of a file that nobody but this user can have read or written; none where there is no file. Everything else
- * is refused. One byte more than `AuthLimits.tokenFile` is read of a longer one.
+ * is refused. One byte more than `Limits.tokenFile` is read of a longer one.
  */
 export const read = Effect.fn("SecureFile.read")(function* (path: string) {
   if (!(yield* checkDirectory(dirname(path)))) return Option.none<string>()

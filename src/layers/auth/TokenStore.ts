@@ -1,6 +1,7 @@
 import { Array, Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { NamedToken, TokenFile, TokenName, type TokenRole } from "../../schemas/AccessToken.ts"
-import { AuthConfig, AuthLimits } from "../config/AuthConfig.ts"
+import { AuthConfig } from "../config/AuthConfig.ts"
+import { Limits } from "../config/Limits.ts"
 import { orNewToken, TokenFileRefused } from "./FileRules.ts"
 import * as SecureFile from "./SecureFile.ts"
 import { digestOf, newValue, toHex } from "./TokenValues.ts"
@@ -36,14 +37,14 @@ export class TokenNotFound extends Schema.TaggedError<TokenNotFound>()("TokenNot
 /** There are as many further tokens as there may be. */
 export class TooManyTokens extends Schema.TaggedError<TooManyTokens>()("TooManyTokens", {}) {
   override get message() {
-    return `There are ${AuthLimits.namedTokens} tokens already, the most there may be. Revoke one first: fleet-mcp token revoke NAME.`
+    return `There are ${Limits.namedTokens} tokens already, the most there may be. Revoke one first: fleet-mcp token revoke NAME.`
   }
 }
 
 /** The life that was asked for is none, or too long. */
 export class InvalidExpiry extends Schema.TaggedError<InvalidExpiry>()("InvalidExpiry", {}) {
   override get message() {
-    return `A token expires after more than nothing and at most ${Duration.format(AuthLimits.expires)}. Example: 30d. Without an expiry it lives until it is revoked.`
+    return `A token expires after more than nothing and at most ${Duration.format(Limits.tokenLife)}. Example: 30d. Without an expiry it lives until it is revoked.`
   }
 }
 
@@ -60,8 +61,8 @@ const decode = <A, I>(schema: Schema.Schema<A, I>, path: string, remedy: string)
   const parse = Schema.decode(Schema.parseJson(schema))
   const malformed = (problem: string) => new TokenFileRefused({ path, reason: "content", problem, remedy })
   return (text: string): Effect.Effect<A, TokenFileRefused> =>
-    text.length > AuthLimits.tokenFile
-      ? Effect.fail(malformed(`is larger than ${AuthLimits.tokenFile} bytes`))
+    text.length > Limits.tokenFile
+      ? Effect.fail(malformed(`is larger than ${Limits.tokenFile} bytes`))
       : Effect.mapError(parse(text), () => malformed("is not in the form of a token file, and was left as it is"))
 }
 
@@ -129,10 +130,10 @@ const make = ({ token, tokenFile }: AuthConfig["Type"]) => {
   const add = Effect.fn("TokenStore.add")(function* ({ expires, name: given, role }: NewToken) {
     const name = yield* checkName(given)
     const inLimits = (life: Duration.Duration) =>
-      Duration.greaterThan(life, Duration.zero) && Duration.lessThanOrEqualTo(life, AuthLimits.expires)
+      Duration.greaterThan(life, Duration.zero) && Duration.lessThanOrEqualTo(life, Limits.tokenLife)
     if (Option.isSome(expires) && !inLimits(expires.value)) return yield* new InvalidExpiry()
     const names = yield* listNames
-    if (!names.includes(name) && names.length >= AuthLimits.namedTokens) return yield* new TooManyTokens()
+    if (!names.includes(name) && names.length >= Limits.namedTokens) return yield* new TooManyTokens()
 
     const value = newValue()
     const created_at = yield* DateTime.now

@@ -1,23 +1,6 @@
-import { Config, ConfigError, Context, Duration, Effect, Either, Layer, Option, Redacted } from "effect"
+import { Config, ConfigError, Context, Effect, Either, Layer, Option, Redacted } from "effect"
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
-
-/** Every wait, size and number of authentication, each with its meaning. Sizes are bytes. */
-export const AuthLimits = {
-  /** How often the token files are looked at: a rotation or revocation counts after this time. */
-  watchInterval: Duration.seconds(1),
-  /** A token file: its contents, and further tokens in all. */
-  tokenFile: 4096,
-  namedTokens: 100,
-  /** A longer Authorization header is refused unread. */
-  authorization: 4096,
-  /** Between two log lines about refusals; each says how many there were. */
-  refusalLog: Duration.seconds(10),
-  /** The longest life that a further token can be given. */
-  expires: Duration.days(3650),
-  /** A token from the environment that is shorter draws a warning. */
-  weakToken: 32
-} as const
 
 /** How clients over HTTP prove who they are. */
 export interface AuthOptions {

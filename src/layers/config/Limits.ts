@@ -106,5 +106,19 @@ export const Limits = {
   projectInspection: Duration.seconds(1),
   projectConcurrency: 4,
   /** How long the embedded Coder waits for an agent to connect: Coder's default. */
-  agentConnectTimeout: Duration.seconds(120)
+  agentConnectTimeout: Duration.seconds(120),
+
+  /** How often the token files are looked at: a rotation or revocation counts after this time. */
+  tokenWatch: Duration.seconds(1),
+  /** A token file: its contents, and further tokens in all. */
+  tokenFile: 4096,
+  namedTokens: 100,
+  /** A longer Authorization header is refused unread. */
+  authorizationHeader: 4096,
+  /** Between two log lines about refusals; each says how many there were. */
+  refusalLog: Duration.seconds(10),
+  /** The longest life that a further token can be given. */
+  tokenLife: Duration.days(3650),
+  /** A token from the environment that is shorter draws a warning. */
+  weakToken: 32
 } as const

@@ -3,7 +3,7 @@ import { Duration, Effect, Exit, Fiber, Inspectable, Logger, Option, Redacted, S
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { inspect } from "node:util"
-import { AuthLimits } from "../../../src/layers/config/AuthConfig.ts"
+import { Limits } from "../../../src/layers/config/Limits.ts"
 import { traces } from "../../support/clients.ts"
 import { authOf, bearer, secret, storeAt, temporaryDirectory, tokenText } from "./support.ts"
 
@@ -16,7 +16,7 @@ const inFile = Effect.map(temporaryDirectory, (directory) => {
 })
 
 /** Lets the server look at its files. */
-const look = TestClock.adjust(AuthLimits.watchInterval)
+const look = TestClock.adjust(Limits.tokenWatch)
 
 const collectLogs = () => {
   const lines: Array<string> = []
@@ -279,7 +279,7 @@ describe("what is logged", () => {
           }
           yield* look
         }
-        yield* TestClock.adjust(AuthLimits.refusalLog)
+        yield* TestClock.adjust(Limits.refusalLog)
       }).pipe(Effect.provide(layer))
       assert.strictEqual(lines.length, 3)
       assert.include(lines[0] ?? "", "refusals: 1")
