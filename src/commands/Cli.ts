@@ -138,6 +138,9 @@ const exitWith = (code: number, said: string) =>
     })
   )
 
+/** What the command line or the configuration asks for cannot be had. */
+const wrongUsage = new Set(["EnvFileUnusable", "HttpNotStarted", "CannotListen"])
+
 /** Runs the command line of this process. Failures are told on stderr; the exit code is 2 for wrong usage, else 1. */
 export const cli = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
   Command.run(fleetMcp, { name: "Fleet MCP", version: __FLEET_MCP_VERSION__ })(argv).pipe(
@@ -145,7 +148,7 @@ export const cli = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
       // The parser has said already what it does not understand.
       ValidationError.isValidationError(error)
         ? exitWith(2, "See fleet-mcp --help.")
-        : exitWith(error._tag === "EnvFileUnusable" ? 2 : 1, error.message)
+        : exitWith(wrongUsage.has(error._tag) ? 2 : 1, error.message)
     ),
     Effect.provide(NodeContext.layer)
   )
