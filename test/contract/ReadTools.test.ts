@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
@@ -63,7 +62,7 @@ const seen = (agent: Omit<typeof AgentView.Encoded, "metadata">): ExpectedAgent 
   ...(agent.last_status === null ? {} : { last_status: agent.last_status })
 })
 
-describe.skipIf(!existsSync(program))("the read tools of the built program, over recorded answers", () => {
+describe("the read tools of the built program, over recorded answers", () => {
   it.scopedLive("list_agents, show_agent, list_agent_projects and list_agent_roles tell what the tables say", () =>
     Effect.gen(function* () {
       const { url } = yield* recordedServer()
