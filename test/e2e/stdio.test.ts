@@ -345,8 +345,12 @@ describe("the configuration", () => {
     expect(text).not.toContain("hunter2")
   })
 
-  it("of an agent makes the server read-only", async () => {
-    await using started = local({ env: { FLEET_MCP_AGENT: "fix-login" }, args: ["--allow-shell"] })
+  it.each([
+    { of: "an agent", env: { FLEET_MCP_AGENT: "fix-login" }, args: ["--allow-shell"] },
+    { of: "FLEET_MCP_READ_ONLY", env: { FLEET_MCP_READ_ONLY: "true" }, args: ["--allow-shell"] },
+    { of: "--read-only", env: {}, args: ["--allow-shell", "--read-only"] }
+  ])("of $of makes the server read-only", async ({ args, env }) => {
+    await using started = local({ env, args })
     await started.initialize()
     const { result } = await started.request("tools/list")
     const tools = result?.["tools"] as ReadonlyArray<{ readonly name: string }>
