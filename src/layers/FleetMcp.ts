@@ -10,13 +10,12 @@ import { BuildRepository } from "./repositories/BuildRepository.ts"
 import { ProjectRepository } from "./repositories/ProjectRepository.ts"
 import { TaskRepository } from "./repositories/TaskRepository.ts"
 import { AgentService } from "./services/AgentService.ts"
+import type { FleetServices } from "./services/FleetServices.ts"
 import { ProjectService } from "./services/ProjectService.ts"
 import { TaskService } from "./services/TaskService.ts"
 
 export { AgentService, ProjectService, TaskService }
-
-/** What a fleet offers. */
-export type FleetServices = AgentService | ProjectService | TaskService
+export type { FleetServices }
 
 const clients = Layer.mergeAll(CoderClient.layer, AgentApiClient.layer).pipe(Layer.provide(CoderHttp.layer))
 

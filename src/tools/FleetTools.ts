@@ -1,6 +1,4 @@
-import type { AgentService } from "../layers/services/AgentService.ts"
-import type { ProjectService } from "../layers/services/ProjectService.ts"
-import type { TaskService } from "../layers/services/TaskService.ts"
+import type { FleetServices } from "../layers/services/FleetServices.ts"
 import { cancelAgentTask } from "./CancelAgentTask.ts"
 import { createAgent } from "./CreateAgent.ts"
 import { deleteAgent } from "./DeleteAgent.ts"
@@ -13,9 +11,6 @@ import { showAgentLog } from "./ShowAgentLog.ts"
 import { showAgentTaskHistory } from "./ShowAgentTaskHistory.ts"
 import { startAgentTask } from "./StartAgentTask.ts"
 import type { Tool } from "./Tool.ts"
-
-/** What the fleet's tools ask for. */
-export type FleetServices = AgentService | ProjectService | TaskService
 
 /** The fleet's tools, in the order in which they are listed. */
 export const fleetTools: ReadonlyArray<Tool<FleetServices>> = [

@@ -164,7 +164,8 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
           const build = yield* builds.watch(sent.value, yield* timeToWait)
           if (isOver(build) && build.status !== "running") return yield* failed(workspace.name, build)
           const { agent } = yield* agents.describe({ ...workspace, latest_build: build })
-          const message = `The agent was stopped and started (build ${build.build_number} is ${build.status}); it is ${agent.status}.`
+          const done = before.workspace.latest_build.status === "stopped" ? "started" : "stopped and started"
+          const message = `The agent was ${done} (build ${build.build_number} is ${build.status}); it is ${agent.status}.`
           return restarted(agent, "applied", message)
         })
 

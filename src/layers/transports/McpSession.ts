@@ -11,7 +11,7 @@ import type { jsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/t
 import { Cause, Context, Data, Deferred, Effect, Exit, FiberSet, Layer, Option, Runtime, type Scope } from "effect"
 import * as z from "zod/v4"
 import type { BackendNotConfigured } from "../../schemas/Errors.ts"
-import type { FleetServices } from "../../tools/FleetTools.ts"
+import type { FleetServices } from "../services/FleetServices.ts"
 import type { Tool } from "../../tools/Tool.ts"
 import { Limits } from "../config/Limits.ts"
 import * as CallResult from "./CallResult.ts"

@@ -149,7 +149,7 @@ describe.concurrent("restart", () => {
         const { exit, took } = yield* elapse(restart)
         const { agent, message, outcome } = yield* exit
         assert.strictEqual(outcome, "applied")
-        assert.include(message, "build 3 is running")
+        assert.include(message, "The agent was stopped and started (build 3 is running)")
         assert.strictEqual(agent.status, "idle")
         assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
         assert.isAtLeast(took, 7000)
@@ -182,7 +182,9 @@ describe.concurrent("restart", () => {
     return inFleet(
       fleet,
       Effect.gen(function* () {
-        assert.strictEqual((yield* settle(restart)).outcome, "applied")
+        const { message, outcome } = yield* settle(restart)
+        assert.strictEqual(outcome, "applied")
+        assert.include(message, "The agent was started (build 3")
         assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
       })
     )
