@@ -49,6 +49,6 @@ export const make = <R>(services: Effect.Effect<Context.Context<R>, BackendNotCo
         Effect.catchAllCause(report(tool)),
         places.withPermits(1),
         withSignsOfLife(notify),
-        Effect.withSpan(`tools.${tool.name}`)
+        Effect.withSpan(`tools.${tool.name}`, { captureStackTrace: false })
       )
   })

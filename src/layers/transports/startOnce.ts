@@ -1,4 +1,4 @@
-import { Effect, Fiber, type Scope } from "effect"
+import { Effect, Runtime, type Fiber, type Scope } from "effect"
 
 /**
  * Runs an effect when it is first wanted, once, in a fiber of the scope: who stops waiting for it does not stop it for
@@ -6,10 +6,11 @@ import { Effect, Fiber, type Scope } from "effect"
  */
 export const startOnce = <A, E, R>(
   effect: Effect.Effect<A, E, R>
-): Effect.Effect<Effect.Effect<A, E, R>, never, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) =>
-    Effect.map(
-      Effect.cached(Effect.uninterruptible(Effect.forkIn(Effect.interruptible(effect), scope))),
-      Effect.flatMap((fiber) => Effect.flatten(Fiber.await(fiber)))
-    )
-  )
+): Effect.Effect<Effect.Effect<A, E>, never, R | Scope.Scope> =>
+  Effect.map(Effect.all([Effect.interruptible(Effect.runtime<R>()), Effect.scope]), ([runtime, scope]) => {
+    let fiber: Fiber.RuntimeFiber<A, E> | undefined
+    return Effect.suspend(() => {
+      fiber ??= Runtime.runFork(runtime, effect, { scope })
+      return fiber.unsafePoll() ?? Effect.flatten(fiber.await)
+    })
+  })
