@@ -19,6 +19,20 @@ export interface HttpTransportOptions extends HttpGate.GateOptions {
   readonly port: number
   /** Usually `sessions`. */
   readonly connect: Connect
+  /** Default: what `Limits` says. */
+  readonly patience?: Patience
+}
+
+/** How long clients may take, before they are hung up on. */
+export interface Patience {
+  /** For all headers of a request. */
+  readonly headers: Duration.Duration
+  /** For the whole request. */
+  readonly request: Duration.Duration
+  /** How often both are looked at. */
+  readonly check: Duration.Duration
+  /** On a connection on which nothing moves: it says nothing, or does not take what it is sent. */
+  readonly silence: Duration.Duration
 }
 
 /** A server that listens. */
@@ -26,6 +40,8 @@ export interface HttpTransport {
   readonly port: number
   /** How many sessions there are. */
   readonly sessions: Effect.Effect<number>
+  /** How many connections are open. */
+  readonly connections: Effect.Effect<number>
 }
 
 /** The address cannot be listened on. */
@@ -40,11 +56,11 @@ export class CannotListen extends Data.TaggedError("CannotListen")<{
   }
 }
 
-const millis = {
-  headersTimeout: Duration.toMillis(Limits.httpHeadersTimeout),
-  requestTimeout: Duration.toMillis(Limits.httpRequestTimeout),
-  connectionsCheckingInterval: Duration.toMillis(Limits.httpTimeoutCheck),
-  keepAliveTimeout: Duration.toMillis(Limits.httpKeepAlive)
+const defaultPatience: Patience = {
+  headers: Limits.httpHeadersTimeout,
+  request: Limits.httpRequestTimeout,
+  check: Limits.httpTimeoutCheck,
+  silence: Limits.httpSilence
 }
 
 /** The one answer of `/health`: it says that the server answers, and nothing about it. */
@@ -67,10 +83,17 @@ const answerBroken = (server: Server) => {
   })
 }
 
-const openServer = (): Server => {
-  const server = createServer({ ...millis, maxHeaderSize: Limits.httpHeaderSize, keepAlive: true })
+const openServer = ({ check, headers, request, silence }: Patience): Server => {
+  const server = createServer({
+    headersTimeout: Duration.toMillis(headers),
+    requestTimeout: Duration.toMillis(request),
+    connectionsCheckingInterval: Duration.toMillis(check),
+    keepAliveTimeout: Duration.toMillis(Limits.httpKeepAlive),
+    maxHeaderSize: Limits.httpHeaderSize,
+    keepAlive: true
+  })
   server.maxConnections = Limits.httpConnections
-  server.timeout = Duration.toMillis(Limits.httpSilence)
+  server.timeout = Duration.toMillis(silence)
   // Whether the client may send its body is decided by the gate.
   server.on("checkContinue", (request, response) => server.emit("request", request, response))
   answerBroken(server)
@@ -90,6 +113,11 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<Addre
           : Effect.fail(new CannotListen({ host, port, cause: address }))
       )
     })
+  })
+
+const connectionsOf = (server: Server): Effect.Effect<number> =>
+  Effect.async((resume) => {
+    server.getConnections((error, count) => resume(error === null ? Effect.succeed(count) : Effect.die(error)))
   })
 
 const close = (server: Server): Effect.Effect<void> =>
@@ -135,7 +163,7 @@ export const sessions = <R>(options: McpSessionOptions<R>): Effect.Effect<Connec
  */
 export const serve = (options: HttpTransportOptions): Effect.Effect<HttpTransport, CannotListen, Scope.Scope> =>
   Effect.gen(function* () {
-    const { auth, connect, host, port } = options
+    const { auth, connect, host, patience = defaultPatience, port } = options
     const gate = HttpGate.make(options)
     const mcp = yield* HttpMcp.make(connect, auth)
 
@@ -158,9 +186,12 @@ export const serve = (options: HttpTransportOptions): Effect.Effect<HttpTranspor
       NodeHttpServer.makeHandler(toApp(handle)),
       () => true
     )
-    const server = yield* Effect.acquireRelease(Effect.sync(openServer), close)
+    const server = yield* Effect.acquireRelease(
+      Effect.sync(() => openServer(patience)),
+      close
+    )
     server.on("request", handler)
     const address = yield* listen(server, host, port)
     yield* Effect.addFinalizer(() => mcp.drain)
-    return { port: address.port, sessions: mcp.sessions }
+    return { port: address.port, sessions: mcp.sessions, connections: connectionsOf(server) }
   })

@@ -215,7 +215,7 @@ describe("sessions", () => {
     })
   )
 
-  it.scopedLive("beyond the cap take the place of the one unused for longest", () =>
+  it.scoped("beyond the cap take the place of the one unused for longest", () =>
     Effect.gen(function* () {
       const { sessions, url } = yield* startServer()
       const { headers: first } = yield* Effect.promise(() => beginSession(url))
@@ -226,26 +226,12 @@ describe("sessions", () => {
         { concurrency: 50 }
       )
       expect(yield* sessions).toBe(Limits.httpSessions)
-      yield* Effect.sleep("2 millis")
+      yield* TestClock.adjust("1 millis")
       expect((yield* Effect.promise(() => send(url, { headers: first, body: message("ping") }))).status).toBe(200)
       yield* Effect.promise(() => beginSession(url))
       expect(yield* sessions).toBe(Limits.httpSessions)
       expect((yield* Effect.promise(() => send(url, { headers: second, body: message("ping") }))).status).toBe(404)
       expect((yield* Effect.promise(() => send(url, { headers: first, body: message("ping") }))).status).toBe(200)
-    })
-  )
-})
-
-describe("slow clients", () => {
-  it.scopedLive("are hung up on: headers that never come whole", () =>
-    Effect.gen(function* () {
-      const { url } = yield* startServer()
-      const begun = performance.now()
-      const heads = yield* Effect.promise(() =>
-        Promise.all(["", "POST /mcp HTTP/1.1\r\nHost: x"].map((bytes) => raw(url, bytes)))
-      )
-      expect(performance.now() - begun).toBeLessThan(15_000)
-      expect(heads.every((said) => said === "" || said.startsWith("HTTP/1.1 408 "))).toBe(true)
     })
   )
 })
