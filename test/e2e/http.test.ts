@@ -3,51 +3,34 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { createServer, type Server } from "node:http"
 import { once } from "node:events"
-import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { beginSession, message, send } from "../layers/transports/HttpFixture.ts"
 import { makeRepository } from "../support/EmbeddedFixture.ts"
+import { startHttp } from "../support/HttpProgram.ts"
 import { Program, program, type StartOptions } from "../support/Program.ts"
+import { SilentCoder } from "../support/SilentCoder.ts"
 
 let scratch: string
 let repository: string
-/** A Coder that takes every request and answers none. */
-let silent: Server
-let silentUrl: string
+let silent: SilentCoder
 
 beforeAll(async () => {
   scratch = mkdtempSync(join(tmpdir(), "fleet-http-"))
   repository = makeRepository(join(scratch, "sample"))
-  silent = createServer(() => silent.emit("asked"))
-  silent.listen(0, "127.0.0.1")
-  await once(silent, "listening")
-  silentUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  silent = await SilentCoder.start()
 })
-afterAll(() => {
-  silent.closeAllConnections()
-  silent.close()
+afterAll(async () => {
+  await silent[Symbol.asyncDispose]()
   rmSync(scratch, { recursive: true, force: true })
 })
 
 let states = 0
 
 /** A server of its own, with a state directory of its own. */
-const start = async ({ args = [], env = {} }: StartOptions = {}) => {
-  const state = join(scratch, `state-${states++}`)
-  const started = new Program({
-    cwd: repository,
-    args: ["http", "--port", "0", ...args],
-    env: { FLEET_MCP_STATE_DIR: state, ...env }
-  })
-  const port = await started.until(() => /listens on http:\/\/127\.0\.0\.1:(\d+)\/mcp/.exec(started.stderr)?.[1])
-  const url = new URL(`http://127.0.0.1:${port}/mcp`)
-  const file = join(state, "auth_token")
-  const token = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as { readonly value: string }).value : ""
-  return { started, url, token, state, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() }
-}
+const start = (options: StartOptions = {}) =>
+  startHttp({ cwd: repository, state: join(scratch, `state-${states++}`), ...options })
 
 const connect = async (url: URL, token: string) => {
   const client = new Client({ name: "test", version: "1" })
@@ -85,13 +68,12 @@ describe("fleet-mcp http", () => {
   })
 
   it("touches nothing but its token before the first tool call", async () => {
-    await using server = await start({ env: { CODER_URL: silentUrl, CODER_SESSION_TOKEN: "canary-token" } })
-    let asked = 0
-    silent.on("asked", () => asked++)
+    await using coder = await SilentCoder.start()
+    await using server = await start({ env: coder.env })
     const client = await connect(server.url, server.token)
     await client.listTools()
     await client.ping()
-    expect(asked).toBe(0)
+    expect(coder.asked).toEqual([])
     await client.close()
   })
 
@@ -148,7 +130,7 @@ describe("fleet-mcp http does not start", () => {
 
   it("on a port that is taken", async () => {
     const { code, stderr } = await refusal({
-      args: ["http", "--local", "--port", new URL(silentUrl).port],
+      args: ["http", "--local", "--port", new URL(silent.url).port],
       env: state()
     })
     expect(code).toBe(2)
@@ -177,7 +159,7 @@ describe("SIGTERM", () => {
   })
 
   it("ends within 5 s with a call that hangs; new calls are refused meanwhile", async () => {
-    await using server = await start({ env: { CODER_URL: silentUrl, CODER_SESSION_TOKEN: "canary-token" } })
+    await using server = await start({ env: silent.env })
     const { headers } = await beginSession(server.url, server.token)
     const reached = once(silent, "asked")
     const body = message("tools/call", { name: "list_agents", arguments: {} })
@@ -197,7 +179,7 @@ describe("SIGTERM", () => {
   })
 
   it("twice ends it at once", async () => {
-    await using server = await start({ env: { CODER_URL: silentUrl, CODER_SESSION_TOKEN: "canary-token" } })
+    await using server = await start({ env: silent.env })
     const { headers } = await beginSession(server.url, server.token)
     const reached = once(silent, "asked")
     const body = message("tools/call", { name: "list_agents", arguments: {} })

@@ -2,43 +2,34 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@effect/v
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer, type Server } from "node:http"
+import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import type { Readable } from "node:stream"
 import { join } from "node:path"
 import { Limits } from "../../src/layers/config/Limits.ts"
 import { Program, program, type StartOptions } from "../support/Program.ts"
+import { SilentCoder } from "../support/SilentCoder.ts"
 
 let scratch: string
-/** Takes every request and answers none. */
-let silent: Server
-let silentUrl: string
-let asked: Array<string>
+let silent: SilentCoder
 
 beforeAll(async () => {
   scratch = mkdtempSync(join(tmpdir(), "fleet-stdio-"))
-  silent = createServer((request) => {
-    asked.push(`${request.method} ${request.url}`)
-    silent.emit("asked")
-  })
-  silent.listen(0, "127.0.0.1")
-  await once(silent, "listening")
-  silentUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  silent = await SilentCoder.start()
 })
 beforeEach(() => {
-  asked = []
+  silent.asked.length = 0
 })
-afterAll(() => {
-  silent.closeAllConnections()
-  silent.close()
+afterAll(async () => {
+  await silent[Symbol.asyncDispose]()
   rmSync(scratch, { recursive: true, force: true })
 })
 
 const local = (options: StartOptions = {}) =>
   new Program({ cwd: scratch, ...options, env: { FLEET_MCP_STATE_DIR: join(scratch, "state"), ...options.env } })
 
-const hanging = () => local({ env: { CODER_URL: silentUrl, CODER_SESSION_TOKEN: "canary-token" } })
+const hanging = () => local({ env: silent.env })
 
 /** Runs the program to its end, with nothing on stdin. */
 const run = async (options: StartOptions) => {
@@ -98,14 +89,14 @@ describe("starting", () => {
       expect((await each.request("tools/list")).result?.["tools"]).toHaveLength(11)
       await each.request("ping")
     }
-    expect(asked).toEqual([])
+    expect(silent.asked).toEqual([])
     expect(existsSync(state)).toBe(false)
     expect(started.stderr + embedded.stderr).toBe("")
   })
 
   it("says where agents run", async () => {
     await using coder = hanging()
-    expect(JSON.stringify(await coder.initialize())).toContain(`Agents run in Coder workspaces of ${silentUrl}.`)
+    expect(JSON.stringify(await coder.initialize())).toContain(`Agents run in Coder workspaces of ${silent.url}.`)
     await using embedded = local()
     expect(JSON.stringify(await embedded.initialize())).toContain("Agents run on this machine")
   })
@@ -318,9 +309,9 @@ describe("the configuration", () => {
 
   it("may come from an env file, which the environment overrides", async () => {
     const file = join(scratch, "good.env")
-    writeFileSync(file, `# Coder\nexport CODER_URL='${silentUrl}' # here\nCODER_SESSION_TOKEN="from-file"\n`)
+    writeFileSync(file, `# Coder\nexport CODER_URL='${silent.url}' # here\nCODER_SESSION_TOKEN="from-file"\n`)
     await using started = local({ args: ["--env-file", file] })
-    expect(JSON.stringify(await started.initialize())).toContain(silentUrl)
+    expect(JSON.stringify(await started.initialize())).toContain(silent.url)
     await using overridden = local({ args: ["--env-file", file], env: { CODER_URL: "http://127.0.0.1:9" } })
     expect(JSON.stringify(await overridden.initialize())).toContain("workspaces of http://127.0.0.1:9.")
   })
