@@ -69,7 +69,10 @@ export const directoryProblem = (path: string, facts: Facts, user: number): Toke
     new TokenFileRefused({ path, reason: "directory", problem, remedy: `${remedy} ${inDirectory}` })
   if (!facts.isDirectory()) return refused("is not a directory", `Move it away ${again}`)
   if (facts.uid !== user) {
-    return refused(`belongs to user ${facts.uid}, not to this one (${user})`, `chown ${user} ${word(path)} ${again}`)
+    return refused(
+      `belongs to user ${facts.uid}, not to this one (${user})`,
+      `Run fleet-mcp as that user; or, if only this one uses it, chown ${user} ${word(path)} ${again}`
+    )
   }
   if ((facts.mode & 0o022) !== 0) {
     return refused(`can be written by other users (mode ${octal(facts.mode)})`, `chmod 700 ${word(path)} ${again}`)

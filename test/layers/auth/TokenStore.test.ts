@@ -114,7 +114,7 @@ const states: ReadonlyArray<State> = [
   {
     state: "its directory has another owner",
     reason: "directory",
-    message: /belongs to user 12345.*chown/,
+    message: /belongs to user 12345.*Run fleet-mcp as that user.*chown/,
     arrange: (directory) => {
       const inside = join(directory, "inside")
       fs.mkdirSync(inside, { mode: 0o755 })
