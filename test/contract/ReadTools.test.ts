@@ -1,34 +1,22 @@
-import { fileURLToPath } from "node:url"
-import { Client } from "@modelcontextprotocol/sdk/client/index.js"
-import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
+import type { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schema } from "effect"
 import { Agent, AgentView } from "../../src/schemas/Agent.ts"
 import { Project } from "../../src/schemas/Project.ts"
 import { Role } from "../../src/schemas/Role.ts"
+import { connectProgram } from "../support/Program.ts"
 import { configuredProjects, recordedServer, token } from "./RecordedServer.ts"
 import { expectedAgents, expectedProjects, expectedRoles, type ExpectedAgent } from "./ReadTable.ts"
 
-const program = fileURLToPath(new URL("../../dist/bin/fleet-mcp.js", import.meta.url))
-
 /** The built program over stdio, with nothing in its environment but where Coder is. */
 const session = (coder: URL) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const client = new Client({ name: "contract", version: "1" })
-      const env = {
-        PATH: process.env["PATH"] ?? "",
-        CODER_URL: coder.toString(),
-        CODER_SESSION_TOKEN: Redacted.value(token),
-        FLEET_MCP_PROJECTS: configuredProjects.join(",")
-      }
-      await client.connect(
-        new StdioClientTransport({ command: process.execPath, args: [program], env, stderr: "ignore" })
-      )
-      return client
-    }),
-    (client) => Effect.promise(() => client.close())
-  )
+  connectProgram({
+    env: {
+      CODER_URL: coder.toString(),
+      CODER_SESSION_TOKEN: Redacted.value(token),
+      FLEET_MCP_PROJECTS: configuredProjects.join(",")
+    }
+  })
 
 const Answer = Schema.Struct({
   isError: Schema.optional(Schema.Boolean),

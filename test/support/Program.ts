@@ -1,3 +1,6 @@
+import { Client } from "@modelcontextprotocol/sdk/client/index.js"
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
+import { Effect } from "effect"
 import { spawn, type ChildProcessByStdio } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import { createInterface } from "node:readline"
@@ -21,6 +24,27 @@ export interface StartOptions {
   readonly cwd?: string
 }
 
+const environmentOf = ({ env }: StartOptions) => ({ PATH: process.env["PATH"] ?? "", ...env })
+
+/** A client of the SDK, connected to a program of its own. */
+export const connectProgram = (options: Pick<StartOptions, "args" | "env">) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const { args = [] } = options
+      const client = new Client({ name: "test", version: "1" })
+      await client.connect(
+        new StdioClientTransport({
+          command: process.execPath,
+          args: [program, ...args],
+          env: environmentOf(options),
+          stderr: "ignore"
+        })
+      )
+      return client
+    }),
+    (client) => Effect.promise(() => client.close())
+  )
+
 /** A running program, spoken to line by line. It is killed when the test that uses it ends. */
 export class Program implements AsyncDisposable {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>
@@ -32,11 +56,11 @@ export class Program implements AsyncDisposable {
   #waiting: Array<() => void> = []
   #id = 100
 
-  constructor({ args = [], cwd, env = {} }: StartOptions = {}) {
-    const PATH = process.env["PATH"] ?? ""
+  constructor(options: StartOptions = {}) {
+    const { args = [], cwd } = options
     this.child = spawn(process.execPath, [program, ...args], {
       cwd,
-      env: { PATH, ...env },
+      env: environmentOf(options),
       stdio: ["pipe", "pipe", "pipe"]
     })
     this.child.stdin.on("error", () => undefined)
