@@ -1,10 +1,11 @@
-import { HttpClient, type HttpServer } from "@effect/platform"
+import { FetchHttpClient, HttpClient, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
+import type { ListenOptions } from "node:net"
 import { join } from "node:path"
 import { SocketHttpClient } from "../../src/layers/clients/SocketHttpClient.ts"
 import { CoderConfig } from "../../src/layers/config/CoderConfig.ts"
@@ -104,22 +105,53 @@ export const embeddedOverSocket = (
         fixture,
         CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
         SocketHttpClient.layer(path).pipe(
-          Layer.provideMerge(EmbeddedCoder.layerServer(embeddedOptions).pipe(Layer.provide([ids, socketServer(path)])))
+          Layer.provideMerge(EmbeddedCoder.layerServer(embeddedOptions).pipe(Layer.provide([ids, listening({ path })])))
         )
       )
     })
   )
 
-/** A server on a Unix socket. Connections that are open do not keep it from closing. */
-const socketServer = (path: string): Layer.Layer<HttpServer.HttpServer> =>
+/** Every request that has reached an embedded Coder, as `METHOD /path`. */
+export class ReceivedRequests extends Context.Tag("fleet-mcp/test/support/EmbeddedFixture/ReceivedRequests")<
+  ReceivedRequests,
+  ReadonlyArray<string>
+>() {}
+
+/** The same on a port of the loopback, where other processes reach it too. */
+export const embeddedOverPort = (
+  options: FixtureOptions = {}
+): Layer.Layer<HttpClient.HttpClient | CoderConfig | EmbeddedFixture | ReceivedRequests> =>
+  Layer.unwrapScoped(
+    Effect.map(surroundings(options), ({ embeddedOptions, fixture, ids }) => {
+      const requests: Array<string> = []
+      const config = Layer.unwrapEffect(
+        HttpServer.addressFormattedWith((address) =>
+          Effect.succeed(CoderConfig.layer({ url: new URL(address), sessionToken }))
+        )
+      )
+      const server = listening({ host: "127.0.0.1", port: 0 }, (request) => requests.push(request))
+      return Layer.mergeAll(
+        fixture,
+        FetchHttpClient.layer,
+        Layer.succeed(ReceivedRequests, requests),
+        Layer.merge(config, EmbeddedCoder.layerServer(embeddedOptions)).pipe(Layer.provide([ids, server]))
+      )
+    })
+  )
+
+/** A server that listens, and tells of each request. Connections that are open do not keep it from closing. */
+const listening = (
+  where: ListenOptions,
+  onRequest: (request: string) => void = () => undefined
+): Layer.Layer<HttpServer.HttpServer> =>
   Layer.unwrapEffect(
     Effect.map(
-      Effect.sync(() => createServer()),
+      Effect.sync(() => createServer().on("request", ({ method, url }) => onRequest(`${method} ${url}`))),
       (server) => {
         const hangUp = Layer.scopedDiscard(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())))
         return Layer.provideMerge(
           hangUp,
-          NodeHttpServer.layer(() => server, { path })
+          NodeHttpServer.layer(() => server, where)
         )
       }
     )
