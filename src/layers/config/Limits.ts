@@ -71,6 +71,9 @@ export const Limits = {
   /** One message of a client: its bytes, and how deep its JSON may be nested. */
   httpBody: 4 * MiB,
   jsonDepth: 100,
+  /** What is still taken of the body of a request without a valid token, and for how long, so that it hears why. */
+  httpRefusedRest: 64 * 1024,
+  httpRefusedWait: Duration.seconds(1),
   /** Sessions at once; how long one may go unused, and how often that is looked at. */
   httpSessions: 1024,
   httpSessionIdle: Duration.hours(1),

@@ -1,5 +1,5 @@
-import { Duration } from "effect"
-import type { ServerResponse } from "node:http"
+import { Duration, Effect } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { Limits } from "../config/Limits.ts"
 
 /** An answer that serves nothing: one constant for each reason. */
@@ -7,6 +7,8 @@ export interface HttpRefusal {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** How many bytes of a body that was not read are still taken, and thrown away. Default: none are left. */
+  readonly rest?: number
 }
 
 type RequestId = string | number
@@ -23,9 +25,13 @@ const answer = (status: number, body: string, headers: Readonly<Record<string, s
   body
 })
 
-/** Refused before the body was read: the connection ends with the answer, since what is left on it is not read. */
-const early = (status: number, message: string, headers: Readonly<Record<string, string>> = {}): HttpRefusal =>
-  answer(status, rpcError(-32000, message), { ...headers, Connection: "close" })
+/** Refused before the body was read: the connection ends with the answer. */
+const early = (
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+  rest: number = Limits.httpRefusedRest
+): HttpRefusal => ({ ...answer(status, rpcError(-32000, message), { ...headers, Connection: "close" }), rest })
 
 export const notFound = early(404, "Not found: MCP is at /mcp.")
 export const methodNotAllowed = (allowed: ReadonlyArray<string>): HttpRefusal =>
@@ -33,8 +39,8 @@ export const methodNotAllowed = (allowed: ReadonlyArray<string>): HttpRefusal =>
 export const hostRefused = early(403, "Host not allowed: see --allow-host.")
 export const originRefused = early(403, "Origin not allowed: see --allow-origin.")
 export const unauthorized = early(401, "A bearer token is required.", { "WWW-Authenticate": "Bearer" })
-export const notJson = early(415, "Unsupported media type: Content-Type must be application/json.")
-export const tooLarge = early(413, `A message may have at most ${Limits.httpBody} bytes.`)
+export const notJson = early(415, "Unsupported media type: Content-Type must be application/json.", {}, Limits.httpBody)
+export const tooLarge = early(413, `A message may have at most ${Limits.httpBody} bytes.`, {}, Limits.httpBody)
 
 export const parseError = answer(400, rpcError(-32700, "Parse error: the body is one JSON value in UTF-8."))
 export const tooDeep = answer(400, rpcError(-32700, `Parse error: JSON nested deeper than ${Limits.jsonDepth}.`))
@@ -63,12 +69,49 @@ export const queueFull = (id: RequestId): HttpRefusal =>
     })
   )
 
-/** Sends a refusal and nothing else, not even a date. */
-export const send = (response: ServerResponse, { body, headers, status }: HttpRefusal): void => {
-  if (response.headersSent) return
-  response.sendDate = false
-  response.writeHead(status, headers).end(body)
-}
+/** Throws away what is left of a body, up to so many bytes. */
+const discard = (request: IncomingMessage, bytes: number): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    let left = bytes
+    const stop = () => {
+      request.off("data", onData).off("end", onEnd).off("close", onEnd)
+    }
+    const onEnd = () => {
+      stop()
+      resume(Effect.void)
+    }
+    const onData = ({ length }: Uint8Array) => {
+      left -= length
+      if (left < 0) onEnd()
+    }
+    request.on("data", onData).on("end", onEnd).on("close", onEnd).resume()
+    return Effect.sync(stop)
+  })
+
+/**
+ * Sends a refusal and nothing else, not even a date. A client that is still sending its body would lose the answer if
+ * the connection ended at once (a proxy says 502 then), so that a little of the body is taken, for a moment.
+ */
+export const send = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  { body, headers, rest = 0, status }: HttpRefusal
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (response.headersSent) return Effect.void
+    response.sendDate = false
+    response.writeHead(status, headers)
+    const end = Effect.sync(() => {
+      response.end()
+    })
+    response.write(body)
+    // Who asks first whether to send a body does not send it after a refusal.
+    if (rest === 0 || request.complete || request.headers.expect !== undefined) return end
+    return Effect.zipRight(
+      Effect.timeoutOption(Effect.interruptible(discard(request, rest)), Limits.httpRefusedWait),
+      end
+    )
+  })
 
 /** The same for a connection on which no request could be read. */
 export const toBytes = ({ body, headers, status }: HttpRefusal, reason: string): string =>

@@ -135,13 +135,13 @@ const toApp = (
     const response = NodeHttpServerRequest.toServerResponse(platform)
     // A route of the platform is beyond interruption; this one ends when its client goes.
     return Effect.interruptible(handle(request, response)).pipe(
-      Effect.catchAll((refusal) => Effect.sync(() => HttpRefusal.send(response, refusal))),
+      Effect.catchAll((refusal) => HttpRefusal.send(request, response, refusal)),
       Effect.catchAllCause((cause) =>
         Cause.isInterruptedOnly(cause)
           ? Effect.sync(() => response.end())
           : Effect.zipRight(
               Effect.logError("a request failed by a fault", cause),
-              Effect.sync(() => HttpRefusal.send(response, HttpRefusal.internalError))
+              HttpRefusal.send(request, response, HttpRefusal.internalError)
             )
       ),
       Effect.as(HttpServerResponse.empty())

@@ -132,6 +132,27 @@ describe("the token", () => {
     })
   )
 
+  it.scopedLive("lacking, a small body may still be sent: a proxy that sends it first does not fail", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      const piece = " ".repeat(Limits.httpRefusedRest / 4)
+      const said = yield* Effect.promise(async () => {
+        const socket = connectSocket({ host: url.hostname, port: Number(url.port) })
+        const end = once(socket, "end")
+        socket.write(`POST /mcp HTTP/1.1\r\nHost: ${url.host}\r\nContent-Length: ${4 * piece.length}\r\n\r\n`)
+        const [answer] = (await once(socket, "data")) as [Buffer]
+        for (let sent = 0; sent < 4; sent++) {
+          expect((await send(url, { method: "GET", path: "/health", headers: [] })).status).toBe(200)
+          expect([socket.readableEnded, socket.errored]).toEqual([false, null])
+          socket.write(piece)
+        }
+        await end
+        return answer.toString()
+      })
+      expect(said).toMatch(/^HTTP\/1\.1 401 /)
+    })
+  )
+
   it.scopedLive("lacking, 100 MB are not taken", () =>
     Effect.gen(function* () {
       const { url } = yield* startServer()
