@@ -158,12 +158,12 @@ describe("SIGTERM", () => {
     expect(took).toBeLessThan(2000)
   })
 
-  it("ends within 5 s with a call that hangs; new calls are refused meanwhile", async () => {
+  it("ends within 5 s with a call that hangs, which is told so; new calls are refused meanwhile", async () => {
     await using server = await start({ env: silent.env })
     const { headers } = await beginSession(server.url, server.token)
     const reached = once(silent, "asked")
     const body = message("tools/call", { name: "list_agents", arguments: {} })
-    const hanging = send(server.url, { headers, body }).catch(() => undefined)
+    const hanging = send(server.url, { headers, body })
     await reached
     const took = await timed(async () => {
       server.started.child.kill("SIGTERM")
@@ -174,7 +174,7 @@ describe("SIGTERM", () => {
       }
       expect(await server.started.exit).toEqual({ code: 0, signal: null })
     })
-    await hanging
+    expect((await hanging).body).toMatch(/"code":-32603,"message":"The call was broken off\./)
     expect(took).toBeLessThan(5000)
   })
 

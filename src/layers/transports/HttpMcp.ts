@@ -1,4 +1,4 @@
-import { Clock, Deferred, Duration, Effect } from "effect"
+import { Clock, Deferred, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { BearerAuth, Caller } from "../auth/BearerAuth.ts"
 import { Limits } from "../config/Limits.ts"
@@ -99,15 +99,21 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
     const serve = (caller: Caller, request: IncomingMessage, response: ServerResponse) =>
       request.method === "POST"
         ? post(caller, request, response)
-        : Effect.flatMap(existing(caller, request), (session) =>
-            draining ? Effect.fail(HttpRefusal.shuttingDown) : counted(session, {})(hand(session, request, response))
-          )
+        : Effect.flatMap(existing(caller, request), (session) => {
+            if (draining) return Effect.fail(HttpRefusal.shuttingDown)
+            // A client that asks for its stream again has lost the one before, whether that was noticed here or not.
+            if (request.method === "GET") session.transport.closeStandaloneSSEStream()
+            return counted(session, {})(hand(session, request, response))
+          })
 
-    /** New calls are refused from now on; done when those at work have been answered, or their time is over. */
+    /**
+     * New calls are refused from now on, and those at work have some time to end. Then the sessions end, and with them
+     * the calls that are left: they are answered as broken off.
+     */
     const drain = Effect.suspend(() => {
       draining = true
-      return requests === 0 ? Effect.void : Deferred.await(drained)
-    }).pipe(Effect.timeout(Duration.toMillis(Limits.httpDrain)), Effect.ignore)
+      return requests === 0 ? Effect.void : Effect.interruptible(Deferred.await(drained))
+    }).pipe(Effect.timeoutOption(Limits.httpDrain), Effect.zipRight(sessions.endAll))
 
     return { serve, drain, sessions: sessions.count }
   })

@@ -103,10 +103,13 @@ export const make = (connect: Connect, auth: typeof BearerAuth.Service) =>
     const endThoseOf = (credential: string) =>
       endInBackground([...sessions.values()].filter(({ caller }) => caller.credential === credential))
 
-    yield* Effect.addFinalizer(() =>
+    /** Ends all sessions. */
+    const endAll = Effect.suspend(() =>
       Effect.forEach([...sessions.values()], end, { concurrency: "unbounded", discard: true })
     )
+
+    yield* Effect.addFinalizer(() => endAll)
     yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(Limits.httpSessionSweep)))
     yield* Effect.forkScoped(Stream.runForEach(auth.changes, endThoseOf))
-    return { open, find, discard, count: Effect.sync(() => sessions.size) }
+    return { open, find, discard, endAll, count: Effect.sync(() => sessions.size) }
   })

@@ -8,7 +8,21 @@ import {
   type ServerRequest
 } from "@modelcontextprotocol/sdk/types.js"
 import type { jsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/types.js"
-import { Cause, Context, Data, Deferred, Effect, Exit, FiberSet, Layer, Option, Runtime, type Scope } from "effect"
+import {
+  Cause,
+  Context,
+  Data,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  FiberSet,
+  Layer,
+  Option,
+  Runtime,
+  type Scope
+} from "effect"
+import { setImmediate } from "node:timers/promises"
 import * as z from "zod/v4"
 import type { BackendNotConfigured } from "../../schemas/Errors.ts"
 import type { FleetServices } from "../services/FleetServices.ts"
@@ -56,7 +70,8 @@ class UnknownTool extends Data.TaggedError("UnknownTool")<{ readonly name: strin
 }
 class BrokenOff extends Data.TaggedError("BrokenOff") {
   readonly code = -32603
-  override readonly message = "The call was broken off."
+  override readonly message =
+    "The call was broken off. A change that it had begun runs to its end: look before you ask for it again."
 }
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
@@ -130,6 +145,18 @@ const make = <R>(
       Effect.promise(() => server.connect(transport)),
       () => Effect.promise(() => server.close())
     )
+    // Its calls are told before the connection is closed; then their answers have a turn of the event loop to leave.
+    const breakOff = Effect.suspend(() => {
+      const atWork = Array.from(calls)
+      return Effect.when(
+        Effect.zipRight(
+          Fiber.interruptAll(atWork),
+          Effect.promise(() => setImmediate())
+        ),
+        () => atWork.length > 0
+      )
+    })
+    yield* Effect.addFinalizer(() => breakOff)
     return { closed: Deferred.await(closed) }
   })
 

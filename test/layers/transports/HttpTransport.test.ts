@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Ref, Scope, TestClock } from "effect"
 import { once } from "node:events"
-import { request as httpRequest } from "node:http"
+import { request as httpRequest, type IncomingMessage } from "node:http"
 import { Limits } from "../../../src/layers/config/Limits.ts"
 import {
   beginSession,
@@ -176,6 +176,24 @@ describe("a session", () => {
       expect(yield* sessions).toBe(1)
       expect((yield* Effect.promise(() => send(url, { headers, body: message("ping") }))).status).toBe(404)
       expect((yield* Effect.promise(() => send(url, { headers: others, body: message("ping") }))).status).toBe(200)
+    })
+  )
+
+  it.scopedLive("has one stream of its own messages: the one that was asked for last", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const listen = async () => {
+        const stream = httpRequest(url, { method: "GET", headers: Object.fromEntries(headers) }).end()
+        const [response] = (await once(stream, "response")) as [IncomingMessage]
+        return response
+      }
+      const first = yield* Effect.promise(listen)
+      const ended = once(first.resume(), "end")
+      const second = yield* Effect.promise(listen)
+      yield* Effect.promise(() => ended)
+      expect([first.statusCode, second.statusCode, second.readableEnded]).toEqual([200, 200, false])
+      second.destroy()
     })
   )
 
