@@ -83,17 +83,17 @@ const answerBroken = (server: Server) => {
   })
 }
 
-const openServer = ({ check, headers, request, silence }: Patience): Server => {
+const openServer = (patience: Patience): Server => {
   const server = createServer({
-    headersTimeout: Duration.toMillis(headers),
-    requestTimeout: Duration.toMillis(request),
-    connectionsCheckingInterval: Duration.toMillis(check),
+    headersTimeout: Duration.toMillis(patience.headers),
+    requestTimeout: Duration.toMillis(patience.request),
+    connectionsCheckingInterval: Duration.toMillis(patience.check),
     keepAliveTimeout: Duration.toMillis(Limits.httpKeepAlive),
     maxHeaderSize: Limits.httpHeaderSize,
     keepAlive: true
   })
   server.maxConnections = Limits.httpConnections
-  server.timeout = Duration.toMillis(silence)
+  server.timeout = Duration.toMillis(patience.silence)
   // Whether the client may send its body is decided by the gate.
   server.on("checkContinue", (request, response) => server.emit("request", request, response))
   answerBroken(server)

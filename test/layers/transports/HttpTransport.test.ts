@@ -3,17 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Ref, Scope, TestClock } from "effect"
 import { once } from "node:events"
 import { request as httpRequest, type IncomingMessage } from "node:http"
 import { Limits } from "../../../src/layers/config/Limits.ts"
-import {
-  beginSession,
-  connectClient,
-  message,
-  raw,
-  send,
-  startServer,
-  tokens,
-  usual,
-  type Answer
-} from "./HttpFixture.ts"
+import { beginSession, connectClient, message, send, startServer, tokens, usual, type Answer } from "./HttpFixture.ts"
 import { call } from "./Session.ts"
 
 const everyTool = ["echo", "wait", "change", "refuse", "refuse_read", "crash", "crash_change", "give_up"]
