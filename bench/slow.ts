@@ -67,7 +67,7 @@ const attack = async (url: URL) => {
     const kind: Kind = kinds[name]
     const sockets = await Promise.all(Array.from({ length: kind.count }, () => open(url, kind)))
     if (kind.deaf === true) continue
-    const closed = Promise.all(sockets.map(({ closed }) => closed))
+    const closed = Promise.all(sockets.map((each) => each.closed))
     ends.push(closed.then(() => (last[name] = seconds())))
   }
   process.send?.("there")
