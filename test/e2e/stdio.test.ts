@@ -48,7 +48,7 @@ const timed = async <A>(work: () => Promise<A>): Promise<readonly [A, number]> =
 const healthyEnd = { code: 0, signal: null }
 
 describe("stdout", () => {
-  it.each(["DEBUG", "INFO", "WARNING", "ERROR", "nonsense"])(
+  it.each(["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "nonsense"])(
     "holds nothing but JSON-RPC under load, at LOG_LEVEL %s",
     async (LOG_LEVEL) => {
       await using started = local({ env: { LOG_LEVEL } })
@@ -72,7 +72,7 @@ describe("stdout", () => {
       for (let round = 0; round < rounds; round++) {
         for (const kind of kinds) expect(messages.filter(({ id }) => id === `${kind}-${round}`)).toHaveLength(1)
       }
-      expect(/level=DEBUG/.test(started.stderr)).toBe(LOG_LEVEL === "DEBUG")
+      expect(/level=DEBUG/.test(started.stderr)).toBe(LOG_LEVEL === "TRACE" || LOG_LEVEL === "DEBUG")
       expect(/level=WARN/.test(started.stderr)).toBe(LOG_LEVEL !== "ERROR")
       expect(/LOG_LEVEL is none of/.test(started.stderr)).toBe(LOG_LEVEL === "nonsense")
     }

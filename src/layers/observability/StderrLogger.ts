@@ -1,6 +1,7 @@
 import { Config, Effect, Layer, Logger, LogLevel } from "effect"
 
 const levels: Readonly<Record<string, LogLevel.LogLevel>> = {
+  TRACE: LogLevel.Trace,
   DEBUG: LogLevel.Debug,
   INFO: LogLevel.Info,
   WARNING: LogLevel.Warning,
@@ -10,7 +11,7 @@ const levels: Readonly<Record<string, LogLevel.LogLevel>> = {
 // One object, so that providing the layer twice writes each line once.
 const logger = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
 
-/** Logs to stderr, since stdout belongs to MCP. Reads `LOG_LEVEL`: `DEBUG`, `INFO` (default), `WARNING`, `ERROR`. */
+/** Logs to stderr, since stdout belongs to MCP. Reads `LOG_LEVEL`: `TRACE`, `DEBUG`, `INFO` (default), `WARNING`, `ERROR`. */
 export const layer: Layer.Layer<never> = Layer.unwrapEffect(
   Effect.gen(function* () {
     const wanted = (yield* Effect.orElseSucceed(Config.string("LOG_LEVEL"), () => "")).trim().toUpperCase()
