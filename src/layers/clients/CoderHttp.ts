@@ -1,19 +1,20 @@
 import {
   Cookies,
   FetchHttpClient,
-  type Headers,
+  Headers,
   HttpClient,
   HttpClientError,
   HttpClientRequest,
   HttpClientResponse
 } from "@effect/platform"
-import { Clock, Context, Duration, Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Record, Redacted, Schema, Stream } from "effect"
 import { Problem } from "../../schemas/agentapi/AgentApi.ts"
 import { CoderError, ErrorBody, type CoderErrorReason } from "../../schemas/coder/CoderError.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
 import { remaining } from "../config/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
+import { makeRedact, type Redact } from "./Redact.ts"
 import { readRetry, worthRepeating } from "./RetryPolicy.ts"
 
 /** An `HttpClient` whose every failure is a `CoderError`, and whose every response is 2xx, JSON, and read to its end. */
@@ -25,7 +26,8 @@ export type CoderHttpClient = HttpClient.HttpClient.With<CoderError>
  * - `app`: the app proxy, with the token in the cookie. Coder takes the cookie off before the request reaches the
  *   workspace, a header it would pass on (recording: app-proxy.json).
  *
- * No redirect is followed, no other origin is contacted, bodies are bounded, and only GETs are repeated.
+ * No redirect is followed, no other origin is contacted, bodies are bounded, only GETs are repeated, and the token is
+ * taken out of what comes back: servers and proxies quote requests in their errors.
  */
 export class CoderHttp extends Context.Tag("fleet-mcp/layers/clients/CoderHttp")<
   CoderHttp,
@@ -37,8 +39,9 @@ export class CoderHttp extends Context.Tag("fleet-mcp/layers/clients/CoderHttp")
       const wire = yield* HttpClient.HttpClient
       const { sessionToken, url } = yield* CoderConfig
       const token = () => Redacted.value(sessionToken)
+      const redact = makeRedact(sessionToken)
       const make = (authorize: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest) =>
-        guarded(authorized(wire, url, authorize)).pipe(
+        guarded(authorized(wire, url, authorize), redact).pipe(
           HttpClient.mapRequest(HttpClientRequest.prependUrl(url.toString()))
         )
       return {
@@ -72,7 +75,11 @@ const authorized = (
           Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })
         )
       : Effect.dieMessage(`A request left the configured origin: ${url.origin}`)
-  ).pipe(HttpClient.withTracerPropagation(false))
+  ).pipe(
+    HttpClient.withTracerPropagation(false),
+    // Spans keep no header's value: an answer may quote the token in any of them.
+    HttpClient.transformResponse(Effect.locally(Headers.currentRedactedNames, [/^/]))
+  )
 }
 
 /** The same error about the request as it was before the token was put on: a span keeps the error it ended with. */
@@ -83,12 +90,12 @@ const withoutToken = (request: HttpClientRequest.HttpClientRequest, error: HttpC
     cause: error.cause
   })
 
-const guarded = (client: HttpClient.HttpClient): CoderHttpClient =>
+const guarded = (client: HttpClient.HttpClient, redact: Redact): CoderHttpClient =>
   HttpClient.makeWith<CoderError, never, CoderError, never>(
     Effect.flatMap((request) => {
       const attempt = client.execute(request).pipe(
         Effect.mapError((error) => transportError(request, error)),
-        Effect.flatMap((answer) => readAnswer(request, answer)),
+        Effect.flatMap((answer) => readAnswer(request, answer, redact)),
         timed(request)
       )
       return request.method === "GET" ? Effect.retry(attempt, { schedule: readRetry, while: worthRepeating }) : attempt
@@ -154,10 +161,12 @@ const largeBodies = /\/(workspaces|templates|logs|messages)$/
 
 const readAnswer = (
   request: HttpClientRequest.HttpClientRequest,
-  response: HttpClientResponse.HttpClientResponse
+  response: HttpClientResponse.HttpClientResponse,
+  redact: Redact
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, CoderError> =>
   Effect.gen(function* () {
-    const { headers, status } = response
+    const { status } = response
+    const headers = Headers.fromInput(Record.map(response.headers, redact.text))
     const fail = (fields: Pick<CoderError, "reason" | "message"> & Partial<CoderError>) =>
       new CoderError({ status, requestId: headers["x-coder-request-id"], ...about(request), ...fields })
     if (status >= 300 && status < 400) {
@@ -166,7 +175,7 @@ const readAnswer = (
     }
     const path = pathOf(request.url)
     const limit = request.method === "GET" && largeBodies.test(path) ? Limits.largeBody : Limits.smallBody
-    const body = yield* readBody(response, limit, fail)
+    const body = redact.bytes(yield* readBody(response, limit, fail))
     const json = /\bjson\b/.test(headers["content-type"] ?? "")
     const retryAfterMillis = retryAfter(headers, yield* Clock.currentTimeMillis)
     if (!json && (status >= 400 || body.length > 0)) {

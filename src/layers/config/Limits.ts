@@ -44,6 +44,9 @@ export const Limits = {
   /** Lines of a build's log that are quoted. */
   quotedLogLines: 10,
 
+  /** A shorter token is not taken out of what Coder says: it may be a word (characters). Coder's own have 33. */
+  redactedToken: 12,
+
   /** A task, and a line and a text quoted from a server or an agent (characters). */
   taskBytes: MiB / 4,
   quotedText: 500,

@@ -91,12 +91,15 @@ describe.concurrent("the token", () => {
     )
   })
 
+  const echoed = { message: `no ${token}`, detail: token, validations: [{ field: token, detail: token }] }
   const faults: ReadonlyArray<readonly [string, Fault]> = [
     ["401", answer(json(401, { message: "no" }))],
     ["500", answer(json(500, { message: "no" }))],
     ["HTML 502", answer(html(502))],
     ["a redirect", answer(html(302, { location: "https://evil.test/" }))],
     ["another shape", answer(json(200, { id: 7 }))],
+    ["an echo of the token", answer(json(403, echoed, { "x-coder-request-id": token, "x-token": token }))],
+    ["an echo that is no JSON", answer(html(502, { "content-type": `text/html; token=${token}` }))],
     ["a broken connection", dropBefore],
     ["no connection", refused],
     ["a truncated answer", truncatedAfter],
