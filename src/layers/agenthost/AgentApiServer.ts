@@ -113,8 +113,10 @@ export class AgentApiServer extends Context.Tag("fleet-mcp/layers/agenthost/Agen
     Effect.gen(function* () {
       const services = yield* Effect.context<HttpRouter.HttpRouter.DefaultServices>()
       const routes = yield* HttpApiBuilder.httpApp
+      // The request wins: this may be built while a request of someone else is being served.
+      const httpApp: HttpApp.Default = Effect.mapInputContext(routes, (request) => Context.merge(services, request))
       return {
-        app: (agent: AgentHost) => routes.pipe(Effect.provideService(CurrentHost, agent), Effect.provide(services))
+        app: (agent: AgentHost) => Effect.provideService(httpApp, CurrentHost, agent)
       }
     })
   ).pipe(

@@ -1,4 +1,4 @@
-import { HttpApp } from "@effect/platform"
+import { HttpApp, HttpServerRequest } from "@effect/platform"
 import { expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { AgentApiServer } from "../../../src/layers/agenthost/AgentApiServer.ts"
@@ -33,6 +33,19 @@ const start = Effect.gen(function* () {
     })
   return { ...fake, host, send, replay }
 })
+
+it.scoped("AgentAPI that is built while another request is served answers its own", () =>
+  Effect.gen(function* () {
+    const { send } = yield* start
+    expect(yield* send("GET", "/status")).toMatchObject({ status: 200, body: { status: "stable" } })
+  }).pipe(
+    Effect.provide(AgentApiServer.layer),
+    Effect.provideService(
+      HttpServerRequest.HttpServerRequest,
+      HttpServerRequest.fromWeb(new Request("http://server/mcp", { method: "POST" }))
+    )
+  )
+)
 
 it.layer(AgentApiServer.layer)("AgentAPI over HTTP", (it) => {
   it.scoped("answers as recorded", () =>
