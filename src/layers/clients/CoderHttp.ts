@@ -225,7 +225,9 @@ const readBody = (
           ? Effect.void
           : Effect.fail(fail({ reason: "truncated", message: "the answer ended early" }))
       ),
-      Effect.map(() => joined(parts, size))
+      Effect.map(() => joined(parts, size)),
+      // An error of the stream holds the request with its token, and fibers log what they fail with.
+      Effect.withUnhandledErrorLogLevel(Option.none())
     )
   })
 
