@@ -1,4 +1,4 @@
-import { FetchHttpClient, HttpApp, HttpClient, HttpClientError, HttpServer } from "@effect/platform"
+import { FetchHttpClient, HttpApp, HttpClient, HttpClientError, HttpMiddleware, HttpServer } from "@effect/platform"
 import { Effect, Layer } from "effect"
 import { CoderConfig } from "../config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../config/EmbeddedConfig.ts"
@@ -39,6 +39,9 @@ const inProcessClient: Layer.Layer<HttpClient.HttpClient, never, CoderApp> = Lay
   })
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
+/** The span of a request would hold its token: the header, or the address with the query. */
+const untraced = HttpMiddleware.withTracerDisabledWhen(() => true)
+
 /**
  * A small Coder of our own, for one user on one machine: projects are git repositories, and each agent works in a git
  * worktree of its own. It answers the contract as Coder does. What it remembers ends with it, and so do its agents.
@@ -49,9 +52,11 @@ export const EmbeddedCoder: {
   /** The same on a server, for example on a Unix socket. Requests must carry `options.sessionToken`. */
   readonly layerServer: (options: EmbeddedOptions) => Layer.Layer<never, never, HttpServer.HttpServer>
 } = {
-  layer: (options) => Layer.merge(inProcessClient, inProcessConfig).pipe(Layer.provide(CoderApp.layer(options))),
+  layer: (options) =>
+    Layer.merge(inProcessClient, inProcessConfig).pipe(Layer.provide(CoderApp.layer(options)), untraced),
   layerServer: (options) =>
     Layer.unwrapEffect(Effect.map(CoderApp, ({ httpApp }) => HttpServer.serve(httpApp))).pipe(
-      Layer.provide(CoderApp.layer(options))
+      Layer.provide(CoderApp.layer(options)),
+      untraced
     )
 }
