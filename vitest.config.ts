@@ -16,6 +16,7 @@ export default defineConfig({
     ]
   },
   test: {
+    setupFiles: ["test/support/recordRun.ts"],
     include: ["test/**/*.test.ts", "examples/**/test/*.test.ts"],
     pool: "forks",
     isolate: true,

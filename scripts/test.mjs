@@ -1,4 +1,10 @@
-// Runs vitest; the last line printed is `N passed, N failed`. Whatever went wrong outside a test counts as failed.
+// Runs vitest; the last line printed is `N passed, N failed`. Whatever went wrong outside a test counts as failed, and so
+// does each secret of the tests that is found in what they left: files, and all that programs, spans, logs, answers and
+// this output say (test/support/Secrets.ts).
+import { randomBytes } from "node:crypto"
+import { appendFileSync, mkdtempSync, realpathSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { parseCLI, startVitest } from "vitest/node"
 import { runNode } from "./run.mjs"
 
@@ -23,9 +29,37 @@ process.on("exit", (code) => {
   process.exitCode = failed === 0 ? 0 : 1
 })
 
+/** Has all that is printed from now on written to a file, too. */
+const keepOutput = (file) => {
+  for (const stream of [process.stdout, process.stderr]) {
+    const write = stream.write.bind(stream)
+    stream.write = (chunk, ...rest) => {
+      appendFileSync(file, chunk)
+      return write(chunk, ...rest)
+    }
+  }
+}
+
+const scan = async (vitest, run) => {
+  const { findSecrets } = await vitest.import("./test/support/Secrets.ts")
+  const findings = findSecrets(run)
+  for (const finding of findings) console.error(`a secret was found: ${finding}`)
+  count.failed += findings.length
+}
+
 runNode("scripts/ensure-built.mjs")
+const run = realpathSync(mkdtempSync(join(tmpdir(), "run-")))
+process.on("exit", () => rmSync(run, { recursive: true, force: true }))
+Object.assign(process.env, {
+  FLEET_MCP_TEST_RUN: run,
+  FLEET_MCP_TEST_SEED: randomBytes(16).toString("hex"),
+  TMPDIR: run
+})
+keepOutput(join(run, "output.log"))
+
 const { filter, options } = parseCLI(["vitest", "run", ...process.argv.slice(2)])
 const vitest = await startVitest("test", filter, { ...options, watch: false })
 add(vitest)
+await scan(vitest, run)
 await vitest.close()
 process.exit()

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Duration } from "effect"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Limits } from "../../src/layers/config/Limits.ts"
@@ -10,6 +10,7 @@ import { makeRepository } from "../support/EmbeddedFixture.ts"
 import { startHttp, type HttpProgram } from "../support/HttpProgram.ts"
 import { httpClients, stdioClients, type McpClient } from "../support/McpClients.ts"
 import { program } from "../support/Program.ts"
+import { discard } from "../support/Secrets.ts"
 import { SilentCoder } from "../support/SilentCoder.ts"
 
 // The same expectations of each client that people have, against the built program.
@@ -30,7 +31,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await fleet[Symbol.asyncDispose]()
-  rmSync(scratch, { recursive: true, force: true })
+  discard(scratch)
 })
 
 const expectTheFleet = async (client: McpClient) => {

@@ -2,7 +2,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync } from "node:fs"
 import { once } from "node:events"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -10,6 +10,7 @@ import { beginSession, message, send } from "../layers/transports/HttpFixture.ts
 import { makeRepository } from "../support/EmbeddedFixture.ts"
 import { startHttp } from "../support/HttpProgram.ts"
 import { Program, program, type StartOptions } from "../support/Program.ts"
+import { discard } from "../support/Secrets.ts"
 import { SilentCoder } from "../support/SilentCoder.ts"
 
 let scratch: string
@@ -23,7 +24,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await silent[Symbol.asyncDispose]()
-  rmSync(scratch, { recursive: true, force: true })
+  discard(scratch)
 })
 
 let states = 0

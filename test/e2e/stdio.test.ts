@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -9,6 +9,7 @@ import type { Readable } from "node:stream"
 import { join } from "node:path"
 import { Limits } from "../../src/layers/config/Limits.ts"
 import { Program, program, type StartOptions } from "../support/Program.ts"
+import { discard } from "../support/Secrets.ts"
 import { SilentCoder } from "../support/SilentCoder.ts"
 
 let scratch: string
@@ -23,7 +24,7 @@ beforeEach(() => {
 })
 afterAll(async () => {
   await silent[Symbol.asyncDispose]()
-  rmSync(scratch, { recursive: true, force: true })
+  discard(scratch)
 })
 
 const local = (options: StartOptions = {}) =>
@@ -166,7 +167,7 @@ describe("the end", () => {
     return started
   }
   const idle = async () => {
-    const started = local()
+    const started = local({ env: { LOG_LEVEL: "INFO" } })
     await started.initialize()
     await started.call("list_agents")
     return started

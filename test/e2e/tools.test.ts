@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { Limits } from "../../src/layers/config/Limits.ts"
 import { isAlive } from "../layers/agenthost/support.ts"
 import { Program, program } from "../support/Program.ts"
+import { discard } from "../support/Secrets.ts"
 
 // All eleven tools over the built program, by the SDK's client, which checks every result against the tool's schema.
 
@@ -86,7 +87,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await client.close()
-  rmSync(scratch, { recursive: true, force: true })
+  discard(scratch)
 })
 
 describe("a life of an agent", () => {

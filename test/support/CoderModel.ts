@@ -1,9 +1,10 @@
 import { json, html, type Answer, type Handler, type Received } from "./ScriptedCoder.ts"
+import { secrets } from "./Secrets.ts"
 
 // A small Coder in memory, in the shapes of the recordings, that holds the truth: what was created, built, typed and
 // said. Builds and agents go on with the clock of the requests.
 
-export const token = "CANARYTOKEN-canarycanarycanarycana"
+export const token = secrets.coderToken
 export const me = { id: "4e9eaed9-22fd-4e24-961c-8c10b0aeed80", username: "ada" }
 
 const iso = (millis: number): string => new Date(millis).toISOString()

@@ -13,9 +13,10 @@ import type { EmbeddedOptions } from "../../src/layers/config/EmbeddedConfig.ts"
 import { EmbeddedCoder } from "../../src/layers/embedded/EmbeddedCoder.ts"
 import { Ids } from "../../src/layers/embedded/Ids.ts"
 import { environment, temporaryDirectory } from "../layers/agenthost/support.ts"
+import { secrets } from "./Secrets.ts"
 
 /** The token of every embedded Coder of the tests. */
-export const sessionToken = Redacted.make("fixture000-0123456789abcdefghijkl")
+export const sessionToken = Redacted.make(secrets.embeddedToken)
 
 const git = (directory: string, ...args: ReadonlyArray<string>): string =>
   execFileSync("git", ["-C", directory, "-c", "user.name=Test", "-c", "user.email=test@example.com", ...args], {
@@ -63,7 +64,7 @@ const surroundings = ({ environment: given, projects, workingDirectory, ...optio
     const embeddedOptions: EmbeddedOptions = {
       stateDirectory,
       workingDirectory: workingDirectory?.(directory) ?? repository,
-      environment: given?.(directory) ?? environment,
+      environment: given?.(directory) ?? { ...environment, ANTHROPIC_API_KEY: secrets.providerKey },
       projects: projects?.(directory),
       sessionToken,
       ...options

@@ -5,6 +5,7 @@ import { spawn, type ChildProcessByStdio } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { keep, secrets } from "./Secrets.ts"
 
 /** The built program. */
 export const program = fileURLToPath(new URL("../../dist/bin/fleet-mcp.js", import.meta.url))
@@ -19,12 +20,17 @@ export interface Message {
 
 export interface StartOptions {
   readonly args?: ReadonlyArray<string>
-  /** The whole environment, but for PATH. */
+  /** The whole environment, but for PATH, a secret and the level of the log. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
 }
 
-const environmentOf = ({ env }: StartOptions) => ({ PATH: process.env["PATH"] ?? "", ...env })
+const environmentOf = ({ env }: StartOptions) => ({
+  PATH: process.env["PATH"] ?? "",
+  ANTHROPIC_API_KEY: secrets.providerKey,
+  LOG_LEVEL: "TRACE",
+  ...env
+})
 
 /** A client of the SDK, connected to a program of its own. */
 export const connectProgram = (options: Pick<StartOptions, "args" | "env">) =>
@@ -32,14 +38,14 @@ export const connectProgram = (options: Pick<StartOptions, "args" | "env">) =>
     Effect.promise(async () => {
       const { args = [] } = options
       const client = new Client({ name: "test", version: "1" })
-      await client.connect(
-        new StdioClientTransport({
-          command: process.execPath,
-          args: [program, ...args],
-          env: environmentOf(options),
-          stderr: "ignore"
-        })
-      )
+      const transport = new StdioClientTransport({
+        command: process.execPath,
+        args: [program, ...args],
+        env: environmentOf(options),
+        stderr: "pipe"
+      })
+      transport.stderr?.on("data", (text: Buffer) => keep("program", text.toString()))
+      await client.connect(transport)
       return client
     }),
     (client) => Effect.promise(() => client.close())
@@ -74,6 +80,7 @@ export class Program implements AsyncDisposable {
     })
     this.exit = new Promise((resolve) => {
       this.child.once("close", (code, signal) => {
+        keep("programs", [...this.lines, this.stderr, ""].join("\n"))
         resolve({ code, signal })
         this.#wake()
       })

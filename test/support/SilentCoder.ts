@@ -1,6 +1,7 @@
 import { EventEmitter, once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { secrets } from "./Secrets.ts"
 
 /** A Coder that takes every request and answers none. Emits `asked`, and `left` when who asked has hung up. */
 export class SilentCoder extends EventEmitter<{ asked: []; left: [] }> implements AsyncDisposable {
@@ -25,7 +26,7 @@ export class SilentCoder extends EventEmitter<{ asked: []; left: [] }> implement
 
   /** What sends a program there. */
   get env() {
-    return { CODER_URL: this.url, CODER_SESSION_TOKEN: "canary-token" }
+    return { CODER_URL: this.url, CODER_SESSION_TOKEN: secrets.coderToken }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

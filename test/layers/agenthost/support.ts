@@ -1,9 +1,10 @@
 import { Effect, type Scope } from "effect"
 import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { discard } from "../../support/Secrets.ts"
 
 /** Waits until a condition holds, at most 10 s. */
 export const eventually = (what: string, holds: () => boolean): Effect.Effect<void> =>
@@ -17,7 +18,7 @@ export const eventually = (what: string, holds: () => boolean): Effect.Effect<vo
 
 export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fleet-mcp-")))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+  (directory) => Effect.sync(() => discard(directory))
 )
 
 /** A process that is dead but not yet reaped counts as gone. */

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { build } from "esbuild"
 import { execFileSync, spawn } from "node:child_process"
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { discard } from "../../support/Secrets.ts"
 
 let scratch: string
 let program: string
@@ -20,7 +21,7 @@ beforeAll(async () => {
     outfile: program
   })
 })
-afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+afterAll(() => discard(scratch))
 
 /** A process that is ready to start, and what it answers once told to. */
 const prepare = async (file: string, { action = "main", env = {} }: Options = {}) => {

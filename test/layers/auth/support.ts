@@ -1,17 +1,18 @@
 import { Effect, Layer, Redacted } from "effect"
-import { chmodSync, mkdtempSync, rmSync } from "node:fs"
+import { chmodSync, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { BearerAuth } from "../../../src/layers/auth/BearerAuth.ts"
 import { TokenStore } from "../../../src/layers/auth/TokenStore.ts"
 import { AuthConfig, type AuthOptions } from "../../../src/layers/config/AuthConfig.ts"
+import { discard } from "../../support/Secrets.ts"
 
 export const temporaryDirectory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "fleet-auth-"))),
   (directory) =>
     Effect.sync(() => {
       chmodSync(directory, 0o700)
-      rmSync(directory, { recursive: true, force: true })
+      discard(directory)
     })
 )
 

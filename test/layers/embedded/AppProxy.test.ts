@@ -1,11 +1,11 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
-import { embedded } from "../../support/EmbeddedFixture.ts"
+import { Effect, Redacted } from "effect"
+import { embedded, sessionToken } from "../../support/EmbeddedFixture.ts"
 import { build, built, create, createReady, idle, send } from "./Requests.ts"
 
 // What Coder v2.31.3 answered in the same situations: recording app-proxy.
 
-const token = "fixture000-0123456789abcdefghijkl"
+const token = Redacted.value(sessionToken)
 const cookie = { cookie: `coder_session_token=${token}` }
 const ask = (path: string, headers: Readonly<Record<string, string>> = cookie) => send("GET", path, { headers })
 

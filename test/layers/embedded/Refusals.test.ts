@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
-import { embedded } from "../../support/EmbeddedFixture.ts"
+import { Effect, Redacted } from "effect"
+import { embedded, sessionToken } from "../../support/EmbeddedFixture.ts"
 import { build, built, byId, create, send, startBuild, theProject } from "./Requests.ts"
 
 // What Coder v2.31.3 answered in the same situations: recordings create, builds, list, platform and templates.
@@ -267,7 +267,7 @@ layer(embedded({ allowShell: true, faults: { hangBuilds: ["hanger"] } }), { excl
           expectAnswer(answer, 401, { message, detail })
           assert.match(answer.headers["www-authenticate"] ?? "", challenge)
         }
-        const token = "fixture000-0123456789abcdefghijkl"
+        const token = Redacted.value(sessionToken)
         for (const headers of [{ authorization: `Bearer ${token}` }, { cookie: `coder_session_token=${token}` }]) {
           assert.strictEqual((yield* send("GET", path, { headers })).status, 200)
         }

@@ -38,7 +38,8 @@ export const send = <A = unknown>(
 ): Effect.Effect<Answer<A>, never, CoderConfig | HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const { sessionToken, url } = yield* CoderConfig
-    const http = yield* HttpClient.HttpClient
+    // The span of a request would hold its token.
+    const http = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, () => true)
     const headers = options.headers ?? { "coder-session-token": Redacted.value(sessionToken) }
     const json = typeof options.body === "string" ? options.body : JSON.stringify(options.body)
     const request = HttpClientRequest.make(method)(new URL(path, url), { headers }).pipe(

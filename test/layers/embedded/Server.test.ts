@@ -1,6 +1,6 @@
 import { HttpClient, HttpClientRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber } from "effect"
+import { Duration, Effect, Fiber, Redacted } from "effect"
 import { CoderConfig } from "../../../src/layers/config/CoderConfig.ts"
 import { embedded, embeddedOverSocket, sessionToken } from "../../support/EmbeddedFixture.ts"
 import { build, create, createReady, get, idle, send, theProject, until } from "./Requests.ts"
@@ -75,7 +75,7 @@ it.live("in process, the configuration says where it is, and with which token", 
 it.live("without a token of its own, one is made that others do not know", () =>
   Effect.gen(function* () {
     assert.strictEqual((yield* send("GET", "/api/v2/users/me")).status, 200)
-    const headers = { "coder-session-token": "fixture000-0123456789abcdefghijkl" }
+    const headers = { "coder-session-token": Redacted.value(sessionToken) }
     assert.strictEqual((yield* send("GET", "/api/v2/users/me", { headers })).status, 401)
   }).pipe(Effect.provide(embedded({ sessionToken: undefined })))
 )

@@ -5,14 +5,15 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http"
 import { connect as connectSocket } from "node:net"
 import { Refused, type BearerAuth, type Caller } from "../../../src/layers/auth/BearerAuth.ts"
 import * as HttpTransport from "../../../src/layers/transports/HttpTransport.ts"
+import { keep, secrets } from "../../support/Secrets.ts"
 import { nothing, stageTools, makeStage } from "./Session.ts"
 
 /** The tokens of the tests. */
 export const tokens = {
-  main: "main-token-0123456789abcdefghijklmnopqrstuvwx",
-  read: "read-token-0123456789abcdefghijklmnopqrstuvwx",
-  operate: "operate-token-0123456789abcdefghijklmnopqrs",
-  approve: "approve-token-0123456789abcdefghijklmnopqrs"
+  main: secrets.mainToken,
+  read: secrets.readToken,
+  operate: secrets.operateToken,
+  approve: secrets.approveToken
 } as const
 
 const callers = new Map<string, Caller>(
@@ -125,14 +126,12 @@ export const send = (url: URL, { body, headers = usual, method = "POST", path = 
       const chunks: Array<Buffer> = []
       response.on("data", (chunk: Buffer) => chunks.push(chunk))
       response.once("error", reject)
-      response.once("end", () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          rawHeaders: response.rawHeaders,
-          body: Buffer.concat(chunks).toString()
-        })
-      )
+      response.once("end", () => {
+        const { headers, rawHeaders, statusCode: status = 0, statusMessage = "" } = response
+        const body = Buffer.concat(chunks).toString()
+        keep("http", [status, statusMessage, ...rawHeaders, body, ""].join("\n"))
+        resolve({ status, headers, rawHeaders, body })
+      })
     })
     request.end(body)
   })
@@ -155,6 +154,9 @@ export const raw = (url: URL, bytes: string | Uint8Array) =>
       said += text
     })
     socket.on("error", () => undefined)
-    socket.once("close", () => resolve(said))
+    socket.once("close", () => {
+      keep("http", said)
+      resolve(said)
+    })
     socket.write(bytes)
   })
