@@ -233,3 +233,25 @@ export const eventually = (what: string, ready: () => boolean, millis = 1000): E
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   })
+
+/** A server in process as one on a socket. */
+export const answering =
+  (handler: Handler) =>
+  (request: IncomingMessage, response: ServerResponse): void => {
+    const chunks: Array<Buffer> = []
+    request.on("data", (chunk: Buffer) => chunks.push(chunk))
+    request.once("end", () => {
+      const url = new URL(request.url ?? "/", "http://localhost")
+      const sent = Buffer.concat(chunks).toString()
+      const { body, headers, status, text } = handler({
+        method: request.method ?? "",
+        path: url.pathname,
+        query: url.searchParams,
+        headers: request.headers as Record<string, string>,
+        body: sent === "" ? undefined : (JSON.parse(sent) as unknown),
+        at: Date.now()
+      })
+      response.writeHead(status, { "content-type": "application/json", ...headers })
+      response.end(text ?? (body === undefined ? "" : JSON.stringify(body)))
+    })
+  }
