@@ -44,7 +44,7 @@ export const connectProgram = (options: Pick<StartOptions, "args" | "env">) =>
         env: environmentOf(options),
         stderr: "pipe"
       })
-      transport.stderr?.on("data", (text: Buffer) => keep("program", text.toString()))
+      transport.stderr?.on("data", (text: Buffer) => keep("programs", text.toString()))
       await client.connect(transport)
       return client
     }),
