@@ -173,28 +173,32 @@ describe("the end", () => {
     return started
   }
   const situations = [
-    ["idle", idle],
-    ["with a read in flight", () => busyWith("list_agents", {})],
-    ["with a change in flight", () => busyWith("delete_agent", { agent_name: "a" })]
+    ["idle", idle, 0],
+    ["with a read in flight", () => busyWith("list_agents", {}), 1],
+    ["with a change in flight", () => busyWith("delete_agent", { agent_name: "a" }), 1]
   ] as const
+  // Whose client is still there is answered.
   const ends = [
-    ["the end of input", (started: Program) => void started.child.stdin.end()],
-    ["a destroyed stdin", (started: Program) => void started.child.stdin.destroy()],
-    ["SIGTERM", (started: Program) => void started.child.kill("SIGTERM")],
-    ["SIGINT", (started: Program) => void started.child.kill("SIGINT")]
+    ["the end of input", (started: Program) => void started.child.stdin.end(), false],
+    ["a destroyed stdin", (started: Program) => void started.child.stdin.destroy(), false],
+    ["SIGTERM", (started: Program) => void started.child.kill("SIGTERM"), true],
+    ["SIGINT", (started: Program) => void started.child.kill("SIGINT"), true]
   ] as const
 
-  for (const [situation, start] of situations) {
-    it.each(ends)(`comes within 1 s of %s, ${situation}, with exit code 0`, async (_, end) => {
+  for (const [situation, start, calls] of situations) {
+    it.each(ends)(`comes within 1 s of %s, ${situation}, with exit code 0`, async (_, end, answered) => {
       await using started = await start()
-      const lines = started.lines.length
+      const before = started.lines.length
       const [exit, millis] = await timed(() => {
         end(started)
         return started.exit
       })
       expect(exit).toEqual(healthyEnd)
       expect(millis).toBeLessThan(1000)
-      expect(started.lines).toHaveLength(lines)
+      const brokenOff = { id: 1, error: { code: -32603, message: expect.stringContaining("was broken off") } }
+      expect(started.messages.slice(before)).toMatchObject(
+        Array.from({ length: answered ? calls : 0 }, () => brokenOff)
+      )
       expect(started.stderr).toBe("")
     })
   }
