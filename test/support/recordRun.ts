@@ -17,13 +17,13 @@ if (keeping) {
       before.log(options)
     }
   })
-  const print = Logger.defaultLogger.log
+  const printer = { ...Logger.defaultLogger }
   Object.assign(Logger.defaultLogger, {
     log: (options: Logger.Logger.Options<unknown>) => {
-      if (LogLevel.greaterThanEqual(options.logLevel, LogLevel.Info)) print(options)
+      if (LogLevel.greaterThanEqual(options.logLevel, LogLevel.Info)) printer.log(options)
     }
   })
-  Object.assign(FiberRef.currentMinimumLogLevel, { initial: LogLevel.All })
+  Reflect.set(FiberRef.currentMinimumLogLevel, "initial", LogLevel.All)
   liveServices.unsafeMap.set(Tracer.Tracer.key, tracer)
   afterAll(() => keep("in-process", said.join("\n")))
 }

@@ -1,3 +1,4 @@
+import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js"
 import { Clock, Deferred, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { BearerAuth, Caller } from "../auth/BearerAuth.ts"
@@ -6,6 +7,9 @@ import { readMessage, type Message } from "./HttpBody.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 import * as HttpSessions from "./HttpSessions.ts"
 import type { HttpSession } from "./HttpSessions.ts"
+
+const isKnownVersion = (version: string | ReadonlyArray<string>): boolean =>
+  typeof version === "string" && SUPPORTED_PROTOCOL_VERSIONS.includes(version)
 
 /** Serves `/mcp` to callers whose requests have passed the gate. */
 export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Service) =>
@@ -84,8 +88,10 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
         if (session.transport.sessionId === undefined) yield* sessions.discard(session)
       })
 
-    const existing = (caller: Caller, request: IncomingMessage) => {
-      const id = request.headers["mcp-session-id"]
+    const existing = (caller: Caller, { headers }: IncomingMessage) => {
+      const { "mcp-protocol-version": version, "mcp-session-id": id } = headers
+      // The SDK would quote what it was sent, in its answer and in the log.
+      if (version !== undefined && !isKnownVersion(version)) return Effect.fail(HttpRefusal.versionUnknown)
       return typeof id === "string" ? sessions.find(id, caller) : Effect.fail(HttpRefusal.sessionRequired)
     }
 

@@ -1,3 +1,4 @@
+import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js"
 import { Duration, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Limits } from "../config/Limits.ts"
@@ -47,6 +48,10 @@ export const tooDeep = answer(400, rpcError(-32700, `Parse error: JSON nested de
 export const invalidRequest = answer(
   400,
   rpcError(-32600, "Invalid request: the body is one JSON-RPC 2.0 message; batches are not supported.")
+)
+export const versionUnknown = answer(
+  400,
+  rpcError(-32000, `Bad request: Mcp-Protocol-Version must be one of ${SUPPORTED_PROTOCOL_VERSIONS.join(", ")}.`)
 )
 export const sessionRequired = answer(400, rpcError(-32000, "Bad request: Mcp-Session-Id header is required."))
 /** Also for a session of someone else: that it exists is not told. */

@@ -74,6 +74,9 @@ class BrokenOff extends Data.TaggedError("BrokenOff") {
     "The call was broken off. A change that it had begun runs to its end: look before you ask for it again."
 }
 
+/** What the SDK says of a message, without what it quotes of it: that is the client's. */
+const inOwnWords = ({ message }: Error): string => (message.split(/[[{\n]/, 1)[0] ?? "").slice(0, Limits.quotedText)
+
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 
 const notifier = (tool: string, { _meta, sendNotification }: Extra): ToolCalls.Notify | undefined => {
@@ -139,7 +142,7 @@ const make = <R>(
     )
     server.onclose = () => Deferred.unsafeDone(closed, Effect.void)
     server.onerror = (error) => {
-      runFork(Effect.logWarning("a message of the client was not served", error.message.slice(0, Limits.quotedText)))
+      runFork(Effect.logWarning("a message of the client was not served", inOwnWords(error)))
     }
     yield* Effect.acquireRelease(
       Effect.promise(() => server.connect(transport)),

@@ -187,6 +187,23 @@ describe("a session", () => {
     })
   )
 
+  it.scopedLive("is not asked in a version that there is not; the answer does not repeat what was sent", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const ask = (version: string) =>
+        Effect.promise(() =>
+          send(url, { headers: [...headers, ["Mcp-Protocol-Version", version]], body: message("ping") })
+        )
+      expect((yield* ask("2025-11-25")).status).toBe(200)
+      for (const version of ["s3cret", "2026-07-28", ""]) {
+        const { body, status } = yield* ask(version)
+        expect([status, body]).toEqual([400, expect.stringContaining("must be one of 2025-11-25, 2025-06-18")])
+        expect(body).not.toContain("s3cret")
+      }
+    })
+  )
+
   it.scopedLive("is wanted for everything but initialize", () =>
     Effect.gen(function* () {
       const { url } = yield* startServer()

@@ -19,6 +19,15 @@ const staged = (options: { readonly readOnly?: "agent" } = {}) =>
     return { ...stage, ...connected }
   })
 
+const recordedLog = () => {
+  const lines: Array<string> = []
+  const logger = Logger.replace(
+    Logger.defaultLogger,
+    Logger.map(Logger.logfmtLogger, (line) => void lines.push(line))
+  )
+  return { lines, logger }
+}
+
 const rejection = (promise: () => Promise<unknown>) =>
   Effect.flip(Effect.tryPromise({ try: promise, catch: (error) => error as Error & { readonly code?: number } }))
 
@@ -133,11 +142,7 @@ describe("errors", () => {
 
   it.scoped("that are faults show an id, and the log has the rest", () =>
     Effect.gen(function* () {
-      const lines: Array<string> = []
-      const logger = Logger.replace(
-        Logger.defaultLogger,
-        Logger.map(Logger.logfmtLogger, (line) => void lines.push(line))
-      )
+      const { lines, logger } = recordedLog()
       const { client } = yield* Effect.provide(staged(), logger)
       for (const name of ["crash", "crash_change", "give_up"]) {
         lines.length = 0
@@ -150,6 +155,29 @@ describe("errors", () => {
         if (name !== "give_up") expect(lines.join("\n")).toContain("secret-of-the-crash")
       }
       expect((yield* call(client, "echo")).isError).toBe(false)
+    })
+  )
+
+  it.scoped("of messages that are not served are logged without what these hold", () =>
+    Effect.gen(function* () {
+      const { lines, logger } = recordedLog()
+      const { client, transport } = yield* Effect.provide(staged(), logger)
+      const secret = "of-the-client"
+      const unwanted: ReadonlyArray<JSONRPCMessage> = [
+        { jsonrpc: "2.0", id: 99, result: { secret } },
+        { jsonrpc: "2.0", id: 99, error: { code: 1, message: secret } },
+        {
+          jsonrpc: "2.0",
+          method: "notifications/progress",
+          params: { progressToken: 9, progress: 1, message: secret }
+        },
+        { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: { secret }, reason: secret } }
+      ]
+      for (const message of unwanted) yield* Effect.promise(() => transport.send(message))
+      yield* Effect.promise(() => client.ping())
+      expect(lines.length).toBeGreaterThanOrEqual(unwanted.length - 1)
+      expect(lines.join("\n")).toContain("Received a response for an unknown message ID")
+      expect(lines.join("\n")).not.toContain(secret)
     })
   )
 
