@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import { once } from "node:events"
 import { connect as connectSocket, type Socket } from "node:net"
 import type { Patience } from "../../../src/layers/transports/HttpTransport.ts"
 import { beginSession, bearer, message, send, startServer, tokens, usual, type Answer } from "./HttpFixture.ts"
@@ -15,10 +14,10 @@ const patience: Patience = {
 }
 
 const crowd = 100
-const readers = 10
+const readers = 5
 const megabyte = 1024 * 1024
-/** More than the two kernels hold in between. */
-const answersOfReader = 4
+/** Each has its text twice: more in all than the two kernels hold in between. */
+const answersOfReader = 8
 
 interface SlowClient {
   readonly socket: Socket
@@ -35,7 +34,7 @@ const open = ({ hostname, port }: URL, begin: string, deaf = false): Promise<Slo
   })
   if (deaf) socket.pause()
   socket.on("error", () => undefined)
-  const end = once(socket, "close").then(() => said)
+  const end = new Promise<string>((resolve) => socket.once("close", () => resolve(said)))
   return new Promise((resolve) => socket.write(begin, () => resolve({ socket, end })))
 }
 
@@ -136,7 +135,7 @@ describe("clients that keep the server waiting are hung up on, and others are se
         () => undefined,
         readers
       )
-      expect(ends.every((said) => said.length < answersOfReader * megabyte)).toBe(true)
+      expect(ends.every((said) => said.length < 2 * answersOfReader * megabyte)).toBe(true)
     })
   )
 })
