@@ -45,7 +45,7 @@ const names = Object.keys(kinds) as ReadonlyArray<keyof typeof kinds>
 const open = async (url: URL, { begin, deaf, piece }: Kind): Promise<{ readonly closed: Promise<unknown> }> => {
   const socket = connect({ host: url.hostname, port: Number(url.port) })
   socket.on("error", () => undefined)
-  const closed = once(socket, "close")
+  const closed = new Promise((resolve) => socket.once("close", resolve))
   if (deaf === true) socket.pause()
   else socket.resume()
   await once(socket, "connect")
