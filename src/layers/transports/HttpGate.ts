@@ -40,6 +40,17 @@ export const hostName = (host: string): string | undefined => {
   return URL.canParse(address) ? new URL(address).hostname : undefined
 }
 
+/**
+ * An origin as browsers send it. None for what they send `null` for: so do frames of any page, when they are sandboxed.
+ */
+export const originName = (origin: string): string | undefined => {
+  if (!URL.canParse(origin)) return undefined
+  const { host, origin: known, protocol } = new URL(origin)
+  if (known !== "null") return known
+  // URL knows no origin of other schemes, such as those of extensions.
+  return host === "" ? undefined : `${protocol}//${host}`
+}
+
 /** Whether what listens there is reachable from this machine only. */
 export const isLoopback = (host: string): boolean => loopback.includes(host) || host === "::1"
 
@@ -85,7 +96,7 @@ export const answerPreflight = (response: ServerResponse): void => {
  */
 export const make = ({ auth, hosts, origins, proxies }: GateOptions) => {
   const knownHosts = new Set([...loopback, ...hosts.map((host) => hostName(host) ?? host)])
-  const knownOrigins = new Set(origins.map((origin) => (URL.canParse(origin) ? new URL(origin).origin : origin)))
+  const knownOrigins = new Set(origins.flatMap((origin) => originName(origin) ?? []))
   const knownProxies = new Set(proxies)
 
   /** The route, or why the request is refused without looking at its token. */

@@ -247,6 +247,21 @@ describe("Host and Origin", () => {
     })
   )
 
+  it.scopedLive("of a scheme that URL has no origin for: allowed by name, and `null` never with it", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer({ origins: ["chrome-extension://fleetpage/", "file:///page.html", "null"] })
+      for (const [origin, status] of [
+        ["chrome-extension://fleetpage", 200],
+        ["chrome-extension://otherpage", 403],
+        ["file://", 403],
+        ["null", 403]
+      ] as const) {
+        const answer = yield* ask(url, { headers: [...usual, ["Origin", origin]], body: initializeMessage })
+        expect([origin, answer.status]).toEqual([origin, status])
+      }
+    })
+  )
+
   it.scopedLive("are each sent once, and the target is a path", () =>
     Effect.gen(function* () {
       const { url } = yield* startServer({ origins: ["https://app.example.com"] })
