@@ -67,6 +67,9 @@ const defaultPatience: Patience = {
 const health = '{"status":"ok"}'
 const healthHeaders = { "Content-Type": "application/json", "Content-Length": `${health.length}` }
 
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0"
+
 /** A connection on which no request can be read. Too large a header is as good as no token. */
 const answerBroken = (server: Server) => {
   server.on("clientError", (error, socket) => {
@@ -94,8 +97,9 @@ const openServer = (patience: Patience): Server => {
   })
   server.maxConnections = Limits.httpConnections
   server.timeout = Duration.toMillis(patience.silence)
-  // Whether the client may send its body is decided by the gate.
-  server.on("checkContinue", (request, response) => server.emit("request", request, response))
+  // Whether the client may send its body is decided by the gate, whatever the client expects.
+  const toGate = (request: IncomingMessage, response: ServerResponse) => server.emit("request", request, response)
+  server.on("checkContinue", toGate).on("checkExpectation", toGate)
   answerBroken(server)
   return server
 }
@@ -169,6 +173,8 @@ export const serve = (options: HttpTransportOptions): Effect.Effect<HttpTranspor
 
     const handle = (request: IncomingMessage, response: ServerResponse) =>
       Effect.flatMap(gate(request, response), (passed): Effect.Effect<void, HttpRefusal.HttpRefusal> => {
+        // Its end would be waited for; nobody reads it.
+        if (passed.to !== "mcp" && hasBody(request)) response.shouldKeepAlive = false
         switch (passed.to) {
           case "mcp":
             return mcp.serve(passed.caller, request, response)

@@ -129,6 +129,8 @@ describe("the token", () => {
       }
       const expecting = yield* Effect.promise(() => raw(url, head("Content-Length: 1000\r\nExpect: 100-continue\r\n")))
       expect(expecting).toMatch(/^HTTP\/1\.1 401 /)
+      const other = yield* Effect.promise(() => raw(url, head("Content-Length: 1000\r\nExpect: an-answer\r\n")))
+      expect(other).toBe(expecting)
     })
   )
 
@@ -153,17 +155,23 @@ describe("the token", () => {
     })
   )
 
-  it.scopedLive("lacking, 100 MB are not taken", () =>
+  it.scopedLive.each([
+    { why: "no token", line: "POST /mcp", extra: "" },
+    { why: "nor with it another expectation than to go on", line: "POST /mcp", extra: "Expect: an-answer\r\n" },
+    { why: "no need for one", line: "GET /health", extra: "" },
+    { why: "a question first", line: "OPTIONS /mcp", extra: "Origin: https://app.example.com\r\n" }
+  ])("lacking, 100 MB are not taken: $why", ({ extra, line }) =>
     Effect.gen(function* () {
-      const { url } = yield* startServer()
+      const { url } = yield* startServer({ origins: ["https://app.example.com"] })
       const megabyte = Buffer.alloc(1024 * 1024, 0x20)
       const taken = yield* Effect.promise(async () => {
         const socket = connectSocket({ host: url.hostname, port: Number(url.port) })
         socket.on("error", () => undefined)
         const closed = new Promise((resolve) => socket.once("close", resolve))
-        const head = `POST /mcp HTTP/1.1\r\nHost: ${url.host}\r\nContent-Length: ${100 * megabyte.length}\r\n\r\n`
-        socket.write(head)
+        const length = `Content-Length: ${100 * megabyte.length}\r\n`
+        socket.write(`${line} HTTP/1.1\r\nHost: ${url.host}\r\n${extra}${length}\r\n`)
         await pour(socket, megabyte, 100).catch(() => undefined)
+        socket.end()
         await closed
         return socket.bytesWritten
       })
