@@ -50,18 +50,26 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
       return session.calls >= Limits.concurrentCalls + Limits.httpQueue ? HttpRefusal.queueFull(id) : undefined
     }
 
-    /** A client that has gone gets no answer, so that nobody waits for what only reads. Changes run to their end. */
-    const giveUp = ({ transport }: HttpSession, requestId: string | number) =>
-      Effect.sync(() => {
-        const params = { requestId, reason: "the client has gone" }
-        transport.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params })
+    /** The SDK leaves the stream of a cancelled request open, and forgets a request only when it sends an answer. */
+    const abandon = ({ transport }: HttpSession, id: string | number) =>
+      Effect.suspend(() => {
+        transport.closeSSEStream(id)
+        // Fails, after that: there is no stream left.
+        return Effect.ignore(Effect.tryPromise(() => transport.send({ jsonrpc: "2.0", id, result: {} })))
       })
 
-    /** The SDK leaves the stream of a cancelled request open, and would never answer on it. */
-    const closeCancelled = ({ transport }: HttpSession, { params }: Readonly<Record<string, unknown>>) =>
-      Effect.sync(() => {
+    /** A client that has gone gets no answer, so that nobody waits for what only reads. Changes run to their end. */
+    const giveUp = (session: HttpSession, requestId: string | number) =>
+      Effect.suspend(() => {
+        const params = { requestId, reason: "the client has gone" }
+        session.transport.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params })
+        return abandon(session, requestId)
+      })
+
+    const abandonCancelled = (session: HttpSession, { params }: Readonly<Record<string, unknown>>) =>
+      Effect.suspend(() => {
         const id: unknown = typeof params === "object" && params !== null ? Reflect.get(params, "requestId") : undefined
-        if (typeof id === "string" || typeof id === "number") transport.closeSSEStream(id)
+        return typeof id === "string" || typeof id === "number" ? abandon(session, id) : Effect.void
       })
 
     const serveMessage = (session: HttpSession, message: Message, request: IncomingMessage, response: ServerResponse) =>
@@ -77,7 +85,7 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
           )
         }
         const served = counted(session, {})(handed)
-        return method === "notifications/cancelled" ? Effect.zipRight(served, closeCancelled(session, value)) : served
+        return method === "notifications/cancelled" ? Effect.zipRight(served, abandonCancelled(session, value)) : served
       })
 
     const begin = (caller: Caller, message: Message, request: IncomingMessage, response: ServerResponse) =>

@@ -2,12 +2,17 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Ref, Scope, TestClock } from "effect"
 import { once } from "node:events"
 import { request as httpRequest, type IncomingMessage } from "node:http"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { Limits } from "../../../src/layers/config/Limits.ts"
 import { beginSession, connectClient, message, send, startServer, tokens, usual, type Answer } from "./HttpFixture.ts"
 import { call } from "./Session.ts"
 
 const everyTool = ["echo", "wait", "change", "refuse", "refuse_read", "crash", "crash_change", "give_up"]
 const readingTools = ["echo", "wait", "refuse_read", "crash", "give_up"]
+
+setFlagsFromString("--expose-gc")
+const collectGarbage: () => void = runInNewContext("gc")
 
 const callTool = (name: string, id: string | number = 7, args: object = {}) =>
   message("tools/call", { name, arguments: args }, id)
@@ -58,6 +63,30 @@ describe("a client", () => {
       expect((yield* Effect.promise(() => send(url, { headers, body: cancelled }))).status).toBe(202)
       expect(yield* Fiber.join(calling)).toMatchObject({ status: 200, body: "" })
       yield* Deferred.await(interrupted)
+    })
+  )
+
+  it.scopedLive("that cancels many calls: nothing of them is kept", () =>
+    Effect.gen(function* () {
+      const { entered, url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const ask = (body: string) => Effect.promise(() => send(url, { headers, body }))
+      const [calls, idLength] = [32, 1024 * 1024]
+      const heap = () => {
+        collectGarbage()
+        return process.memoryUsage().heapUsed
+      }
+      const before = heap()
+      for (let count = 1; count <= calls; count++) {
+        const requestId = `${count}`.padEnd(idLength, "x")
+        const calling = yield* Effect.fork(ask(callTool("wait", requestId)))
+        yield* Effect.repeat(Effect.zipRight(ask(message("ping")), Ref.get(entered)), {
+          until: (reached) => reached === count
+        })
+        yield* ask(JSON.stringify({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId } }))
+        yield* Fiber.join(calling)
+      }
+      expect(heap() - before).toBeLessThan((calls * idLength) / 4)
     })
   )
 
