@@ -71,9 +71,10 @@ export const Limits = {
   httpSilence: Duration.seconds(60),
   httpConnections: 2048,
   httpHeaderSize: 16 * 1024,
-  /** One message of a client: its bytes, and how deep its JSON may be nested. */
+  /** One message of a client: its bytes, how deep its JSON may be nested, and its lists, objects and commas in all. */
   httpBody: 4 * MiB,
   jsonDepth: 100,
+  jsonParts: 10_000,
   /** What is still taken of the body of a request without a valid token, and for how long, so that it hears why. */
   httpRefusedRest: 64 * 1024,
   httpRefusedWait: Duration.seconds(1),

@@ -39,11 +39,17 @@ const read = (request: IncomingMessage, response: ServerResponse): Effect.Effect
   })
 
 const decoder = new TextDecoder("utf-8", { fatal: true })
-const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d]
+const [quote, backslash, comma, openBracket, closeBracket, openBrace, closeBrace] = [
+  0x22, 0x5c, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d
+]
 
-/** Whether JSON is nested deeper than `limit`. What is no JSON may get any answer. */
-const deeperThan = (limit: number, bytes: Uint8Array): boolean => {
+/**
+ * Whether JSON is nested too deep or has too many parts: to decode many small ones takes far longer than to read them,
+ * and all other clients wait meanwhile. What is no JSON may get any answer.
+ */
+const isTooComplex = (bytes: Uint8Array): boolean => {
   let depth = 0
+  let parts = 0
   let inString = false
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at]
@@ -53,15 +59,17 @@ const deeperThan = (limit: number, bytes: Uint8Array): boolean => {
     } else if (byte === quote) inString = true
     else if (byte === openBracket || byte === openBrace) {
       depth++
-      if (depth > limit) return true
+      parts++
     } else if (byte === closeBracket || byte === closeBrace) depth--
+    else if (byte === comma) parts++
+    if (depth > Limits.jsonDepth || parts > Limits.jsonParts) return true
   }
   return false
 }
 
 const parseJson = (bytes: Uint8Array): Effect.Effect<unknown, HttpRefusal.HttpRefusal> =>
-  deeperThan(Limits.jsonDepth, bytes)
-    ? Effect.fail(HttpRefusal.tooDeep)
+  isTooComplex(bytes)
+    ? Effect.fail(HttpRefusal.tooComplex)
     : Effect.try({
         try: (): unknown => JSON.parse(decoder.decode(bytes)),
         catch: () => HttpRefusal.parseError

@@ -44,7 +44,13 @@ export const notJson = early(415, "Unsupported media type: Content-Type must be 
 export const tooLarge = early(413, `A message may have at most ${Limits.httpBody} bytes.`, {}, Limits.httpBody)
 
 export const parseError = answer(400, rpcError(-32700, "Parse error: the body is one JSON value in UTF-8."))
-export const tooDeep = answer(400, rpcError(-32700, `Parse error: JSON nested deeper than ${Limits.jsonDepth}.`))
+export const tooComplex = answer(
+  400,
+  rpcError(
+    -32700,
+    `Parse error: JSON nested deeper than ${Limits.jsonDepth}, or of more than ${Limits.jsonParts} parts.`
+  )
+)
 export const invalidRequest = answer(
   400,
   rpcError(-32600, "Invalid request: the body is one JSON-RPC 2.0 message; batches are not supported.")

@@ -421,6 +421,7 @@ describe("the body", () => {
       const { url } = yield* startServer()
       const deep = (depth: number) =>
         `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":${"[".repeat(depth)}${"]".repeat(depth)}}}`
+      const wide = (part: string, parts: number) => message("ping", { a: Array.from({ length: parts }, () => part) })
       const bodies: ReadonlyArray<readonly [string | Uint8Array, number, number]> = [
         ["", 400, -32700],
         ["{", 400, -32700],
@@ -440,6 +441,8 @@ describe("the body", () => {
         ['{"jsonrpc":"2.0","id":1e400,"method":"ping"}', 400, -32600],
         ['{"jsonrpc":"2.0","id":null,"method":"ping"}', 400, -32600],
         ['{"jsonrpc":"2.0","id":1,"method":1}', 400, -32600],
+        [wide("", Limits.jsonParts), 400, -32700],
+        [wide("[,]", Limits.jsonParts - 100), 400, -32000],
         [deep(90), 400, -32000]
       ]
       for (const [body, status, code] of bodies) {
