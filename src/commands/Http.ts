@@ -1,11 +1,12 @@
 import { ConfigProvider, Context, Data, Duration, Effect, Exit, Layer, Scope } from "effect"
+import { isIP } from "node:net"
 import { BearerAuth } from "../layers/auth/BearerAuth.ts"
 import { TokenStore } from "../layers/auth/TokenStore.ts"
 import { AuthConfig } from "../layers/config/AuthConfig.ts"
 import { Backend, chooseBackend, type Environment } from "../layers/config/Backend.ts"
 import { Limits } from "../layers/config/Limits.ts"
 import * as StderrLogger from "../layers/observability/StderrLogger.ts"
-import { isLoopback } from "../layers/transports/HttpGate.ts"
+import { allowedHost, isLoopback, originName } from "../layers/transports/HttpGate.ts"
 import * as HttpTransport from "../layers/transports/HttpTransport.ts"
 import { place } from "./Place.ts"
 import { readOnlyReason, type Settings } from "./Settings.ts"
@@ -64,6 +65,26 @@ const checkAddress = ({ behindTls, host }: HttpFlags, authenticated: boolean) =>
       )
 }
 
+/** What nothing could ever match would be noticed only by the clients that are refused. */
+const checkNames = ({ allowHosts, allowOrigins, port, trustedProxies }: HttpFlags) => {
+  if (port < 0 || port > 65_535) return refuse(`--port ${port} is no port.`, "Take one up to 65535, or 0 for any.")
+  const host = allowHosts.find((name) => allowedHost(name) === undefined)
+  if (host !== undefined) {
+    return refuse(`--allow-host ${host} is no host name.`, "Give the name alone, for example fleet.example.com.")
+  }
+  const origin = allowOrigins.find((name) => originName(name) === undefined)
+  if (origin !== undefined) {
+    return refuse(
+      `--allow-origin ${origin} is no origin.`,
+      "Give scheme and host, for example https://app.example.com."
+    )
+  }
+  const proxy = trustedProxies.find((address) => isIP(address) === 0)
+  return proxy === undefined
+    ? Effect.void
+    : refuse(`--trust-proxy ${proxy} is no IP address.`, "Give that of the proxy, for example 127.0.0.1.")
+}
+
 /** Reads the tokens, and makes the first one. */
 const authenticate = Effect.map(Layer.build(Layer.provide(BearerAuth.layer, TokenStore.layer)), Context.get(BearerAuth))
 
@@ -92,6 +113,7 @@ export const http = (settings: Settings, flags: HttpFlags) => {
     yield* checkBackend(backend, settings)
     const { enabled = true } = yield* AuthConfig
     yield* checkAddress(flags, enabled)
+    yield* checkNames(flags)
     if (!enabled)
       yield* Effect.logWarning("FLEET_MCP_AUTH_ENABLED=false: every program on this machine may use the fleet")
     // Ends last: calls at work still need the fleet.

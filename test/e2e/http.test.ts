@@ -118,7 +118,20 @@ describe("fleet-mcp http does not start", () => {
       args: ["--local", "--host", "::", "--behind-tls"],
       env: { FLEET_MCP_AUTH_ENABLED: "false" },
       says: "FLEET_MCP_AUTH_ENABLED"
-    }
+    },
+    ...[
+      ["--port", "65536"],
+      ["--allow-host", "https://fleet.example.com"],
+      ["--allow-host", "*"],
+      ["--allow-origin", "null"],
+      ["--allow-origin", "app.example.com"],
+      ["--trust-proxy", "localhost"]
+    ].map(([option = "", value = ""]) => ({
+      why: `${option} ${value}`,
+      args: ["--local", option, value],
+      env: {},
+      says: `${option} ${value} is no`
+    }))
   ]
   it.each(cases)("$why", async ({ args, env, says }) => {
     const directory = state()

@@ -32,13 +32,16 @@ const loopback = ["localhost", "127.0.0.1", "[::1]"]
 const values = ({ rawHeaders }: IncomingMessage, name: string): ReadonlyArray<string> =>
   rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
 
-/** The name in a Host header or an option, without its port. */
+/** The name in a Host header, without its port. */
 export const hostName = (host: string): string | undefined => {
   // What URL would take for something else than a host, or quietly leave out.
   if (!/^[A-Za-z0-9.\-_:[\]]+$/.test(host)) return undefined
   const address = `http://${host}`
   return URL.canParse(address) ? new URL(address).hostname : undefined
 }
+
+/** The same for a name that is to be allowed: an IPv6 address may come as it is. */
+export const allowedHost = (host: string): string | undefined => hostName(host) ?? hostName(`[${host}]`)
 
 /**
  * An origin as browsers send it. None for what they send `null` for: so do frames of any page, when they are sandboxed.
@@ -95,7 +98,7 @@ export const answerPreflight = (response: ServerResponse): void => {
  * The body has not been touched then.
  */
 export const make = ({ auth, hosts, origins, proxies }: GateOptions) => {
-  const knownHosts = new Set([...loopback, ...hosts.map((host) => hostName(host) ?? host)])
+  const knownHosts = new Set([...loopback, ...hosts.flatMap((host) => allowedHost(host) ?? [])])
   const knownOrigins = new Set(origins.flatMap((origin) => originName(origin) ?? []))
   const knownProxies = new Set(proxies)
 

@@ -255,6 +255,20 @@ describe("Host and Origin", () => {
     })
   )
 
+  it.scopedLive("may be an IPv6 address, as an option has it", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer({ hosts: ["FD00::1", "[fd00::2]:8000"] })
+      for (const [host, status] of [
+        ["[fd00::1]:8000", 200],
+        ["[fd00::2]", 200],
+        ["[fd00::3]", 403]
+      ] as const) {
+        const answer = yield* ask(url, { headers: [["Host", host], ...usual], body: initializeMessage })
+        expect([host, answer.status]).toEqual([host, status])
+      }
+    })
+  )
+
   it.scopedLive("of a scheme that URL has no origin for: allowed by name, and `null` never with it", () =>
     Effect.gen(function* () {
       const { url } = yield* startServer({ origins: ["chrome-extension://fleetpage/", "file:///page.html", "null"] })
