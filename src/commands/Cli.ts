@@ -1,7 +1,7 @@
 import { Command, Options, ValidationError } from "@effect/cli"
 import { FileSystem } from "@effect/platform"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { Console, Data, Effect, Option } from "effect"
+import { ConfigError, Console, Data, Effect, Option } from "effect"
 import type { Environment } from "../layers/config/Backend.ts"
 import { parseEnvFile } from "./EnvFile.ts"
 import type { Settings } from "./Settings.ts"
@@ -148,7 +148,7 @@ export const cli = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
       // The parser has said already what it does not understand.
       ValidationError.isValidationError(error)
         ? exitWith(2, "See fleet-mcp --help.")
-        : exitWith(wrongUsage.has(error._tag) ? 2 : 1, error.message)
+        : exitWith(ConfigError.isConfigError(error) || wrongUsage.has(error._tag) ? 2 : 1, error.message)
     ),
     Effect.provide(NodeContext.layer)
   )

@@ -119,6 +119,12 @@ describe("fleet-mcp http does not start", () => {
       env: { FLEET_MCP_AUTH_ENABLED: "false" },
       says: "FLEET_MCP_AUTH_ENABLED"
     },
+    {
+      why: "neither with nor without",
+      args: ["--local"],
+      env: { FLEET_MCP_AUTH_ENABLED: "0" },
+      says: "AUTH_ENABLED is"
+    },
     ...[
       ["--port", "65536"],
       ["--allow-host", "https://fleet.example.com"],

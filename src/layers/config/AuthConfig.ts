@@ -12,8 +12,8 @@ export interface AuthOptions {
   readonly tokenFile: string
 }
 
-// No message repeats a value.
-const invalid = (name: string, problem: string) => Either.left(ConfigError.InvalidData([name], problem))
+// No message repeats a value. Each names its variable: it is all that is shown.
+const invalid = (name: string, problem: string) => Either.left(ConfigError.InvalidData([name], `${name} ${problem}`))
 
 const blank = (value: string): boolean => value.trim() === ""
 
