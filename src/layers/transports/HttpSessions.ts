@@ -31,6 +31,7 @@ const sameCaller = (one: Caller, other: Caller) => one.credential === other.cred
 export const make = (connect: Connect, auth: typeof BearerAuth.Service) =>
   Effect.gen(function* () {
     const sessions = new Map<string, Entry>()
+    const endedCredentials = new Set<string>()
     const runFork = Runtime.runFork(yield* Effect.runtime())
 
     /** Its streams end now; its reads are interrupted, its changes run to their end. */
@@ -59,6 +60,8 @@ export const make = (connect: Connect, auth: typeof BearerAuth.Service) =>
 
     const open = (caller: Caller): Effect.Effect<HttpSession, HttpRefusal.HttpRefusal> =>
       Effect.gen(function* () {
+        // Its token was good when the request began; the body may have taken longer.
+        if (endedCredentials.has(caller.credential)) return yield* Effect.fail(HttpRefusal.unauthorized)
         yield* makeRoom
         const id = randomUUID()
         const transport = new StreamableHTTPServerTransport({
@@ -101,7 +104,10 @@ export const make = (connect: Connect, auth: typeof BearerAuth.Service) =>
       )
     )
     const endThoseOf = (credential: string) =>
-      endInBackground([...sessions.values()].filter(({ caller }) => caller.credential === credential))
+      Effect.suspend(() => {
+        endedCredentials.add(credential)
+        return endInBackground([...sessions.values()].filter(({ caller }) => caller.credential === credential))
+      })
 
     /** Ends all sessions. */
     const endAll = Effect.suspend(() =>

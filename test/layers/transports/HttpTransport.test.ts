@@ -5,7 +5,17 @@ import { request as httpRequest, type IncomingMessage } from "node:http"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Limits } from "../../../src/layers/config/Limits.ts"
-import { beginSession, connectClient, message, send, startServer, tokens, usual, type Answer } from "./HttpFixture.ts"
+import {
+  beginSession,
+  connectClient,
+  initializeMessage,
+  message,
+  send,
+  startServer,
+  tokens,
+  usual,
+  type Answer
+} from "./HttpFixture.ts"
 import { call } from "./Session.ts"
 
 const everyTool = ["echo", "wait", "change", "refuse", "refuse_read", "crash", "crash_change", "give_up"]
@@ -195,6 +205,29 @@ describe("a session", () => {
       expect(yield* sessions).toBe(1)
       expect((yield* Effect.promise(() => send(url, { headers, body: message("ping") }))).status).toBe(404)
       expect((yield* Effect.promise(() => send(url, { headers: others, body: message("ping") }))).status).toBe(200)
+    })
+  )
+
+  it.scopedLive("does not begin when its token was revoked while it was asked for", () =>
+    Effect.gen(function* () {
+      const { checked, revoke, sessions, url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url, tokens.operate))
+      const request = httpRequest(url, {
+        method: "POST",
+        headers: { ...Object.fromEntries(headers.slice(0, -1)), "Content-Length": initializeMessage.length }
+      })
+      const response = once(request, "response") as Promise<[IncomingMessage]>
+      request.write(initializeMessage.slice(0, 1))
+      yield* Effect.repeat(
+        Effect.promise(() => send(url, { headers: [] })),
+        { until: () => checked.filter((values) => values[0]?.endsWith(tokens.operate)).length === 2 }
+      )
+      yield* revoke("operate")
+      yield* Effect.repeat(Effect.zipRight(Effect.yieldNow(), sessions), { until: (count) => count === 0 })
+      request.end(initializeMessage.slice(1))
+      const [{ statusCode }] = yield* Effect.promise(() => response)
+      expect(statusCode).toBe(401)
+      expect(yield* sessions).toBe(0)
     })
   )
 
