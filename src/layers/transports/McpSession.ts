@@ -65,7 +65,7 @@ const noValidator: jsonSchemaValidator = {
 class UnknownTool extends Data.TaggedError("UnknownTool")<{ readonly name: string; readonly known: string }> {
   readonly code = -32602
   override get message() {
-    return `Unknown tool: ${this.name}. Tools: ${this.known}.`
+    return `Unknown tool: ${this.name.slice(0, Limits.quotedText)}. Tools: ${this.known}.`
   }
 }
 class BrokenOff extends Data.TaggedError("BrokenOff") {

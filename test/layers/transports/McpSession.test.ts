@@ -188,6 +188,8 @@ describe("errors", () => {
       expect(unknown.code).toBe(ErrorCode.InvalidParams)
       expect(unknown.message).toContain("Unknown tool: nope. Tools: echo, wait,")
       expect(unknown.message.match(/-32602/g)).toHaveLength(1)
+      const long = yield* rejection(() => client.callTool({ name: "n".repeat(100_000), arguments: {} }))
+      expect(long.message.length).toBeLessThan(2 * Limits.quotedText)
     })
   )
 
