@@ -100,6 +100,10 @@ const openServer = (patience: Patience): Server => {
   // Whether the client may send its body is decided by the gate, whatever the client expects.
   const toGate = (request: IncomingMessage, response: ServerResponse) => server.emit("request", request, response)
   server.on("checkContinue", toGate).on("checkExpectation", toGate)
+  // The SDK says keep-alive, whatever the client asked for.
+  server.on("request", (request, response) => {
+    if (!response.shouldKeepAlive) response.once("finish", () => request.socket.destroySoon())
+  })
   answerBroken(server)
   return server
 }

@@ -10,6 +10,7 @@ import {
   connectClient,
   initializeMessage,
   message,
+  raw,
   send,
   startServer,
   tokens,
@@ -35,6 +36,17 @@ describe("a client", () => {
       const { tools } = yield* Effect.promise(() => client.listTools())
       expect(tools.map(({ name }) => name)).toEqual(everyTool)
       expect(yield* call(client, "echo", { text: "hi" })).toMatchObject({ text: "said: hi", isError: false })
+    })
+  )
+
+  it.scopedLive.each(["HTTP/1.1\r\nConnection: close", "HTTP/1.0"])("hears the end of the connection: %j", (asked) =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const body = callTool("echo")
+      const lines = [...headers, ["Host", url.host], ["Content-Length", body.length]].map((pair) => pair.join(": "))
+      const request = [`POST /mcp ${asked}`, ...lines, "", body].join("\r\n")
+      expect(yield* Effect.promise(() => raw(url, request))).toContain("said: hello")
     })
   )
 
