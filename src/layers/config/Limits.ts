@@ -75,6 +75,8 @@ export const Limits = {
   httpBody: 4 * MiB,
   jsonDepth: 100,
   jsonParts: 10_000,
+  /** The message that begins a session, in bytes: what a client says of itself is kept with it. */
+  httpInitialize: 64 * 1024,
   /** What is still taken of the body of a request without a valid token, and for how long, so that it hears why. */
   httpRefusedRest: 64 * 1024,
   httpRefusedWait: Duration.seconds(1),

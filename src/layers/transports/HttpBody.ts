@@ -9,6 +9,8 @@ export interface Message {
   readonly method: string | undefined
   /** Only a request has one. */
   readonly id: string | number | undefined
+  /** Its length. */
+  readonly bytes: number
 }
 
 /** Reads a body, and stops when it is too long. The client is told to go on sending only now. */
@@ -81,13 +83,13 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const isId = (id: unknown): id is string | number => typeof id === "string" || Number.isSafeInteger(id)
 
 /** The SDK looks at the rest. */
-const toMessage = (value: unknown): Effect.Effect<Message, HttpRefusal.HttpRefusal> => {
+const toMessage = (value: unknown, bytes: number): Effect.Effect<Message, HttpRefusal.HttpRefusal> => {
   if (!isObject(value) || value["jsonrpc"] !== "2.0") return Effect.fail(HttpRefusal.invalidRequest)
   const { id, method } = value
   if (id !== undefined && !isId(id)) return Effect.fail(HttpRefusal.invalidRequest)
-  if (typeof method === "string") return Effect.succeed({ value, method, id })
+  if (typeof method === "string") return Effect.succeed({ value, method, id, bytes })
   const isAnswer = method === undefined && id !== undefined && ("result" in value || "error" in value)
-  return isAnswer ? Effect.succeed({ value, method, id: undefined }) : Effect.fail(HttpRefusal.invalidRequest)
+  return isAnswer ? Effect.succeed({ value, method, id: undefined, bytes }) : Effect.fail(HttpRefusal.invalidRequest)
 }
 
 /** The message in the body of a request that has passed the gate. */
@@ -95,4 +97,6 @@ export const readMessage = (
   request: IncomingMessage,
   response: ServerResponse
 ): Effect.Effect<Message, HttpRefusal.HttpRefusal> =>
-  read(request, response).pipe(Effect.flatMap(parseJson), Effect.flatMap(toMessage))
+  Effect.flatMap(read(request, response), (bytes) =>
+    Effect.flatMap(parseJson(bytes), (value) => toMessage(value, bytes.length))
+  )

@@ -91,6 +91,7 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
     const begin = (caller: Caller, message: Message, request: IncomingMessage, response: ServerResponse) =>
       Effect.gen(function* () {
         if (draining) return yield* Effect.fail(HttpRefusal.shuttingDown)
+        if (message.bytes > Limits.httpInitialize) return yield* Effect.fail(HttpRefusal.tooLargeToBegin)
         const session = yield* sessions.open(caller)
         yield* serveMessage(session, message, request, response)
         if (session.transport.sessionId === undefined) yield* sessions.discard(session)

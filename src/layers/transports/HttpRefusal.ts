@@ -42,6 +42,10 @@ export const originRefused = early(403, "Origin not allowed: see --allow-origin.
 export const unauthorized = early(401, "A bearer token is required.", { "WWW-Authenticate": "Bearer" })
 export const notJson = early(415, "Unsupported media type: Content-Type must be application/json.", {}, Limits.httpBody)
 export const tooLarge = early(413, `A message may have at most ${Limits.httpBody} bytes.`, {}, Limits.httpBody)
+export const tooLargeToBegin = answer(
+  413,
+  rpcError(-32000, `initialize may have at most ${Limits.httpInitialize} bytes.`)
+)
 
 export const parseError = answer(400, rpcError(-32700, "Parse error: the body is one JSON value in UTF-8."))
 export const tooComplex = answer(

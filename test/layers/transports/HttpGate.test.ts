@@ -418,8 +418,8 @@ describe("the body", () => {
   it.scopedLive("may have its limit, and not a byte more, said or unsaid", () =>
     Effect.gen(function* () {
       const { url } = yield* startServer()
-      const padded = (length: number) => initializeMessage + " ".repeat(length - initializeMessage.length)
-      expect((yield* ask(url, { body: padded(Limits.httpBody) })).status).toBe(200)
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      expect((yield* ask(url, { headers, body: message("ping").padEnd(Limits.httpBody) })).status).toBe(200)
       const head = (extra: string) =>
         `POST /mcp HTTP/1.1\r\nHost: ${url.host}\r\nAuthorization: ${exact}\r\nContent-Type: application/json\r\n${extra}\r\n\r\n`
       const said = yield* Effect.promise(() => raw(url, head(`Content-Length: ${Limits.httpBody + 1}`)))

@@ -291,6 +291,10 @@ describe("a session", () => {
     Effect.gen(function* () {
       const { sessions, url } = yield* startServer()
       expect((yield* Effect.promise(() => send(url, { body: message("initialize", {}) }))).status).toBe(400)
+      // What a client says of itself would be kept for as long as the session.
+      const padded = (length: number) => initializeMessage.replace('"test"', `"${"t".repeat(length)}"`)
+      const long = yield* Effect.promise(() => send(url, { body: padded(Limits.httpInitialize) }))
+      expect(long.status).toBe(413)
       expect(yield* sessions).toBe(0)
     })
   )
