@@ -4,6 +4,7 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import { Cause, Data, Duration, Effect, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import type { Duplex } from "node:stream"
 import { Limits } from "../config/Limits.ts"
 import * as HttpGate from "./HttpGate.ts"
 import * as HttpMcp from "./HttpMcp.ts"
@@ -72,8 +73,15 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
 
 /** A connection on which no request can be read. Too large a header is as good as no token. */
 const answerBroken = (server: Server) => {
+  const answers = new WeakMap<Duplex, ServerResponse>()
+  server.on("request", ({ socket }, response) => {
+    answers.set(socket, response)
+  })
   server.on("clientError", (error, socket) => {
-    if (!socket.writable || socket.destroyed) {
+    const last = answers.get(socket)
+    // An answer in the middle of another would be taken for a part of it.
+    const answering = last !== undefined && last.headersSent && !last.writableFinished
+    if (!socket.writable || socket.destroyed || answering) {
       socket.destroy()
       return
     }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Ref, Scope, TestClock } from "effect"
 import { once } from "node:events"
 import { request as httpRequest, type IncomingMessage } from "node:http"
+import { connect as connectSocket } from "node:net"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Limits } from "../../../src/layers/config/Limits.ts"
@@ -47,6 +48,26 @@ describe("a client", () => {
       const lines = [...headers, ["Host", url.host], ["Content-Length", body.length]].map((pair) => pair.join(": "))
       const request = [`POST /mcp ${asked}`, ...lines, "", body].join("\r\n")
       expect(yield* Effect.promise(() => raw(url, request))).toContain("said: hello")
+    })
+  )
+
+  it.scopedLive("that sends what is no request during an answer is not answered into the midst of it", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const said = yield* Effect.promise(async () => {
+        const socket = connectSocket({ host: url.hostname, port: Number(url.port) }).setEncoding("latin1")
+        const chunks: Array<string> = []
+        socket.on("error", () => undefined).on("data", (chunk: string) => chunks.push(chunk))
+        const [begun, closed] = [once(socket, "data"), once(socket, "close")]
+        const lines = [...headers, ["Host", url.host]].map((pair) => pair.join(": "))
+        socket.write(["GET /mcp HTTP/1.1", ...lines, "", ""].join("\r\n"))
+        await begun
+        socket.write("no request\r\n\r\n")
+        await closed
+        return chunks.join("")
+      })
+      expect(said.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200"])
     })
   )
 
