@@ -13,7 +13,9 @@ export const makeRefusalLog = () => {
   let loggedAt = Number.NEGATIVE_INFINITY
 
   const flush = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    if (counts.size === 0 || now - loggedAt < Duration.toMillis(Limits.refusalLog)) return Effect.void
+    // The clock may have been set back.
+    const since = Math.abs(now - loggedAt)
+    if (counts.size === 0 || since < Duration.toMillis(Limits.refusalLog)) return Effect.void
     loggedAt = now
     const reasons = [...counts].map(([reason, count]) => `${reason} ${count}`)
     const refusals = [...counts.values()].reduce((sum, count) => sum + count, 0)

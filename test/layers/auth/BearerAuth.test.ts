@@ -289,6 +289,20 @@ describe("what is logged", () => {
     })
   )
 
+  it.scoped("refusals are logged on when the clock is set back", () =>
+    Effect.gen(function* () {
+      const { layer, lines } = collectLogs()
+      yield* Effect.gen(function* () {
+        const auth = yield* authOf({ tokenFile: yield* inFile })
+        yield* TestClock.setTime(Duration.toMillis("1 minute"))
+        yield* Effect.flip(auth.check([]))
+        yield* TestClock.setTime(0)
+        yield* Effect.flip(auth.check([]))
+      }).pipe(Effect.provide(layer))
+      assert.strictEqual(lines.length, 2)
+    })
+  )
+
   it.scoped("no value is in any log, span, error or text of a value", () =>
     Effect.gen(function* () {
       const tokenFile = yield* inFile
