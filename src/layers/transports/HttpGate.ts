@@ -71,7 +71,8 @@ const addressOf = (request: IncomingMessage, proxies: ReadonlySet<string>): stri
   const peer = request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "unknown"
   if (!proxies.has(peer)) return peer
   const hops = values(request, "x-forwarded-for").flatMap((value) => value.split(","))
-  return hops.at(-1)?.trim().slice(0, 45) ?? peer
+  const last = hops.at(-1)?.trim().slice(0, 45) ?? ""
+  return last === "" ? peer : last
 }
 
 const allowCrossOrigin = (response: ServerResponse, origin: string) => {

@@ -8,6 +8,13 @@ import * as HttpRefusal from "./HttpRefusal.ts"
 import * as HttpSessions from "./HttpSessions.ts"
 import type { HttpSession } from "./HttpSessions.ts"
 
+/** What counts as at work: a tool call, a request, and its id. */
+interface Counted {
+  readonly call?: 0 | 1
+  readonly request?: 0 | 1
+  readonly id?: string | number
+}
+
 const isKnownVersion = (version: string | ReadonlyArray<string>): boolean =>
   typeof version === "string" && SUPPORTED_PROTOCOL_VERSIONS.includes(version)
 
@@ -25,12 +32,14 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
 
     /** Counts what is at work, in all and of this client. */
     const counted =
-      (session: HttpSession, { call = 0, request = 0 }) =>
+      (session: HttpSession, { call = 0, id, request = 0 }: Counted) =>
       <E>(effect: Effect.Effect<void, E>): Effect.Effect<void, E> => {
         const count = (by: 1 | -1) =>
           Effect.map(Clock.currentTimeMillis, (now) => {
             session.usedAt = now
             session.open += by
+            if (id !== undefined && by === 1) session.ids.add(id)
+            else if (id !== undefined) session.ids.delete(id)
             session.calls += by * call
             calls += by * call
             requests += by * request
@@ -45,6 +54,7 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
 
     const admit = (session: HttpSession, { id, method }: Message): HttpRefusal.HttpRefusal | undefined => {
       if (draining) return HttpRefusal.shuttingDown
+      if (id !== undefined && session.ids.has(id)) return HttpRefusal.idInUse
       if (method !== "tools/call" || id === undefined) return undefined
       if (calls >= Limits.httpCalls) return HttpRefusal.overloaded
       return session.calls >= Limits.concurrentCalls + Limits.httpQueue ? HttpRefusal.queueFull(id) : undefined
@@ -81,7 +91,7 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
         if (id !== undefined) {
           return handed.pipe(
             Effect.onInterrupt(() => giveUp(session, id)),
-            counted(session, { request: 1, call: method === "tools/call" ? 1 : 0 })
+            counted(session, { id, request: 1, call: method === "tools/call" ? 1 : 0 })
           )
         }
         const served = counted(session, {})(handed)
@@ -93,7 +103,8 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
         if (draining) return yield* Effect.fail(HttpRefusal.shuttingDown)
         if (message.bytes > Limits.httpInitialize) return yield* Effect.fail(HttpRefusal.tooLargeToBegin)
         const session = yield* sessions.open(caller)
-        yield* serveMessage(session, message, request, response)
+        // Who has gone does not know its session.
+        yield* Effect.onInterrupt(serveMessage(session, message, request, response), () => sessions.discard(session))
         if (session.transport.sessionId === undefined) yield* sessions.discard(session)
       })
 
@@ -111,15 +122,16 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
           : Effect.flatMap(existing(caller, request), (session) => serveMessage(session, message, request, response))
       )
 
-    const serve = (caller: Caller, request: IncomingMessage, response: ServerResponse) =>
-      request.method === "POST"
+    const serve = (caller: Caller, request: IncomingMessage, response: ServerResponse) => {
+      if (draining) return Effect.fail(HttpRefusal.shuttingDown)
+      return request.method === "POST"
         ? post(caller, request, response)
         : Effect.flatMap(existing(caller, request), (session) => {
-            if (draining) return Effect.fail(HttpRefusal.shuttingDown)
             // A client that asks for its stream again has lost the one before, whether that was noticed here or not.
             if (request.method === "GET") session.transport.closeStandaloneSSEStream()
             return counted(session, {})(hand(session, request, response))
           })
+    }
 
     /**
      * New calls are refused from now on, and those at work have some time to end. Then the sessions end, and with them

@@ -63,6 +63,10 @@ export const versionUnknown = answer(
   400,
   rpcError(-32000, `Bad request: Mcp-Protocol-Version must be one of ${SUPPORTED_PROTOCOL_VERSIONS.join(", ")}.`)
 )
+export const idInUse = answer(
+  400,
+  rpcError(-32600, "Invalid request: a request of this session with the same id has not been answered yet.")
+)
 export const sessionRequired = answer(400, rpcError(-32000, "Bad request: Mcp-Session-Id header is required."))
 /** Also for a session of someone else: that it exists is not told. */
 export const sessionUnknown = answer(404, rpcError(-32001, "Session not found: begin a new one with initialize."))
@@ -73,7 +77,10 @@ const unavailable = (message: string, headers: Readonly<Record<string, string>> 
 
 export const tooManySessions = unavailable("Too many sessions: end one (DELETE), or try again later.")
 export const overloaded = unavailable("Too many calls at once: try again later.")
-export const shuttingDown = unavailable("This server is shutting down: try again later.", { Connection: "close" })
+export const shuttingDown: HttpRefusal = {
+  ...unavailable("This server is shutting down: try again later.", { Connection: "close" }),
+  rest: Limits.httpBody
+}
 
 /** The queue of one client is full. An error of the call, not of the connection: the client's other calls go on. */
 export const queueFull = (id: RequestId): HttpRefusal =>

@@ -16,6 +16,8 @@ export interface HttpSession {
   readonly transport: StreamableHTTPServerTransport
   /** When it was last used (epoch milliseconds). */
   usedAt: number
+  /** The ids of its requests that are not answered yet. */
+  readonly ids: Set<string | number>
   /** Requests and streams that are open, and the tool calls among them. */
   open: number
   calls: number
@@ -73,7 +75,7 @@ export const make = (connect: Connect, auth: typeof BearerAuth.Service) =>
         })
         const scope = yield* Scope.make()
         const usedAt = yield* Clock.currentTimeMillis
-        const entry: Entry = { id, caller, transport, scope, usedAt, open: 0, calls: 0 }
+        const entry: Entry = { id, caller, transport, scope, usedAt, ids: new Set(), open: 0, calls: 0 }
         sessions.set(id, entry)
         // Only its declaration differs: optional properties that may hold undefined.
         yield* Scope.extend(connect(transport as Transport, caller), scope)

@@ -264,6 +264,22 @@ describe("a session", () => {
     })
   )
 
+  it.scopedLive("has each id at work once; it is free again with its answer", () =>
+    Effect.gen(function* () {
+      const { begun, entered, release, url } = yield* startServer()
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const ask = Effect.promise(() => send(url, { headers, body: callTool("wait") }))
+      const first = yield* Effect.fork(ask)
+      yield* Deferred.await(begun)
+      const second = yield* ask
+      expect([second.status, second.body]).toEqual([400, expect.stringContaining('"code":-32600')])
+      yield* Deferred.succeed(release, undefined)
+      expect((yield* Fiber.join(first)).body).toContain("released")
+      expect((yield* ask).body).toContain("released")
+      expect(yield* Ref.get(entered)).toBe(2)
+    })
+  )
+
   it.scopedLive("has one stream of its own messages: the one that was asked for last", () =>
     Effect.gen(function* () {
       const { url } = yield* startServer()
