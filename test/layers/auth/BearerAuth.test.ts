@@ -1,8 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Inspectable, Logger, Option, Redacted, Stream, TestClock } from "effect"
+import {
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Inspectable,
+  Layer,
+  Logger,
+  Option,
+  Redacted,
+  Stream,
+  TestClock
+} from "effect"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { inspect } from "node:util"
+import { BearerAuth } from "../../../src/layers/auth/BearerAuth.ts"
+import { TokenStore } from "../../../src/layers/auth/TokenStore.ts"
+import { digestOf, toHex } from "../../../src/layers/auth/TokenValues.ts"
+import { AuthConfig } from "../../../src/layers/config/AuthConfig.ts"
 import { Limits } from "../../../src/layers/config/Limits.ts"
 import { traces } from "../../support/clients.ts"
 import { authOf, bearer, secret, storeAt, temporaryDirectory, tokenText } from "./support.ts"
@@ -102,6 +119,29 @@ describe("check", () => {
     )
   }
 
+  it.scoped("does not let in a token whose digest only begins like that of the right one", () =>
+    Effect.gen(function* () {
+      const beginning = (value: string) => toHex(digestOf(Redacted.make(value))).slice(0, 4)
+      let similar = 0
+      while (beginning(`${similar}`) !== beginning(secret)) similar++
+      const auth = yield* authOf({ tokenFile: yield* inFile })
+      assert.strictEqual((yield* Effect.flip(auth.check([`Bearer ${similar}`])))._tag, "Refused")
+    })
+  )
+
+  it.scoped("does not look at a header that is longer than allowed, whatever is in it", () =>
+    Effect.gen(function* () {
+      const tokenFile = join(yield* temporaryDirectory, "auth_token")
+      const fits = Limits.authorizationHeader - "Bearer ".length
+      const check = (length: number) => {
+        const token = Redacted.make("x".repeat(length))
+        return Effect.flatMap(authOf({ token, tokenFile }), (auth) => auth.check(bearer(token)))
+      }
+      assert.strictEqual((yield* check(fits)).role, "main")
+      assert.strictEqual((yield* Effect.flip(check(fits + 1)))._tag, "Refused")
+    })
+  )
+
   it.scoped("uses the token from the environment as it is", () =>
     Effect.gen(function* () {
       const tokenFile = join(yield* temporaryDirectory, "auth_token")
@@ -168,6 +208,24 @@ describe("changes of the files", () => {
       assert.strictEqual((yield* Effect.flip(auth.check([`Bearer ${secret}`])))._tag, "Refused")
       assert.deepStrictEqual(yield* auth.check(bearer(yield* store.main)), { credential: "main#2", role: "main" })
       assert.deepStrictEqual(yield* Fiber.join(ended), Option.some("main#1"))
+    })
+  )
+
+  it.scoped("a second rotation counts, too, when it comes too soon after the first to change the stamp", () =>
+    Effect.gen(function* () {
+      const tokenFile = yield* inFile
+      const store = yield* storeAt(tokenFile)
+      let stamp = "before"
+      const coarse = Layer.succeed(TokenStore, { ...store, stamp: Effect.sync(() => stamp) })
+      const layer = Layer.provide(BearerAuth.layer, [coarse, AuthConfig.layer({ tokenFile })])
+      const auth = Context.get(yield* Layer.build(layer), BearerAuth)
+      yield* look
+      for (const next of ["after", "after"]) {
+        yield* store.rotate
+        stamp = next
+        yield* look
+        assert.strictEqual((yield* auth.check(bearer(yield* store.main))).role, "main")
+      }
     })
   )
 

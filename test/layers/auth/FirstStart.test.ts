@@ -59,7 +59,7 @@ const valueIn = (file: string): string => (JSON.parse(readFileSync(file, "utf8")
 const modeOf = (path: string) => statSync(path).mode & 0o7777
 
 describe("the first start", () => {
-  it.each(["000", "022", "077", "177"])("makes 0600 in 0700 under umask %s", async (UMASK) => {
+  it.each(["000", "022", "077", "177", "777"])("makes 0600 in 0700 under umask %s", async (UMASK) => {
     const directory = join(scratch, `umask-${UMASK}`)
     const file = join(directory, "auth_token")
     expect((await start(file, { env: { UMASK } })).said).toBe(valueIn(file))

@@ -1,6 +1,10 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, expect, it } from "@effect/vitest"
 import { Redacted } from "effect"
+import { timingSafeEqual } from "node:crypto"
+import { vi } from "vitest"
 import { digestOf, fromHex, newValue, sameDigest, toHex } from "../../../src/layers/auth/TokenValues.ts"
+
+vi.mock("node:crypto", { spy: true })
 
 describe("TokenValues", () => {
   it("makes values of 256 bits that do not repeat", () => {
@@ -21,6 +25,19 @@ describe("TokenValues", () => {
       const other = Uint8Array.from(digest, (byte, index) => (index === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))
       assert.isFalse(sameDigest(digest, other))
     }
-    assert.isFalse(sameDigest(digest, digest.subarray(1)))
+    for (const part of [digest.subarray(1), digest.subarray(0, -1), digest.subarray(0, 0)]) {
+      assert.isFalse(sameDigest(digest, part))
+      assert.isFalse(sameDigest(part, digest))
+    }
+  })
+
+  it("leaves digests of one length to the system's comparison, which takes as long wherever they differ", () => {
+    const digest = digestOf(Redacted.make("abc"))
+    for (const at of [0, 31]) {
+      const other = Uint8Array.from(digest, (byte, index) => (index === at ? byte ^ 1 : byte))
+      vi.mocked(timingSafeEqual).mockClear()
+      sameDigest(digest, other)
+      expect(timingSafeEqual).toHaveBeenCalledExactlyOnceWith(digest, other)
+    }
   })
 })
