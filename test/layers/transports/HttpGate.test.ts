@@ -1,9 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { once } from "node:events"
 import { connect as connectSocket, type Socket } from "node:net"
+import { join } from "node:path"
 import { Limits } from "../../../src/layers/config/Limits.ts"
 import { routes } from "../../../src/layers/transports/HttpGate.ts"
+import { authOf, temporaryDirectory } from "../auth/support.ts"
 import {
   bearer,
   beginSession,
@@ -134,6 +136,17 @@ describe("the token", () => {
     })
   )
 
+  it.scopedLive("is none in a request whose headers are longer than allowed", () =>
+    Effect.gen(function* () {
+      const { checked, sessions, url } = yield* startServer()
+      const padded = (length: number) =>
+        ask(url, { headers: [...usual, ["X-Padding", "x".repeat(length)]], body: initializeMessage })
+      expect((yield* padded(Limits.httpHeaderSize / 2)).status).toBe(200)
+      expect((yield* padded(Limits.httpHeaderSize)).status).toBe(401)
+      expect([checked.length, yield* sessions]).toEqual([1, 1])
+    })
+  )
+
   it.scopedLive("lacking, a small body may still be sent: a proxy that sends it first does not fail", () =>
     Effect.gen(function* () {
       const { url } = yield* startServer()
@@ -179,6 +192,30 @@ describe("the token", () => {
       expect(taken).toBeLessThan(16 * megabyte.length)
     })
   )
+})
+
+describe("the address in the log", () => {
+  const [client, proxy, claimed] = ["203.0.113.7", "127.0.0.1", "198.51.100.1"]
+  it.scopedLive.each([
+    { way: "said by nobody known is not believed", proxies: [], forwarded: [client], address: proxy },
+    { way: "said by another than the known is not believed", proxies: [client], forwarded: [client], address: proxy },
+    { way: "said by a known proxy is believed", proxies: [proxy], forwarded: [client], address: client },
+    { way: "is what the proxy added", proxies: [proxy], forwarded: [`${claimed}, ${client}`], address: client },
+    { way: "is what the proxy added in a line", proxies: [proxy], forwarded: [claimed, client], address: client },
+    { way: "is the proxy's, which says nothing", proxies: [proxy], forwarded: [], address: proxy },
+    { way: "is cut", proxies: [proxy], forwarded: ["x".repeat(1000)], address: "x".repeat(45) }
+  ])("$way", ({ address, forwarded, proxies }) => {
+    const lines: Array<string> = []
+    const logger = Logger.map(Logger.logfmtLogger, (line) => void lines.push(line))
+    return Effect.gen(function* () {
+      const tokenFile = join(yield* temporaryDirectory, "auth_token")
+      const { url } = yield* startServer({ proxies, auth: yield* authOf({ tokenFile }) })
+      const headers = forwarded.map((value) => ["X-Forwarded-For", value] as const)
+      expect((yield* ask(url, { headers, body: initializeMessage })).status).toBe(401)
+      const refused = lines.find((line) => line.includes("requests without a valid token were refused"))
+      expect(/ address=(\S+)/.exec(refused ?? "")?.[1]).toBe(address)
+    }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+  })
 })
 
 const pour = async (socket: Socket, bytes: Uint8Array, times: number) => {
@@ -410,7 +447,9 @@ describe("the body", () => {
       const type = ["Content-Type", "application/json"] as const
       const withoutType = usual.filter(([name]) => name !== "Content-Type")
       for (const headers of [withoutType, [...usual, type], [...usual, ["Content-Encoding", "gzip"] as const]]) {
-        expect((yield* ask(url, { headers, body: initializeMessage })).status).toBe(415)
+        const { body, status } = yield* ask(url, { headers, body: initializeMessage })
+        // In the words of the gate, not in those of the SDK behind it.
+        expect([status, body]).toEqual([415, expect.stringContaining("Unsupported media type:")])
       }
     })
   )
@@ -433,16 +472,21 @@ describe("the body", () => {
   it.scopedLive("is one JSON-RPC message", () =>
     Effect.gen(function* () {
       const { url } = yield* startServer()
-      const deep = (depth: number) =>
-        `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":${"[".repeat(depth)}${"]".repeat(depth)}}}`
+      const ping = (values: string) => `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":[${values}]}}`
+      const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth)
+      const deep = (depth: number) => ping(nested(depth))
+      // The message, its params, and the list in them.
+      const around = 3
       const wide = (part: string, parts: number) => message("ping", { a: Array.from({ length: parts }, () => part) })
       const bodies: ReadonlyArray<readonly [string | Uint8Array, number, number]> = [
         ["", 400, -32700],
         ["{", 400, -32700],
         ["not json", 400, -32700],
         [Uint8Array.of(0x22, 0xff, 0xfe, 0x22), 400, -32700],
+        [deep(Limits.jsonDepth - around + 1), 400, -32700],
         [deep(100_000), 400, -32700],
         ["[".repeat(1_000_000), 400, -32700],
+        [ping(`"\\"",${nested(100_000)}`), 400, -32700],
         ["null", 400, -32600],
         ["1", 400, -32600],
         ['"text"', 400, -32600],
@@ -457,7 +501,8 @@ describe("the body", () => {
         ['{"jsonrpc":"2.0","id":1,"method":1}', 400, -32600],
         [wide("", Limits.jsonParts), 400, -32700],
         [wide("[,]", Limits.jsonParts - 100), 400, -32000],
-        [deep(90), 400, -32000]
+        [deep(Limits.jsonDepth - around), 400, -32000],
+        [ping(`"\\"${"[".repeat(Limits.jsonDepth)}"`), 400, -32000]
       ]
       for (const [body, status, code] of bodies) {
         const answer = yield* ask(url, { body })
