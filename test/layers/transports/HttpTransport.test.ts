@@ -1,10 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Ref, Scope, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Ref, Scope, Stream, TestClock } from "effect"
 import { once } from "node:events"
 import { request as httpRequest, type IncomingMessage } from "node:http"
 import { connect as connectSocket } from "node:net"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import type { BearerAuth } from "../../../src/layers/auth/BearerAuth.ts"
 import { Limits } from "../../../src/layers/config/Limits.ts"
 import {
   beginSession,
@@ -141,13 +142,17 @@ describe("a client", () => {
       request.on("error", () => undefined).end(callTool(tool))
       yield* Deferred.await(server.begun)
       request.destroy()
-      return server
+      return { ...server, headers }
     })
 
   it.scopedLive("that goes away: what only reads is interrupted", () =>
     Effect.gen(function* () {
-      const { interrupted } = yield* disconnect("wait")
+      const { headers, interrupted, url } = yield* disconnect("wait")
       yield* Deferred.await(interrupted)
+      // Its session stays: it may come back.
+      expect((yield* Effect.promise(() => send(url, { headers, body: callTool("echo") }))).body).toContain(
+        "said: hello"
+      )
     })
   )
 
@@ -192,9 +197,17 @@ describe("200 clients with equal request ids", () => {
 })
 
 describe("a session", () => {
-  it.scopedLive("of another token is as unknown as one that never was", () =>
+  const sameRole: typeof BearerAuth.Service = {
+    check: ([header = ""]) => Effect.succeed({ credential: header, role: "operate" }),
+    changes: Stream.never
+  }
+
+  it.scopedLive.each([
+    { role: "another role", options: {} },
+    { role: "the same role", options: { auth: sameRole } }
+  ])("of another token, of $role, is as unknown as one that never was", ({ options }) =>
     Effect.gen(function* () {
-      const { url } = yield* startServer()
+      const { url } = yield* startServer(options)
       const { id } = yield* Effect.promise(() => beginSession(url))
       const { headers: others } = yield* Effect.promise(() => beginSession(url, tokens.operate))
       const answers = yield* Effect.forEach([id, "0b0b0b0b-0000-4000-8000-000000000000"], (session) =>
@@ -317,9 +330,11 @@ describe("a session", () => {
 
   it.scopedLive("is wanted for everything but initialize", () =>
     Effect.gen(function* () {
-      const { url } = yield* startServer()
+      const { sessions, url } = yield* startServer()
       for (const sent of [{ body: message("ping") }, { method: "GET" }, { method: "DELETE" }]) {
-        expect((yield* Effect.promise(() => send(url, sent))).status).toBe(400)
+        const { body, status } = yield* Effect.promise(() => send(url, sent))
+        expect([status, body]).toEqual([400, expect.stringContaining("Mcp-Session-Id header is required")])
+        expect(yield* sessions).toBe(0)
       }
     })
   )
@@ -372,6 +387,35 @@ describe("sessions", () => {
       expect(yield* sessions).toBe(Limits.httpSessions)
       expect((yield* Effect.promise(() => send(url, { headers: second, body: message("ping") }))).status).toBe(404)
       expect((yield* Effect.promise(() => send(url, { headers: first, body: message("ping") }))).status).toBe(200)
+    })
+  )
+})
+
+describe("sessions in use", () => {
+  it.scopedLive("do not make room: beyond the cap a new one is refused, until one goes unused", () =>
+    Effect.gen(function* () {
+      const { sessions, url } = yield* startServer()
+      const listen = Effect.promise(async () => {
+        const { headers } = await beginSession(url)
+        const stream = httpRequest(url, { method: "GET", headers: Object.fromEntries(headers) }).end()
+        stream.on("error", () => undefined)
+        await once(stream, "response")
+        return { headers, stream }
+      })
+      const begin = Effect.promise(() => send(url, { body: initializeMessage }))
+      const first = yield* listen
+      const [second] = yield* Effect.forEach(Array.from({ length: Limits.httpSessions - 1 }), () => listen, {
+        concurrency: 50
+      })
+      const { headers, status } = yield* begin
+      expect([status, headers["retry-after"], yield* sessions]).toEqual([503, "1", Limits.httpSessions])
+      first.stream.destroy()
+      yield* Effect.repeat(begin, { until: (answer) => answer.status === 200 })
+      const ping = (headers: typeof first.headers) =>
+        Effect.promise(() => send(url, { headers, body: message("ping") }))
+      expect((yield* ping(first.headers)).status).toBe(404)
+      expect((yield* ping(second?.headers ?? [])).status).toBe(200)
+      expect(yield* sessions).toBe(Limits.httpSessions)
     })
   )
 })
@@ -445,11 +489,47 @@ describe("load", () => {
   )
 })
 
+describe("the load of all clients", () => {
+  it.scopedLive("has a limit: a call beyond it is refused at once, everything else is served", () =>
+    Effect.gen(function* () {
+      const { release, url } = yield* startServer()
+      const places = Limits.concurrentCalls + Limits.httpQueue
+      const clients = yield* Effect.forEach(Array.from({ length: Math.ceil(Limits.httpCalls / places) + 1 }), () =>
+        Effect.promise(() => beginSession(url))
+      )
+      const refused = yield* Deferred.make<Answer>()
+      const calls = yield* Effect.fork(
+        Effect.forEach(
+          Array.from({ length: Limits.httpCalls + 1 }, (_, index) => index),
+          (id) =>
+            Effect.promise(async () => {
+              const answer = await send(url, {
+                headers: clients[id % clients.length]?.headers ?? [],
+                body: callTool("wait", id)
+              })
+              if (answer.status !== 200) Deferred.unsafeDone(refused, Effect.succeed(answer))
+              return answer
+            }),
+          { concurrency: "unbounded" }
+        )
+      )
+      const { headers, status } = yield* Deferred.await(refused)
+      expect([status, headers["retry-after"]]).toEqual([503, "1"])
+      const { headers: others } = yield* Effect.promise(() => beginSession(url))
+      expect((yield* Effect.promise(() => send(url, { headers: others, body: callTool("echo") }))).status).toBe(503)
+      expect((yield* Effect.promise(() => send(url, { headers: others, body: message("ping") }))).status).toBe(200)
+      yield* Deferred.succeed(release, undefined)
+      const answers = yield* Fiber.join(calls)
+      expect(answers.filter(({ body }) => body.includes("released"))).toHaveLength(Limits.httpCalls)
+    })
+  )
+})
+
 describe("the end of the server", () => {
   it.live("refuses new calls, and lets those at work end", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const { begun, release, url } = yield* Scope.extend(startServer(), scope)
+      const { begun, release, sessions, url } = yield* Scope.extend(startServer(), scope)
       const { headers } = yield* Effect.promise(() => beginSession(url))
       const calling = yield* Effect.fork(Effect.promise(() => send(url, { headers, body: callTool("change") })))
       yield* Deferred.await(begun)
@@ -461,6 +541,8 @@ describe("the end of the server", () => {
       expect(refused.status).toBe(503)
       expect(refused.headers["retry-after"]).toBe("1")
       expect((yield* Effect.promise(() => send(url, { method: "GET", headers }))).status).toBe(503)
+      expect((yield* Effect.promise(() => send(url, { body: initializeMessage }))).status).toBe(503)
+      expect(yield* sessions).toBe(1)
       yield* Deferred.succeed(release, undefined)
       expect((yield* Fiber.join(calling)).body).toContain("released")
       yield* Fiber.join(ending)
