@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { connect as connectSocket, type Socket } from "node:net"
+import { Limits } from "../../../src/layers/config/Limits.ts"
 import type { Patience } from "../../../src/layers/transports/HttpTransport.ts"
-import { beginSession, bearer, message, send, startServer, tokens, usual, type Answer } from "./HttpFixture.ts"
+import { beginSession, bearer, message, raw, send, startServer, tokens, usual, type Answer } from "./HttpFixture.ts"
 
 // The times are short here; bench/slow.ts attacks a server that has those of every user.
 
@@ -87,7 +88,7 @@ describe("clients that keep the server waiting are hung up on, and others are se
 
   it.scopedLive("headers that come one by one, and never whole", () =>
     Effect.gen(function* () {
-      const server = yield* startServer({ patience })
+      const server = yield* startServer({ patience: { ...patience, request: Duration.hours(1) } })
       const ends = yield* whileServing(
         server,
         (to) => open(to, `${head(to, bearer(tokens.main))}\r\n`),
@@ -136,6 +137,28 @@ describe("clients that keep the server waiting are hung up on, and others are se
         readers
       )
       expect(ends.every((said) => said.length < 2 * answersOfReader * megabyte)).toBe(true)
+    })
+  )
+})
+
+describe("connections", () => {
+  it.scopedLive("beyond the cap are hung up on at once, and the others are served", () =>
+    Effect.gen(function* () {
+      const forever = Duration.hours(1)
+      const { url } = yield* startServer({
+        patience: { ...patience, headers: forever, request: forever, silence: forever }
+      })
+      const [first] = yield* Effect.forEach(
+        Array.from({ length: Limits.httpConnections }),
+        () => Effect.promise(() => open(url, "")),
+        { concurrency: 100 }
+      )
+      const asking = `GET /health HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\n\r\n`
+      const ask = Effect.promise(() => raw(url, asking))
+      expect(yield* ask).toBe("")
+      first?.socket.write(asking)
+      expect(yield* Effect.promise(async () => first?.end)).toMatch(/^HTTP\/1\.1 200 /)
+      expect(yield* Effect.repeat(ask, { until: (said) => said !== "" })).toMatch(/^HTTP\/1\.1 200 /)
     })
   )
 })
