@@ -114,6 +114,12 @@ describe("fleet-mcp http does not start", () => {
     { why: "half of a Coder server", args: [], env: { CODER_URL: "https://coder.test" }, says: "CODER_SESSION_TOKEN" },
     { why: "from elsewhere without TLS", args: ["--local", "--host", "0.0.0.0"], env: {}, says: "--behind-tls" },
     {
+      why: "from a name that only begins like that of this machine, without TLS",
+      args: ["--local", "--host", "localhost.example.test"],
+      env: {},
+      says: "--behind-tls"
+    },
+    {
       why: "from elsewhere without authentication",
       args: ["--local", "--host", "::", "--behind-tls"],
       env: { FLEET_MCP_AUTH_ENABLED: "false" },
@@ -143,6 +149,7 @@ describe("fleet-mcp http does not start", () => {
     const directory = state()
     const { code, stderr, stdout } = await refusal({ args: ["http", ...args], env: { ...directory, ...env } })
     expect(code).toBe(2)
+    expect(stderr).toContain("fleet-mcp http did not start: ")
     expect(stderr).toContain(says)
     expect(stdout).toBe("")
     expect(existsSync(directory.FLEET_MCP_STATE_DIR)).toBe(false)
