@@ -1,4 +1,4 @@
-import { ConfigProvider, Context, Data, Duration, Effect, Exit, Layer, Scope } from "effect"
+import { ConfigError, ConfigProvider, Context, Data, Duration, Effect, Exit, Layer, Scope } from "effect"
 import { isIP } from "node:net"
 import { BearerAuth } from "../layers/auth/BearerAuth.ts"
 import { TokenStore } from "../layers/auth/TokenStore.ts"
@@ -143,6 +143,7 @@ export const http = (settings: Settings, flags: HttpFlags) => {
   return serve.pipe(
     Effect.scoped,
     Effect.provide(Layer.merge(AuthConfig.layerConfig, StderrLogger.layer)),
-    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables)))
+    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables))),
+    Effect.catchIf(ConfigError.isConfigError, ({ message }) => refuse(`${message}.`, "See docs/http.md."))
   )
 }

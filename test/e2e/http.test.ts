@@ -189,7 +189,7 @@ describe("SIGTERM", () => {
     await using server = await start({ env: silent.env })
     const { headers } = await beginSession(server.url, server.token)
     const reached = once(silent, "asked")
-    const body = message("tools/call", { name: "list_agents", arguments: {} })
+    const body = message("tools/call", { name: "list_agents", arguments: {} }, "hanging")
     const hanging = send(server.url, { headers, body })
     await reached
     const took = await timed(async () => {
@@ -209,7 +209,7 @@ describe("SIGTERM", () => {
     await using server = await start({ env: silent.env })
     const { headers } = await beginSession(server.url, server.token)
     const reached = once(silent, "asked")
-    const body = message("tools/call", { name: "list_agents", arguments: {} })
+    const body = message("tools/call", { name: "list_agents", arguments: {} }, "hanging")
     const hanging = send(server.url, { headers, body }).catch(() => undefined)
     await reached
     server.started.child.kill("SIGTERM")
