@@ -526,6 +526,19 @@ describe("the load of all clients", () => {
 })
 
 describe("the end of the server", () => {
+  /** A request whose body the server waits for; answers how to send it, and the status of the answer. */
+  const sendSlowly = async (url: URL, headers: ReadonlyArray<readonly [string, string]>, body: string) => {
+    const expecting = { ...Object.fromEntries(headers), Expect: "100-continue" }
+    const request = httpRequest(url, { method: "POST", agent: false, headers: expecting })
+    request.flushHeaders()
+    await once(request, "continue")
+    return async () => {
+      request.end(body)
+      const [response] = (await once(request, "response")) as [IncomingMessage]
+      return response.resume().statusCode
+    }
+  }
+
   it.live("refuses new calls, and lets those at work end", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
@@ -533,11 +546,19 @@ describe("the end of the server", () => {
       const { headers } = yield* Effect.promise(() => beginSession(url))
       const calling = yield* Effect.fork(Effect.promise(() => send(url, { headers, body: callTool("change") })))
       yield* Deferred.await(begun)
+      const late = yield* Effect.forEach(
+        [
+          [headers, message("ping")],
+          [usual, initializeMessage]
+        ] as const,
+        ([known, body]) => Effect.promise(() => sendSlowly(url, known, body))
+      )
       const ending = yield* Effect.fork(Scope.close(scope, Exit.void))
       const refused = yield* Effect.repeat(
         Effect.promise(() => send(url, { headers, body: message("ping") })),
         { until: ({ status }) => status !== 200 }
       )
+      for (const finish of late) expect(yield* Effect.promise(finish)).toBe(503)
       expect(refused.status).toBe(503)
       expect(refused.headers["retry-after"]).toBe("1")
       expect((yield* Effect.promise(() => send(url, { method: "GET", headers }))).status).toBe(503)
