@@ -7,6 +7,7 @@ const commands = "commands/"
 const main = "main\\.ts$"
 const fleetMcp = "layers/FleetMcp\\.ts$"
 const config = "layers/config/"
+const time = "layers/time/"
 const clients = "layers/clients/"
 const repositories = "layers/repositories/"
 const services = "layers/services/"
@@ -19,22 +20,24 @@ const observability = "layers/observability/"
 const mayImport = {
   schemas: [schemas],
   config: [config, schemas],
-  clients: [clients, config, schemas],
-  repositories: [repositories, clients, config, schemas],
-  services: [services, repositories, config, schemas],
+  time: [time],
+  clients: [clients, config, schemas, time],
+  repositories: [repositories, clients, config, schemas, time],
+  services: [services, repositories, config, schemas, time],
   observability: [observability, config],
-  agenthost: [agenthost, schemas, config],
-  embedded: [embedded, agenthost, schemas, config],
+  agenthost: [agenthost, schemas, config, time],
+  embedded: [embedded, agenthost, schemas, config, time],
   auth: [auth, schemas, config],
   tools: [tools, services, schemas],
-  transports: [transports, tools, services, auth, config, schemas],
-  "fleet-mcp": [config, clients, repositories, services, agenthost, auth, transports, observability, tools],
+  transports: [transports, tools, services, auth, config, schemas, time],
+  "fleet-mcp": [config, time, clients, repositories, services, agenthost, auth, transports, observability, tools],
   main: [commands, fleetMcp, transports, config, observability]
 }
 
 const places = {
   schemas,
   config,
+  time,
   clients,
   repositories,
   services,
@@ -96,7 +99,7 @@ module.exports = {
     },
     onlyIn("acp-sdk-in-agenthost", ["@agentclientprotocol/sdk/"], agenthost),
     onlyIn("database-in-embedded", ["@effect/sql", "@?libsql/"], embedded),
-    onlyIn("platform-node-at-the-edges", [platformNode], main, commands, transports, `${agenthost}AgentProcess\\.ts$`),
+    onlyIn("platform-node-at-the-edges", [platformNode], main, commands, transports, `${agenthost}process/`),
     {
       name: "entry-stays-portable",
       comment: 'The package entry "." reaches no Node builtin, MCP SDK, platform-node or embedded Coder.',

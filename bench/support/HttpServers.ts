@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Refused } from "../../src/layers/auth/BearerAuth.ts"
-import * as HttpTransport from "../../src/layers/transports/HttpTransport.ts"
+import * as HttpTransport from "../../src/layers/transports/http/HttpTransport.ts"
 import * as Tool from "../../src/tools/Tool.ts"
 
 // Servers over HTTP, each in a process of its own, so that its work is not that of its clients.

@@ -7,7 +7,7 @@ import { CoderConfig, type CoderOptions } from "../layers/config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../layers/config/EmbeddedConfig.ts"
 import { FleetConfig } from "../layers/config/FleetConfig.ts"
 import * as FleetMcp from "../layers/FleetMcp.ts"
-import { BackendNotConfigured } from "../schemas/Errors.ts"
+import { BackendNotConfigured } from "../schemas/errors/Coder.ts"
 import { isTrue, type Settings } from "./Settings.ts"
 
 const embeddedOptions = ({ environment, flags }: Settings): EmbeddedOptions => ({

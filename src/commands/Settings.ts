@@ -1,5 +1,5 @@
 import type { BackendFlags, Environment } from "../layers/config/Backend.ts"
-import type { ReadOnlyReason } from "../layers/transports/ReadOnly.ts"
+import type { ReadOnlyReason } from "../layers/transports/session/ReadOnly.ts"
 
 /** What the command line and the environment ask for. */
 export interface Settings {

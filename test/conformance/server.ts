@@ -1,5 +1,5 @@
 import { Effect, Stream } from "effect"
-import * as HttpTransport from "../../src/layers/transports/HttpTransport.ts"
+import * as HttpTransport from "../../src/layers/transports/http/HttpTransport.ts"
 import { makeFixture } from "./fixture.ts"
 
 // The real HTTP app with the suite's fixtures in place of the fleet. The suite sends no token.

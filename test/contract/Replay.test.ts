@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Option, TestClock } from "effect"
-import { Deadline } from "../../src/layers/config/Deadline.ts"
+import { Deadline } from "../../src/layers/time/Deadline.ts"
 import { Limits } from "../../src/layers/config/Limits.ts"
 import { endpoints, match } from "./Contract.ts"
 import { audit, exchanges, type Exchange, type LeftOut } from "./Recordings.ts"

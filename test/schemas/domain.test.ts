@@ -2,7 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, DateTime, Either, FastCheck, ParseResult, Schema } from "effect"
 import { Agent, AgentName, AgentStatus, AgentView, Evidence } from "../../src/schemas/Agent.ts"
 import { LogEntry } from "../../src/schemas/Conversation.ts"
-import * as Errors from "../../src/schemas/Errors.ts"
+import * as AgentErrors from "../../src/schemas/errors/Agent.ts"
+import * as CoderErrors from "../../src/schemas/errors/Coder.ts"
+import * as ProjectErrors from "../../src/schemas/errors/Project.ts"
+import * as TaskErrors from "../../src/schemas/errors/Task.ts"
 import { outcomeOfFailure } from "../../src/schemas/outcomeOfFailure.ts"
 import { Outcome } from "../../src/schemas/Outcome.ts"
 import { pageCount, paginate } from "../../src/schemas/Pagination.ts"
@@ -15,6 +18,8 @@ import { Segment } from "../../src/schemas/coder/Segment.ts"
 import { Presets } from "../../src/schemas/coder/Templates.ts"
 import { Unreadable } from "../../src/schemas/coder/elements.ts"
 import { WorkspacePage } from "../../src/schemas/coder/Workspaces.ts"
+
+const Errors = { ...AgentErrors, ...CoderErrors, ...ProjectErrors, ...TaskErrors }
 
 const check = <A>(arbitrary: FastCheck.Arbitrary<A>, test: (value: A) => void, numRuns = 300) =>
   FastCheck.assert(FastCheck.property(arbitrary, test), { numRuns })
@@ -310,7 +315,7 @@ describe("errors", () => {
     })
   }
 
-  it("every error class of the file is above", () => {
+  it("every error class is above", () => {
     const classes = Object.entries(Errors).filter(
       ([, value]) => String(value).startsWith("class ") || Schema.isSchema(value)
     )

@@ -11,7 +11,7 @@ import { SocketHttpClient } from "../../src/layers/clients/SocketHttpClient.ts"
 import { CoderConfig } from "../../src/layers/config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../../src/layers/config/EmbeddedConfig.ts"
 import { EmbeddedCoder } from "../../src/layers/embedded/EmbeddedCoder.ts"
-import { Ids } from "../../src/layers/embedded/Ids.ts"
+import { Ids } from "../../src/layers/embedded/store/Ids.ts"
 import { environment, temporaryDirectory } from "../layers/agenthost/support.ts"
 import { secrets } from "./Secrets.ts"
 

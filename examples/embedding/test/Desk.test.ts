@@ -4,16 +4,9 @@ import { assert, expectTypeOf, it } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
 import * as FleetMcp from "fleet-mcp"
 import { EmbeddedCoder } from "fleet-mcp/embedded"
-import type {
-  AgentNotIdle,
-  AgentRefused,
-  AgentUnreachable,
-  CoderFailure,
-  DeadlineExceeded,
-  InvalidTask,
-  LookupFailure,
-  UnknownFilterValue
-} from "fleet-mcp/schemas/Errors"
+import type { LookupFailure, UnknownFilterValue } from "fleet-mcp/schemas/errors/Agent"
+import type { CoderFailure, DeadlineExceeded } from "fleet-mcp/schemas/errors/Coder"
+import type { AgentNotIdle, AgentRefused, AgentUnreachable, InvalidTask } from "fleet-mcp/schemas/errors/Task"
 import { execFileSync } from "node:child_process"
 import { DeskApi, layerDesk } from "../src/Desk.ts"
 

@@ -1,7 +1,7 @@
 import { Cause, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Ref, Schema, type Scope } from "effect"
 import type { Message } from "../../schemas/agentapi/AgentApi.ts"
 import { Limits } from "../config/Limits.ts"
-import { Grace } from "./AgentProcess.ts"
+import { Grace } from "./process/AgentProcess.ts"
 import type { Conversation } from "./ConversationStore.ts"
 import { statusMessage, type StatusReporter } from "./StatusReporter.ts"
 

@@ -1,7 +1,7 @@
 import { Context, DateTime, Effect, Layer } from "effect"
 import type { Message } from "../../schemas/agentapi/AgentApi.ts"
 import { limitOutput, type Recorded } from "./OutputLimit.ts"
-import { byteLength } from "./Utf8.ts"
+import { byteLength } from "../../schemas/Text.ts"
 
 /**
  * What was said to one agent and by it, as AgentAPI lists it: ids 0, 1, 2, ... without gaps, the first one an agent's.

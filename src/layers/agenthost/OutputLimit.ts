@@ -1,5 +1,5 @@
 import { Limits } from "../config/Limits.ts"
-import { byteLength, firstBytes } from "./Utf8.ts"
+import { byteLength, firstBytes } from "../../schemas/Text.ts"
 
 /** What a conversation holds so far, in bytes: of its current line, and in all. Past its limit = cut already. */
 export interface Recorded {

@@ -1,8 +1,7 @@
 import type { Effect } from "effect"
 import type { PatchAppStatus } from "../../schemas/coder/Builds.ts"
-import { withoutControls } from "../../schemas/Text.ts"
+import { firstBytes, withoutControls } from "../../schemas/Text.ts"
 import { Limits } from "../config/Limits.ts"
-import { firstBytes } from "./Utf8.ts"
 
 /** What an agent reports about its work. */
 export type StatusReport = Pick<PatchAppStatus, "state" | "message">

@@ -12,7 +12,7 @@ import { Problem } from "../../schemas/agentapi/AgentApi.ts"
 import { CoderError, ErrorBody, type CoderErrorReason } from "../../schemas/coder/CoderError.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
-import { remaining } from "../config/Deadline.ts"
+import { remaining, TimeLimits } from "../time/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { makeRedact, type Redact } from "./Redact.ts"
 import { readRetry, worthRepeating } from "./RetryPolicy.ts"
@@ -110,9 +110,9 @@ const pathOf = (url: string): string => (URL.canParse(url) ? new URL(url).pathna
 const timed =
   (request: HttpClientRequest.HttpClientRequest) =>
   <A>(effect: Effect.Effect<A, CoderError>): Effect.Effect<A, CoderError> =>
-    Effect.flatMap(remaining, (left) => {
+    Effect.flatMap(Effect.all([remaining, TimeLimits]), ([left, { settle }]) => {
       const own = request.url.endsWith("/message") ? Limits.messageTimeout : Limits.requestTimeout
-      const reserve = request.method === "GET" ? Duration.zero : Limits.settleReserve
+      const reserve = request.method === "GET" ? Duration.zero : settle
       const duration = Duration.min(own, Duration.subtract(left, reserve))
       const fail = (reason: CoderErrorReason, message: string) =>
         new CoderError({ reason, status: null, message, ...about(request) })

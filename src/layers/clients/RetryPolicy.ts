@@ -1,6 +1,6 @@
 import { Duration, Effect, Schedule } from "effect"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
-import { remaining } from "../config/Deadline.ts"
+import { remaining } from "../time/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 
 const transientStatuses = new Set([429, 500, 502, 503, 504])

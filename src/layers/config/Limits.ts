@@ -4,15 +4,6 @@ const MiB = 1024 * 1024
 
 /** Every wait, size, page, queue and fan-out of the fleet, each with its meaning. Sizes are bytes. */
 export const Limits = {
-  /** A tool call that only reads. Some clients give up at 60 s. */
-  callDeadline: Duration.seconds(30),
-  /** A tool call that changes something, with the reads that settle it. */
-  mutationDeadline: Duration.seconds(45),
-  /** What a mutation leaves of its deadline for finding out what became of it. */
-  settleReserve: Duration.seconds(8),
-  /** One look of those: one that hangs leaves time for others. */
-  settleLook: Duration.seconds(2.5),
-
   /** One request to Coder. */
   requestTimeout: Duration.seconds(15),
   /** One message to an agent: AgentAPI may wait 20 s for the terminal. */
@@ -36,8 +27,6 @@ export const Limits = {
   probeConcurrency: 16,
   probeTimeout: Duration.millis(1500),
 
-  /** How often a build, an agent or a conversation is looked at while waiting for it. */
-  pollInterval: Duration.millis(250),
   /** How long cancel_agent_task waits to see the agent idle, and delete_agent for its build. */
   cancelWait: Duration.seconds(10),
   deleteWait: Duration.seconds(10),

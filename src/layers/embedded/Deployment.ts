@@ -1,7 +1,7 @@
 import type { HttpServerRequest } from "@effect/platform"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { EmbeddedConfig } from "../config/EmbeddedConfig.ts"
-import { Ids } from "./Ids.ts"
+import { Ids } from "./store/Ids.ts"
 
 /** The origin under which the embedded Coder is asked inside its own process. Nothing listens there. */
 export const embeddedUrl = "http://embedded.fleet-mcp.internal"

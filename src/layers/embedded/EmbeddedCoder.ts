@@ -2,7 +2,7 @@ import { FetchHttpClient, HttpApp, HttpClient, HttpClientError, HttpMiddleware, 
 import { Effect, Layer } from "effect"
 import { CoderConfig } from "../config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../config/EmbeddedConfig.ts"
-import { CoderApp } from "./CoderApp.ts"
+import { CoderApp } from "./api/CoderApp.ts"
 import { Deployment, embeddedUrl } from "./Deployment.ts"
 
 const inProcessConfig: Layer.Layer<CoderConfig, never, Deployment> = Layer.effect(

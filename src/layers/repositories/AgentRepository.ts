@@ -6,9 +6,9 @@ import {
   NotAnAgent,
   NotYourAgent,
   AgentUnreadable,
-  type CoderFailure,
   type LookupFailure
-} from "../../schemas/Errors.ts"
+} from "../../schemas/errors/Agent.ts"
+import type { CoderFailure } from "../../schemas/errors/Coder.ts"
 import { Unreadable } from "../../schemas/coder/elements.ts"
 import { type Workspace, type WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"

@@ -1,11 +1,12 @@
 import { Context, Duration, Effect, Layer, Option } from "effect"
-import { AgentNameTaken, BuildInTheWay, type AgentUnreadable, type CoderFailure } from "../../schemas/Errors.ts"
+import { AgentNameTaken, BuildInTheWay, type AgentUnreadable } from "../../schemas/errors/Agent.ts"
+import type { CoderFailure } from "../../schemas/errors/Coder.ts"
 import type { Build, BuildLog, Transition } from "../../schemas/coder/Builds.ts"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 import type { CreateWorkspace, Workspace } from "../../schemas/coder/Workspaces.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
-import { lastLook, lookUntil } from "../config/Deadline.ts"
+import { lastLook, lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { AgentRepository } from "./AgentRepository.ts"
 import { translate } from "./translate.ts"
@@ -43,14 +44,16 @@ export class BuildRepository extends Context.Tag("fleet-mcp/layers/repositories/
        * sees nothing settles it too: then this fails with `absent`. Where no answer came, Coder may still be at it.
        */
       const settle = <A, E, R>(error: CoderError, read: Effect.Effect<Option.Option<A>, E>, absent: R) =>
-        lookUntil(
-          Limits.settleReserve,
-          Effect.option(Effect.timeout(read, Limits.settleLook)).pipe(
-            Effect.filterOrFail(
-              (seen) => Option.isNone(seen) || Option.isSome(seen.value) || !isCodersOwn(error),
-              () => absent
-            ),
-            Effect.map(Option.flatten)
+        Effect.flatMap(TimeLimits, (limits) =>
+          lookUntil(
+            limits.settle,
+            Effect.option(Effect.timeout(read, limits.look)).pipe(
+              Effect.filterOrFail(
+                (seen) => Option.isNone(seen) || Option.isSome(seen.value) || !isCodersOwn(error),
+                () => absent
+              ),
+              Effect.map(Option.flatten)
+            )
           )
         )
 

@@ -1,5 +1,6 @@
 import { Context, Effect, Either, Layer } from "effect"
-import { ProjectAmbiguous, ProjectNotFound, type CoderFailure } from "../../schemas/Errors.ts"
+import type { CoderFailure } from "../../schemas/errors/Coder.ts"
+import { ProjectAmbiguous, ProjectNotFound } from "../../schemas/errors/Project.ts"
 import type { Unreadable } from "../../schemas/coder/elements.ts"
 import type { Preset, RichParameter, Template } from "../../schemas/coder/Templates.ts"
 import type { Project } from "../../schemas/Project.ts"

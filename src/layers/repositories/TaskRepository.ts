@@ -3,12 +3,13 @@ import { interruptKey, type AgentApiStatus, type AgentApp, type Message } from "
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 import type { Workspace } from "../../schemas/coder/Workspaces.ts"
 import type { LogEntry } from "../../schemas/Conversation.ts"
-import { AgentRefused, AgentUnreachable, CoderUnauthorized } from "../../schemas/Errors.ts"
+import { CoderUnauthorized } from "../../schemas/errors/Coder.ts"
+import { AgentRefused, AgentUnreachable } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { Task } from "../../schemas/Task.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
-import { lookUntil } from "../config/Deadline.ts"
+import { lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { mainAgents, timeOf } from "./AgentState.ts"
 import { words } from "./translate.ts"
@@ -112,9 +113,8 @@ const sameText = (a: string, b: string): boolean =>
   a.replaceAll(/\s+/g, " ").trim() === b.replaceAll(/\s+/g, " ").trim()
 
 const waitUntilSeen = (seen: Effect.Effect<boolean, CoderError>): Effect.Effect<Outcome> =>
-  lookUntil(
-    Limits.settleReserve,
-    Effect.map(Effect.option(Effect.timeout(seen, Limits.settleLook)), Option.filter(Boolean))
+  Effect.flatMap(TimeLimits, ({ look, settle }) =>
+    lookUntil(settle, Effect.map(Effect.option(Effect.timeout(seen, look)), Option.filter(Boolean)))
   ).pipe(Effect.map((found) => (Option.isSome(found) ? "applied" : "unknown")))
 
 /**

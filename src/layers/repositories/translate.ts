@@ -5,7 +5,7 @@ import {
   CoderUnauthorized,
   CoderUnavailable,
   type CoderFailure
-} from "../../schemas/Errors.ts"
+} from "../../schemas/errors/Coder.ts"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 
 /** The words of an error of the wire, in one line. */

@@ -7,19 +7,18 @@ import {
   RestartIncomplete,
   UnknownFilterValue,
   type BuildFailed,
-  type CoderFailure,
-  type DeadlineExceeded,
   type LookupFailure
-} from "../../schemas/Errors.ts"
+} from "../../schemas/errors/Agent.ts"
+import type { CoderFailure, DeadlineExceeded } from "../../schemas/errors/Coder.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { CoderConfig } from "../config/CoderConfig.ts"
-import { remaining } from "../config/Deadline.ts"
+import { remaining, TimeLimits } from "../time/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
 import { BuildRepository, isOver } from "../repositories/BuildRepository.ts"
 import { ProjectRepository } from "../repositories/ProjectRepository.ts"
 import { TaskRepository } from "../repositories/TaskRepository.ts"
-import { makeCreate, type CreateAgent, type CreatedAgent, type CreateFailure } from "./createAgent.ts"
+import { makeCreate, type CreateAgent, type CreatedAgent, type CreateFailure } from "./CreateAgent.ts"
 import { changing, reading, sending } from "./deadlines.ts"
 import { buildFailed } from "./buildFailed.ts"
 
@@ -79,7 +78,9 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
       const create = yield* makeCreate
 
       /** What is left for waiting, when what comes after is to be settled too. */
-      const timeToWait = Effect.map(remaining, (left) => Duration.subtract(left, Limits.settleReserve))
+      const timeToWait = Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
+        Duration.subtract(left, settle)
+      )
 
       const failed = (name: string, build: Build) =>
         Effect.flatMap(builds.logs(build), (logs) => buildFailed(name, build, logs))

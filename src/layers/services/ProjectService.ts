@@ -1,10 +1,6 @@
 import { Context, Effect, Layer } from "effect"
-import {
-  DeadlineExceeded,
-  type CoderFailure,
-  type ProjectAmbiguous,
-  type ProjectNotFound
-} from "../../schemas/Errors.ts"
+import { DeadlineExceeded, type CoderFailure } from "../../schemas/errors/Coder.ts"
+import type { ProjectAmbiguous, ProjectNotFound } from "../../schemas/errors/Project.ts"
 import type { Project } from "../../schemas/Project.ts"
 import type { Role } from "../../schemas/Role.ts"
 import { withoutControls } from "../../schemas/Text.ts"

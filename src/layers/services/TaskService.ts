@@ -1,5 +1,7 @@
 import { Context, DateTime, Duration, Effect, Layer, Option } from "effect"
 import type { LogEntry } from "../../schemas/Conversation.ts"
+import type { LookupFailure } from "../../schemas/errors/Agent.ts"
+import type { DeadlineExceeded } from "../../schemas/errors/Coder.ts"
 import {
   AgentNotBusy,
   AgentNotIdle,
@@ -7,15 +9,13 @@ import {
   InterruptNotSupported,
   PageOutOfRange,
   type AgentRefused,
-  type DeadlineExceeded,
-  type InvalidTask,
-  type LookupFailure
-} from "../../schemas/Errors.ts"
+  type InvalidTask
+} from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import { pageCount, paginate, type Page, type PageRequest } from "../../schemas/Pagination.ts"
 import type { Task } from "../../schemas/Task.ts"
 import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
-import { lookUntil } from "../config/Deadline.ts"
+import { lookUntil } from "../time/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
 import { probedState } from "../repositories/AgentState.ts"

@@ -1,4 +1,4 @@
-import { BuildFailed } from "../../schemas/Errors.ts"
+import { BuildFailed } from "../../schemas/errors/Agent.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { Limits } from "../config/Limits.ts"
 import type { Build, BuildLog } from "../../schemas/coder/Builds.ts"

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { InvalidTask } from "../../schemas/Errors.ts"
+import { InvalidTask } from "../../schemas/errors/Task.ts"
 import { withoutControls } from "../../schemas/Text.ts"
 import { Limits } from "../config/Limits.ts"
 

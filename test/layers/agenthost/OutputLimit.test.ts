@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { limitOutput } from "../../../src/layers/agenthost/OutputLimit.ts"
 import { statusMessage } from "../../../src/layers/agenthost/StatusReporter.ts"
-import { byteLength } from "../../../src/layers/agenthost/Utf8.ts"
 import { Limits } from "../../../src/layers/config/Limits.ts"
+import { byteLength } from "../../../src/schemas/Text.ts"
 
 const record = (...chunks: ReadonlyArray<string>) => {
   let state = { line: 0, total: 0 }

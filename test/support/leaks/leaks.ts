@@ -6,7 +6,7 @@ import { once } from "node:events"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { send } from "../../layers/transports/HttpFixture.ts"
+import { send } from "../../layers/transports/http/HttpFixture.ts"
 import { Program } from "../Program.ts"
 import { discard, secrets } from "../Secrets.ts"
 

@@ -1,0 +1,184 @@
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import { Context, Deferred, Effect, Fiber, Ref, Schedule, Schema, Stream, type Scope } from "effect"
+import { spawn, type ChildProcess } from "node:child_process"
+import type { Readable } from "node:stream"
+import { Limits } from "../../config/Limits.ts"
+import { isGroupAlive, signalGroup } from "./ProcessGroup.ts"
+
+/** There is no such program in the PATH of the given environment. */
+export class ProgramNotFound extends Schema.TaggedError<ProgramNotFound>()("ProgramNotFound", {
+  program: Schema.String
+}) {
+  override get message() {
+    return `There is no program ${JSON.stringify(this.program)}.`
+  }
+}
+
+/** The process could not be started: the directory is missing (`ENOENT`), or the system refused (`E2BIG`, `EAGAIN`). */
+export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed", {
+  directory: Schema.String,
+  code: Schema.String
+}) {
+  override get message() {
+    return `No process could be started in ${JSON.stringify(this.directory)} (${this.code}).`
+  }
+}
+
+/** Variables of a process, or those to choose from. */
+export type Environment = Readonly<Record<string, string>>
+
+/** How a process ended: by itself with a code, or by a signal such as `SIGTERM`. The other one is null. */
+export interface ProcessExit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+export interface ProcessOptions {
+  /** The program and its arguments. */
+  readonly command: readonly [program: string, ...args: Array<string>]
+  readonly directory: string
+  /** All of it: nothing is inherited. */
+  readonly environment: Environment
+  /** Takes the output as it comes, whole characters only; the process waits while it works. */
+  readonly onOutput: (text: string) => Effect.Effect<void>
+  /** Takes stderr. Without it, stderr goes to `onOutput`, in the order written. */
+  readonly onError?: ((text: string) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * The patience with processes that were told to end (SIGTERM): when this effect completes, SIGKILL follows. It is read
+ * when they are told.
+ */
+export class Grace extends Context.Reference<Grace>()("fleet-mcp/layers/agenthost/process/AgentProcess/Grace", {
+  defaultValue: (): Effect.Effect<void> => Effect.sleep(Limits.interruptGrace)
+}) {}
+
+// The shell becomes the program, so that the program leads its process group. Descriptor 3 is a socket to this process;
+// it ends when this process does, however that comes about, and then the watchdog kills the group. The watchdog has no
+// parent left in the group (a program may wait for all of its children) and outlives the polite signals.
+const start = `command -v "$1" >/dev/null || { echo missing >&3; exit 127; }
+( (trap "" HUP INT TERM; read -r _; kill -KILL 0) <&3 >/dev/null 2>&1 & )
+exec 3<&-
+exec "$@"`
+const startWithOneOutput = `exec 2>&1
+${start}`
+
+interface Spawned {
+  readonly child: ChildProcess
+  readonly exit: Deferred.Deferred<ProcessExit>
+  readonly missing: Deferred.Deferred<boolean>
+}
+
+interface Running extends Spawned {
+  /** Ends with the output; fails only if that cannot be taken. */
+  readonly output: Fiber.Fiber<void>
+}
+
+const spawned = Effect.fn("AgentProcess.spawned")(function* (options: ProcessOptions) {
+  const exit = yield* Deferred.make<ProcessExit>()
+  const missing = yield* Deferred.make<boolean>()
+  const child = yield* Effect.async<ChildProcess, SpawnFailed>((resume) => {
+    const failed = (error: unknown) => {
+      const code = error instanceof Error && "code" in error ? String(error.code) : "unknown"
+      resume(new SpawnFailed({ directory: options.directory, code }))
+    }
+    try {
+      const script = options.onError === undefined ? startWithOneOutput : start
+      const process = spawn("/bin/sh", ["-c", script, "fleet", ...options.command], {
+        cwd: options.directory,
+        env: options.environment,
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe", "pipe"]
+      })
+      process.once("error", failed)
+      process.once("spawn", () => resume(Effect.succeed(process)))
+      process.once("exit", (code, signal) => Deferred.unsafeDone(exit, Effect.succeed({ code, signal })))
+      process.stdio[3]?.once("data", () => Deferred.unsafeDone(missing, Effect.succeed(true)))
+      process.stdio[3]?.once("close", () => Deferred.unsafeDone(missing, Effect.succeed(false)))
+      for (const pipe of process.stdio) pipe?.on("error", () => undefined)
+      // From the first moment: Node throws the output of an ended process away when nobody listens.
+      for (const pipe of [process.stdout, process.stderr]) pipe?.on("readable", () => undefined)
+    } catch (error) {
+      failed(error)
+    }
+  })
+  return { child, exit, missing } satisfies Spawned
+})
+
+const drain = (readable: Readable | null, onText: (text: string) => Effect.Effect<void>): Effect.Effect<void> => {
+  if (readable === null) return Effect.void
+  const decoder = new TextDecoder()
+  const give = (text: string) => (text === "" ? Effect.void : onText(text))
+  return NodeStream.fromReadable(
+    () => readable,
+    () => "closed" as const
+  ).pipe(
+    Stream.catchAll(() => Stream.empty),
+    Stream.runForEach((bytes) => give(decoder.decode(bytes, { stream: true }))),
+    Effect.zipRight(Effect.suspend(() => give(decoder.decode())))
+  )
+}
+
+// For finalizers: neither the interruption of the fiber nor its being uninterruptible reaches the two.
+const firstOf = (one: Effect.Effect<unknown>, other: Effect.Effect<unknown>): Effect.Effect<void> =>
+  Effect.asVoid(Effect.raceFirst(Effect.interruptible(one), Effect.interruptible(other)))
+
+const ended = Effect.fn("AgentProcess.ended")(function* ({ child, exit, output }: Running) {
+  const group = child.pid ?? Number.NaN
+  const over = Effect.zipRight(Deferred.await(exit), Fiber.await(output))
+  const gone = Effect.sync(() => isGroupAlive(group)).pipe(
+    Effect.repeat({ while: (alive) => alive, schedule: Schedule.spaced(Limits.killPoll) })
+  )
+  if (!(yield* Deferred.isDone(exit))) {
+    signalGroup(group, "SIGTERM")
+    yield* firstOf(over, yield* Grace)
+  }
+  // Until now the watchdog was in the group, so its number cannot have passed to other processes.
+  signalGroup(group, "SIGKILL")
+  // Not for ever: someone who left the group may hold the output, and a process may hang in the system.
+  yield* firstOf(Effect.zipRight(over, gone), Effect.sleep(Limits.killWait))
+  child.stdio[3]?.destroy()
+  yield* Fiber.interrupt(output)
+})
+
+const running = (options: ProcessOptions): Effect.Effect<Running, SpawnFailed, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.gen(function* () {
+      const process = yield* spawned(options)
+      const { stdout, stderr } = process.child
+      const output = yield* Effect.all(
+        [drain(stdout, options.onOutput), drain(stderr, options.onError ?? options.onOutput)],
+        { concurrency: 2, discard: true }
+      ).pipe(Effect.interruptible, Effect.forkDaemon)
+      return { ...process, output }
+    }),
+    ended
+  )
+
+/**
+ * Runs a process in a group of its own, without input, to its end; its output has been taken by then. However the run
+ * ends, nothing of the group is left: not after a normal exit (background children are killed), not after an
+ * interruption (SIGTERM to the group, SIGKILL after {@link Grace}), and not when this process is killed. Out of reach
+ * are only processes that made themselves a new session.
+ */
+export const run = Effect.fn("AgentProcess.run")(function* (options: ProcessOptions) {
+  const process = yield* Effect.scoped(
+    Effect.tap(running(options), ({ exit, output }) =>
+      Effect.raceFirst(Deferred.await(exit), Effect.zipRight(Fiber.join(output), Effect.never))
+    )
+  )
+  if (yield* Deferred.await(process.missing)) return yield* new ProgramNotFound({ program: options.command[0] })
+  return yield* Deferred.await(process.exit)
+})
+
+const into = (ref: Ref.Ref<string>) => (text: string) => Ref.update(ref, (before) => before + text)
+
+/** Runs a process as {@link run} does and answers all it wrote: for short helpers. */
+export const capture = Effect.fn("AgentProcess.capture")(function* (
+  options: Omit<ProcessOptions, "onOutput" | "onError">
+) {
+  const stdout = yield* Ref.make("")
+  const stderr = yield* Ref.make("")
+  const exit = yield* run({ ...options, onOutput: into(stdout), onError: into(stderr) })
+  return { ...exit, stdout: yield* stdout, stderr: yield* stderr }
+})

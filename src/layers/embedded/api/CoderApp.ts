@@ -1,0 +1,75 @@
+import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer } from "@effect/platform"
+import { Context, Effect, Layer } from "effect"
+import { CoderApi } from "../../../schemas/coder/CoderApi.ts"
+import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
+import { ConversationStore } from "../../agenthost/ConversationStore.ts"
+import { Worktree } from "../../agenthost/git/Worktree.ts"
+import { EmbeddedConfig, type EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
+import { AgentHosts } from "../engine/AgentHosts.ts"
+import { appProxy } from "./AppProxy.ts"
+import { withSession } from "./Authentication.ts"
+import { BuildRunner } from "../engine/BuildRunner.ts"
+import { Catalog } from "../engine/Catalog.ts"
+import { withCoderBody } from "./CoderBody.ts"
+import { Deployment } from "../Deployment.ts"
+import { buildsHandlers } from "./handlers/Builds.ts"
+import { templatesHandlers } from "./handlers/Templates.ts"
+import { usersHandlers } from "./handlers/Users.ts"
+import { workspacesHandlers } from "./handlers/Workspaces.ts"
+import { Views } from "./Views.ts"
+import { WorkspaceStore } from "../store/WorkspaceStore.ts"
+
+/** What does the work behind the answers. Routers of others in the same graph of layers are kept apart by `fresh`. */
+const parts = (options: EmbeddedOptions) =>
+  BuildRunner.layer.pipe(
+    Layer.provideMerge(Layer.merge(AgentHosts.layer, Views.layer)),
+    Layer.provideMerge(Catalog.layer),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Deployment.layer,
+        WorkspaceStore.layerMemory,
+        ConversationStore.layerMemory,
+        Layer.fresh(AgentApiServer.layer),
+        Layer.unwrapEffect(Effect.map(EmbeddedConfig, ({ environment }) => Worktree.layer(environment)))
+      )
+    ),
+    Layer.provideMerge(EmbeddedConfig.layer(options))
+  )
+
+/** The routes of the contract and those of the app proxy, with what every request goes through. */
+const routes = Layer.mergeAll(
+  HttpApiBuilder.api(CoderApi).pipe(
+    Layer.provide([usersHandlers, templatesHandlers, workspacesHandlers, buildsHandlers])
+  ),
+  appProxy,
+  HttpApiBuilder.middleware(
+    Effect.map(
+      Effect.all([withSession, withCoderBody]),
+      ([session, body]) =>
+        (app: HttpApp.Default) =>
+          body(session(app))
+    )
+  ),
+  HttpApiBuilder.Router.Live,
+  HttpApiBuilder.Middleware.layer,
+  HttpServer.layerContext
+)
+
+/** The whole embedded Coder as one HTTP app. */
+export class CoderApp extends Context.Tag("fleet-mcp/layers/embedded/api/CoderApp")<
+  CoderApp,
+  {
+    /** The API and the apps of workspaces. */
+    readonly httpApp: HttpApp.Default
+  }
+>() {
+  static readonly layer = (options: EmbeddedOptions): Layer.Layer<CoderApp | Deployment> =>
+    Layer.effect(
+      this,
+      Effect.gen(function* () {
+        const services = yield* Effect.context<HttpRouter.HttpRouter.DefaultServices>()
+        const httpApp = yield* HttpApiBuilder.httpApp
+        return { httpApp: Effect.mapInputContext(httpApp, (request) => Context.merge(services, request)) }
+      })
+    ).pipe(Layer.provide(routes), Layer.fresh, Layer.provideMerge(parts(options)))
+}

@@ -1,0 +1,85 @@
+import { HttpApiBuilder } from "@effect/platform"
+import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
+import { Effect, Schema } from "effect"
+import { CoderApi } from "../../../../schemas/coder/CoderApi.ts"
+import { CoderError } from "../../../../schemas/coder/CoderError.ts"
+import { AnyAppStatus, reportStatus } from "../AppStatuses.ts"
+import { tokenOf } from "../Authentication.ts"
+import { BuildRunner } from "../../engine/BuildRunner.ts"
+import { Catalog } from "../../engine/Catalog.ts"
+import { buildById, orNotFound, uuid, workspaceById } from "../Lookup.ts"
+import { parametersOf } from "../Parameters.ts"
+import { Views } from "../Views.ts"
+import { WorkspaceStore } from "../../store/WorkspaceStore.ts"
+
+/** Builds, which run on by themselves, and what they and their agents leave behind. */
+export const buildsHandlers = HttpApiBuilder.group(CoderApi, "builds", (handlers) =>
+  Effect.gen(function* () {
+    const store = yield* WorkspaceStore
+    const catalog = yield* Catalog
+    const views = yield* Views
+    const runner = yield* BuildRunner
+
+    return handlers
+      .handle("create", ({ path, payload }) =>
+        Effect.gen(function* () {
+          const { build, workspace } = yield* workspaceById(path.workspace)
+          const { reason = "initiator", rich_parameter_values, transition } = payload
+          if (workspace.deleted && transition !== "delete") return yield* deleted(transition)
+          const project = yield* orNotFound(catalog.findTemplate(workspace.template_id))
+          const created = yield* store
+            .insertBuild(workspace.id, {
+              build_number: build.build_number + 1,
+              transition,
+              reason,
+              template_version_id: build.template_version_id,
+              template_version_preset_id: build.template_version_preset_id,
+              parameters: parametersOf(project, { given: rich_parameter_values, before: build.parameters })
+            })
+            .pipe(
+              Effect.tap(runner.run),
+              Effect.uninterruptible,
+              Effect.catchTags({ BuildActive: () => active, BuildNumberTaken: () => lostRace })
+            )
+          return views.build(created)
+        })
+      )
+      .handle("get", ({ path }) => Effect.map(buildById(path.build), views.build))
+      .handle("logs", ({ path, urlParams: { after = 0 } }) =>
+        Effect.gen(function* () {
+          const { build } = yield* buildById(path.build)
+          return (yield* store.buildLogs(build.id)).filter(({ id }) => id > after)
+        })
+      )
+      .handle("parameters", ({ path }) => Effect.map(buildById(path.build), ({ build }) => build.parameters))
+      .handle("agentLogs", ({ path, urlParams: { after = 0 } }) =>
+        Effect.gen(function* () {
+          const logs = yield* orNotFound(yield* store.agentLogs(yield* uuid(path.agent)))
+          return logs.filter(({ id }) => id > after)
+        })
+      )
+      .handleRaw("appStatus", ({ request }) =>
+        Effect.gen(function* () {
+          const body = yield* Effect.orDie(request.json)
+          const report = yield* Effect.catchTag(Schema.decodeUnknown(AnyAppStatus)(body), "ParseError", (error) =>
+            HttpApiDecodeError.refailParseError(error)
+          )
+          yield* reportStatus(tokenOf(request), report)
+        })
+      )
+  })
+)
+
+// Each in the words of a recording: builds.json "stop while a build is active", "six starts at once", "deleted, start".
+
+const activeText = "A workspace build is already active."
+const active = CoderError.answer(409, activeText, { detail: activeText })
+
+const lostRace = CoderError.answer(409, "insert workspace build", {
+  detail: 'pq: duplicate key value violates unique constraint "workspace_builds_workspace_id_build_number_key"'
+})
+
+const deleted = (transition: string) =>
+  CoderError.answer(409, `Cannot ${transition} a deleted workspace!`, {
+    detail: "This workspace has been deleted and cannot be modified."
+  })

@@ -1,0 +1,82 @@
+import { HttpApiBuilder } from "@effect/platform"
+import { Effect, Either } from "effect"
+import { CoderApi } from "../../../../schemas/coder/CoderApi.ts"
+import type { CoderError } from "../../../../schemas/coder/CoderError.ts"
+import type { Template } from "../../../../schemas/coder/Templates.ts"
+import { Limits } from "../../../config/Limits.ts"
+import { Catalog, type Project } from "../../engine/Catalog.ts"
+import { Deployment } from "../../Deployment.ts"
+import { orNotFound, uuid } from "../Lookup.ts"
+import { contains, parseSearch, type Search } from "../SearchQuery.ts"
+
+const keys = [
+  "name",
+  "exact_name",
+  "display_name",
+  "exact_display_name",
+  "organization",
+  "deprecated",
+  "has-ai-task"
+] as const
+
+type TemplateSearch = Search<(typeof keys)[number]>
+
+const parse = (q: string): Either.Either<TemplateSearch, CoderError> =>
+  parseSearch("template", q, keys, (words) => Either.right([["display_name", words]]))
+
+/** Templates that are deprecated are left out unless they are asked for. */
+const matches =
+  (search: TemplateSearch) =>
+  (template: typeof Template.Type): boolean =>
+    contains(template.name, search.get("name") ?? "") &&
+    contains(template.display_name, search.get("display_name") ?? "") &&
+    equals(template.name, search.get("exact_name")) &&
+    equals(template.display_name, search.get("exact_display_name")) &&
+    (equals(template.organization_name, search.get("organization")) ||
+      template.organization_id === search.get("organization")) &&
+    String(template.deprecated) === (search.get("deprecated") ?? "false") &&
+    search.get("has-ai-task") !== "true"
+
+const equals = (value: string, wanted: string | undefined): boolean =>
+  wanted === undefined || value.toLowerCase() === wanted
+
+/** Projects as templates, their one version each, its parameter and its presets. */
+export const templatesHandlers = HttpApiBuilder.group(CoderApi, "templates", (handlers) =>
+  Effect.gen(function* () {
+    const { findVersion, projects } = yield* Catalog
+    const { organization } = yield* Deployment
+
+    const view = (project: Project) =>
+      Effect.map(Effect.either(project.repository), (repository): typeof Template.Type => ({
+        id: project.template_id,
+        name: project.template_name,
+        display_name: project.display_name,
+        description: project.description,
+        organization_id: organization.id,
+        organization_name: organization.name,
+        active_version_id: project.version_id,
+        deprecated: Either.isLeft(repository),
+        deprecation_message: Either.isLeft(repository) ? repository.left.message : ""
+      }))
+    const views = Effect.forEach(projects, view, { concurrency: Limits.projectConcurrency })
+
+    const version = (id: string) => Effect.flatMap(uuid(id), (versionId) => orNotFound(findVersion(versionId)))
+
+    return handlers
+      .handle("list", ({ urlParams }) =>
+        Effect.flatMap(parse(urlParams.q ?? ""), (search) =>
+          Effect.map(views, (templates) => templates.filter(matches(search)))
+        )
+      )
+      .handle("version", ({ path }) =>
+        Effect.map(version(path.version), ({ template_id, version_id }) => ({
+          id: version_id,
+          name: "1",
+          template_id,
+          job: { status: "succeeded" }
+        }))
+      )
+      .handle("richParameters", ({ path }) => Effect.map(version(path.version), ({ parameters }) => parameters))
+      .handle("presets", ({ path }) => Effect.map(version(path.version), ({ presets }) => presets))
+  })
+)

@@ -1,0 +1,120 @@
+import type { HttpApp } from "@effect/platform"
+import { Context, Effect, FiberMap, Layer, Option } from "effect"
+import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
+import { AgentHost, type CodingAgent } from "../../agenthost/AgentHost.ts"
+import { ConversationStore } from "../../agenthost/ConversationStore.ts"
+import type { StatusReporter } from "../../agenthost/StatusReporter.ts"
+import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
+import { Limits } from "../../config/Limits.ts"
+import { reportStatus } from "../api/AppStatuses.ts"
+import type { AgentRow, WorkspaceRow } from "../store/Rows.ts"
+import { WorkspaceStore } from "../store/WorkspaceStore.ts"
+
+export interface StartAgent {
+  readonly workspace: WorkspaceRow
+  readonly agent: AgentRow
+  readonly codingAgent: CodingAgent
+  /** The first task, run once in the life of the workspace; `""` for none. */
+  readonly prompt: string
+}
+
+/** The agents at work: one host a workspace at most, each in a fiber of its own. All end with this layer. */
+export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/AgentHosts")<
+  AgentHosts,
+  {
+    /** Brings an agent up in the background: connecting, connected, starting, ready; then its app becomes healthy. */
+    readonly start: (request: StartAgent) => Effect.Effect<void>
+    /** Ends the agent of a workspace, if it has one, and waits until its processes are gone. */
+    readonly stop: (workspaceId: string) => Effect.Effect<void>
+    /** AgentAPI of the agent of a workspace; none unless its host is up. */
+    readonly app: (workspaceId: string) => Effect.Effect<Option.Option<HttpApp.Default>>
+  }
+>() {
+  static readonly layer: Layer.Layer<
+    AgentHosts,
+    never,
+    AgentApiServer | ConversationStore | EmbeddedConfig | WorkspaceStore
+  > = Layer.scoped(
+    this,
+    Effect.gen(function* () {
+      const store = yield* WorkspaceStore
+      const conversations = yield* ConversationStore
+      const server = yield* AgentApiServer
+      const { faults } = yield* EmbeddedConfig
+      const hosts = new Map<string, AgentHost>()
+      const fibers = yield* FiberMap.make<string>()
+
+      const reporterOf = ({ app, token }: AgentRow): StatusReporter => ({
+        report: (report) =>
+          reportStatus(token, { app_slug: app?.slug ?? "", uri: "", ...report }).pipe(
+            Effect.provideService(WorkspaceStore, store),
+            Effect.catchAll((error) => Effect.logDebug("A report of an agent was refused", error.message))
+          )
+      })
+
+      const hostFor = Effect.fn("AgentHosts.hostFor")(function* ({ agent, codingAgent, workspace }: StartAgent) {
+        const conversation = yield* conversations.open(workspace.id)
+        const host = yield* AgentHost.make({ agent: codingAgent, conversation, reporter: reporterOf(agent) })
+        yield* Effect.acquireRelease(
+          Effect.sync(() => hosts.set(workspace.id, host)),
+          () => Effect.sync(() => hosts.delete(workspace.id))
+        )
+        return host
+      })
+
+      const firstPrompt = Effect.fn("AgentHosts.firstPrompt")(function* (
+        host: AgentHost,
+        { agent, prompt, workspace }: StartAgent
+      ) {
+        if (prompt.trim() === "" || !(yield* store.takeFirstPrompt(workspace.id))) return
+        yield* Effect.catchAll(host.prompt(prompt), (refused) =>
+          store.appendAgentLog(agent.id, { level: "error", output: `The first task was not taken: ${refused.message}` })
+        )
+      }, Effect.uninterruptible)
+
+      /** The life of an agent, until it is stopped. */
+      const life = Effect.fn("AgentHosts.life")(function* (request: StartAgent) {
+        const { agent, workspace } = request
+        const named = <A extends { readonly workspace: string }>(list: ReadonlyArray<A> = []) =>
+          list.find((each) => each.workspace === workspace.name)
+        const fault = named(faults?.agents)?.fault
+        if (fault === "never_connects") {
+          yield* Effect.sleep(Limits.agentConnectTimeout)
+          return yield* store.updateAgent(agent.id, { status: "timeout" })
+        }
+        const host = yield* hostFor(request)
+        yield* store.updateAgent(agent.id, { status: "connected", lifecycle_state: "starting" })
+        yield* store.appendAgentLog(agent.id, { level: "info", output: `Agent ${host.agentType} started` })
+        yield* firstPrompt(host, request)
+        yield* store.updateAgent(agent.id, {
+          lifecycle_state: fault === "start_error" ? "start_error" : "ready",
+          health: named(faults?.apps)?.fault === "unhealthy" ? "unhealthy" : "healthy",
+          ...(fault === "disconnected" ? { status: "disconnected" } : {})
+        })
+        return yield* Effect.never
+      }, Effect.scoped)
+
+      /** An agent that could not be brought up for a reason that nobody foresaw. */
+      const broken = (agent: AgentRow) => (defect: unknown) =>
+        Effect.zipRight(
+          Effect.logError("An agent broke", defect),
+          store.updateAgent(agent.id, { lifecycle_state: "start_error", health: "unhealthy" })
+        )
+
+      return {
+        start: (request) =>
+          life(request).pipe(
+            Effect.tapDefect(broken(request.agent)),
+            Effect.interruptible,
+            FiberMap.run(fibers, request.workspace.id),
+            Effect.asVoid
+          ),
+        stop: (workspaceId) =>
+          Effect.suspend(() => hosts.get(workspaceId)?.stop ?? Effect.void).pipe(
+            Effect.zipRight(FiberMap.remove(fibers, workspaceId))
+          ),
+        app: (workspaceId) => Effect.sync(() => Option.map(Option.fromNullable(hosts.get(workspaceId)), server.app))
+      }
+    })
+  )
+}

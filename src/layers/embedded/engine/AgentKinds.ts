@@ -1,0 +1,27 @@
+import type { CodingAgent } from "../../agenthost/AgentHost.ts"
+import { ShellAgent, type ShellAgentOptions } from "../../agenthost/shell/ShellAgent.ts"
+import type { EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
+
+/** A kind of agent that is offered as a role: a preset of every template. */
+export interface AgentKind {
+  readonly name: string
+  readonly description: string
+  /** The one taken when a request names none. */
+  readonly isDefault: boolean
+  readonly make: (options: ShellAgentOptions) => CodingAgent
+}
+
+const shell: AgentKind = {
+  name: "shell",
+  description: "Runs each task as a shell command or script in the agent's own git worktree, with your rights",
+  isDefault: true,
+  make: ShellAgent.make
+}
+
+/** The kinds of agents that this configuration offers. */
+export const offeredKinds = ({ allowShell }: EmbeddedOptions): ReadonlyArray<AgentKind> =>
+  allowShell === true ? [shell] : []
+
+/** Why nothing can be created where no kind is offered, and what to do about it. */
+export const noKindOffered =
+  "No role is offered: start fleet-mcp with --allow-shell, or set FLEET_MCP_ALLOW_SHELL=true, for the role shell; it runs commands with your rights."

@@ -1,0 +1,150 @@
+import { Context, Effect, FiberMap, Layer, Option, Schema } from "effect"
+import type { Transition } from "../../../schemas/coder/Builds.ts"
+import { ConversationStore } from "../../agenthost/ConversationStore.ts"
+import { Worktree } from "../../agenthost/git/Worktree.ts"
+import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
+import { AgentHosts } from "./AgentHosts.ts"
+import { noKindOffered } from "./AgentKinds.ts"
+import { Catalog, promptParameter } from "./Catalog.ts"
+import type { BuildState, JobChange } from "../store/Rows.ts"
+import { WorkspaceStore } from "../store/WorkspaceStore.ts"
+
+/** Why a build's job failed, for `job.error` and the build's log. */
+class JobFailed extends Schema.TaggedError<JobFailed>()("JobFailed", { message: Schema.String }) {}
+
+/** The slug of the app that is AgentAPI, as Coder's own module for Claude Code has it. */
+const agentSlug = "ccw"
+
+const stages = { start: "Starting workspace", stop: "Stopping workspace", delete: "Deleting workspace" } as const
+
+/** Carries out builds: pending, running, then succeeded or failed; one at a time for each workspace. */
+export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/BuildRunner")<
+  BuildRunner,
+  {
+    /** Runs a pending build to its end, in the background. */
+    readonly run: (build: BuildState) => Effect.Effect<void>
+  }
+>() {
+  static readonly layer: Layer.Layer<
+    BuildRunner,
+    never,
+    AgentHosts | Catalog | ConversationStore | EmbeddedConfig | WorkspaceStore | Worktree
+  > = Layer.scoped(
+    this,
+    Effect.gen(function* () {
+      const store = yield* WorkspaceStore
+      const catalog = yield* Catalog
+      const conversations = yield* ConversationStore
+      const hosts = yield* AgentHosts
+      const worktrees = yield* Worktree
+      const { environment, faults, stateDirectory } = yield* EmbeddedConfig
+      const fibers = yield* FiberMap.make<string>()
+
+      const named = <A extends { readonly workspace: string }>(
+        list: ReadonlyArray<A> = [],
+        { workspace }: BuildState
+      ) => list.find((each) => each.workspace === workspace.name)
+
+      type Step = (state: BuildState) => Effect.Effect<void, JobFailed>
+
+      const log = ({ build }: BuildState, output: string, log_level: "info" | "error" = "info") =>
+        store.appendBuildLog(build.id, {
+          log_source: "provisioner",
+          log_level,
+          stage: stages[build.transition],
+          output
+        })
+
+      const daemonLog = ({ build }: BuildState, stage: string) =>
+        store.appendBuildLog(build.id, { log_source: "provisioner_daemon", log_level: "info", stage, output: "" })
+
+      const kindOf = ({ build }: BuildState) =>
+        Option.fromNullable(build.template_version_preset_id).pipe(
+          Option.flatMap(catalog.findPreset),
+          Option.map(({ kind }) => kind),
+          Option.orElse(() => catalog.defaultKind),
+          Effect.mapError(() => new JobFailed({ message: noKindOffered }))
+        )
+
+      const start: Step = Effect.fn("BuildRunner.start")(function* (state) {
+        const { build, workspace } = state
+        const kind = yield* kindOf(state)
+        // A workspace that runs is started anew.
+        yield* hosts.stop(workspace.id)
+        const project = yield* Effect.orDie(catalog.findTemplate(workspace.template_id))
+        const worktree = yield* Effect.gen(function* () {
+          const repository = yield* project.repository
+          const directory = `${stateDirectory}/worktrees/${workspace.id}`
+          const created = yield* worktrees.create({ repository, directory, name: workspace.name })
+          return { repository, directory: created.directory, branch: created.branch, base_commit: created.baseCommit }
+        }).pipe(Effect.mapError(({ message }) => new JobFailed({ message })))
+        yield* store.setWorktree(workspace.id, worktree)
+        yield* log(state, `Worktree ${worktree.directory} on branch ${worktree.branch}`)
+        const app =
+          named(faults?.apps, state)?.fault === "missing" ? null : { slug: agentSlug, display_name: kind.name }
+        const { directory } = worktree
+        yield* hosts.start({
+          workspace,
+          agent: yield* store.insertAgent(build.id, app),
+          codingAgent: kind.make({ workspaceId: workspace.id, directory, environment }),
+          prompt: build.parameters.find(({ name }) => name === promptParameter)?.value ?? ""
+        })
+      })
+
+      const stop: Step = Effect.fn("BuildRunner.stop")(function* (state) {
+        yield* hosts.stop(state.workspace.id)
+        yield* log(state, "Agent stopped")
+      })
+
+      const remove: Step = Effect.fn("BuildRunner.remove")(function* (state) {
+        const { id, worktree } = state.workspace
+        yield* stop(state)
+        yield* conversations.discard(id)
+        if (worktree === null) return
+        const removal = yield* worktrees.remove(worktree)
+        yield* removal.kept
+          ? log(
+              state,
+              `Worktree kept: ${removal.directory}, branch ${removal.branch ?? "none"} (${removal.reasons.join("; ")})`
+            )
+          : log(state, `Worktree ${worktree.directory} removed`)
+      })
+
+      const steps: Record<Transition, Step> = { start, stop, delete: remove }
+
+      const carryOut: Step = Effect.fn("BuildRunner.carryOut")(function* (state) {
+        const { build, workspace } = state
+        if (faults?.hangBuilds?.includes(workspace.name) === true) return yield* Effect.never
+        const fault = named(
+          faults?.failBuilds?.filter(({ transition }) => transition === build.transition),
+          state
+        )
+        if (fault !== undefined) return yield* new JobFailed({ message: fault.error })
+        return yield* steps[build.transition](state)
+      })
+
+      // Another build can follow as soon as the job has ended, so that is the last act.
+      const build = Effect.fn("BuildRunner.build")(function* (state: BuildState) {
+        const { id, transition } = state.build
+        yield* store.updateJob(id, { status: "running" })
+        yield* daemonLog(state, "Setting up")
+        yield* daemonLog(state, stages[transition])
+        const end = yield* carryOut(state).pipe(
+          Effect.as<JobChange>({ status: "succeeded" }),
+          Effect.catchAllDefect((defect) =>
+            Effect.zipRight(Effect.logError("A build broke", defect), new JobFailed({ message: "internal error" }))
+          ),
+          Effect.catchTag("JobFailed", ({ message }) =>
+            Effect.as(log(state, message, "error"), { status: "failed", error: message } as const)
+          )
+        )
+        yield* daemonLog(state, "Cleaning Up")
+        yield* store.updateJob(id, end)
+      })
+
+      return {
+        run: (state) => build(state).pipe(Effect.interruptible, FiberMap.run(fibers, state.workspace.id), Effect.asVoid)
+      }
+    })
+  )
+}

@@ -1,0 +1,36 @@
+import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
+import { Limits } from "../../config/Limits.ts"
+import { outcomeOfFailure } from "../../../schemas/outcomeOfFailure.ts"
+import type { Tool, ToolFailure, ToolResult } from "../../../tools/Tool.ts"
+import { whyReadOnly, type ReadOnlyReason } from "./ReadOnly.ts"
+
+const failed = (text: string): CallToolResult => ({ isError: true, content: [{ type: "text", text }] })
+
+const withOutcome = (tool: Tool<unknown>, outcome: string, text: string): CallToolResult =>
+  failed(tool.hints.readOnlyHint ? text : `${text}\noutcome: ${outcome}`)
+
+/** The same content as keys and as text: many clients show a model only the text. */
+export const success = ({ structured, text }: ToolResult): CallToolResult => ({
+  content: [{ type: "text", text }],
+  structuredContent: { ...structured }
+})
+
+/** A typed error. */
+export const failure = (tool: Tool<unknown>, error: ToolFailure): CallToolResult =>
+  withOutcome(tool, outcomeOfFailure(error), `${error._tag}: ${error.message}`.slice(0, Limits.errorText))
+
+/** A fault of this program: its details stay in the log, under `id`. */
+export const defect = (tool: Tool<unknown>, id: string): CallToolResult =>
+  withOutcome(
+    tool,
+    "unknown",
+    `InternalError: ${tool.name} failed by a fault of fleet-mcp (id ${id}). Its log on stderr has the details; please report them.`
+  )
+
+/** A change asked by a client that may only look. */
+export const readOnlyServer = (tool: Tool<unknown>, reason: ReadOnlyReason): CallToolResult =>
+  withOutcome(
+    tool,
+    "not_applied",
+    `ReadOnlyServer: ${whyReadOnly[reason]}: ${tool.name} was not called. Ask the person who runs the fleet.`
+  )

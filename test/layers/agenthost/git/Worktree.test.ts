@@ -1,0 +1,238 @@
+import { afterAll, describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Environment } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
+import { Worktree } from "../../../../src/layers/agenthost/git/Worktree.ts"
+import { environment, git, leftovers, temporaryDirectory } from "../support.ts"
+
+const worktrees = (variables: Environment) => Effect.provide(Worktree, Worktree.layer(variables))
+
+const commitFile = (directory: string, file: string, content = file) => {
+  writeFileSync(join(directory, file), content)
+  git(directory, "add", file)
+  git(directory, "commit", "--quiet", "-m", `add ${file}`)
+}
+
+/** A repository with a commit and an ignored name, and a directory for worktrees beside it. */
+const start = Effect.gen(function* () {
+  const root = yield* temporaryDirectory
+  const repository = join(root, "project")
+  mkdirSync(repository)
+  git(repository, "init", "--quiet", "--initial-branch=main")
+  commitFile(repository, ".gitignore", "ignored\n")
+  const service = yield* worktrees({ ...environment, HOME: root })
+  const create = (name: string, directory = join(root, "state", name)) =>
+    service.create({ repository, directory, name })
+  const remove = (directory: string) => service.remove({ repository, directory })
+  const branches = () => git(repository, "for-each-ref", "--format=%(refname:short)", "refs/heads").split("\n")
+  return { ...service, root, repository, create, remove, branches }
+})
+
+afterAll(() => expect(leftovers()).toEqual([]))
+
+describe("Worktree.inspect", () => {
+  it.scopedLive("answers the root of a working tree", () =>
+    Effect.gen(function* () {
+      const { inspect, repository, root } = yield* start
+      mkdirSync(join(repository, "inside"))
+      symlinkSync(join(repository, "inside"), join(root, "link"))
+      for (const directory of [repository, join(repository, "inside"), join(root, "link")]) {
+        expect(yield* inspect(directory)).toBe(repository)
+      }
+    })
+  )
+
+  it.scopedLive("says why a directory is no project", () =>
+    Effect.gen(function* () {
+      const { inspect, root } = yield* start
+      const reason = (directory: string) => Effect.map(Effect.flip(inspect(directory)), (error) => error.reason)
+      expect(yield* reason("/")).toBe("root")
+      expect(yield* reason(root)).toBe("home")
+      expect(yield* reason(join(root, "nowhere"))).toBe("no_directory")
+      mkdirSync(join(root, "plain"))
+      expect(yield* reason(join(root, "plain"))).toBe("not_a_repository")
+      git(root, "init", "--quiet", "--bare", "bare")
+      expect(yield* reason(join(root, "bare"))).toBe("bare")
+      git(root, "init", "--quiet", "empty")
+      expect(yield* reason(join(root, "empty"))).toBe("no_commits")
+      // A directory below a home directory that is itself a repository.
+      git(root, "init", "--quiet")
+      expect(yield* reason(join(root, "plain"))).toBe("home")
+    })
+  )
+
+  it.scopedLive("says that git is missing", () =>
+    Effect.gen(function* () {
+      const { repository } = yield* start
+      const { create, inspect, remove } = yield* worktrees({ ...environment, PATH: "" })
+      const directory = join(repository, "x")
+      expect((yield* Effect.flip(inspect(repository))).reason).toBe("git_missing")
+      expect((yield* Effect.flip(create({ repository, directory, name: "x" }))).reason).toBe("missing")
+      expect(yield* remove({ repository, directory: repository })).toMatchObject({ kept: true, branch: null })
+    })
+  )
+})
+
+describe("Worktree.create", () => {
+  it.scopedLive("makes a worktree on a branch of its own, once", () =>
+    Effect.gen(function* () {
+      const { branches, create, repository, root } = yield* start
+      const head = git(repository, "rev-parse", "HEAD")
+      const worktree = yield* create("bot")
+      expect(worktree).toEqual({ directory: join(root, "state", "bot"), branch: "fleet/bot", baseCommit: head })
+      expect(git(worktree.directory, "status", "--porcelain")).toBe("")
+      expect(existsSync(join(worktree.directory, ".gitignore"))).toBe(true)
+
+      commitFile(worktree.directory, "work")
+      git(worktree.directory, "checkout", "--quiet", "-b", "elsewhere")
+      expect(yield* create("bot")).toEqual(worktree)
+      expect(branches()).toEqual(["elsewhere", "fleet/bot", "main"])
+    })
+  )
+
+  it.scopedLive("finishes one that was not finished", () =>
+    Effect.gen(function* () {
+      const { create, repository, root } = yield* start
+      const directory = join(root, "half")
+      git(repository, "worktree", "add", "--quiet", "--no-checkout", "-b", "fleet/half", directory)
+      const worktree = yield* create("half", directory)
+      expect(worktree.branch).toBe("fleet/half")
+      expect(git(directory, "status", "--porcelain")).toBe("")
+    })
+  )
+
+  it.scopedLive("puts a number after a branch that is taken", () =>
+    Effect.gen(function* () {
+      const { create, repository, root } = yield* start
+      git(repository, "branch", "fleet/bot")
+      git(repository, "branch", "fleet/bot-2/deeper")
+      expect((yield* create("bot")).branch).toBe("fleet/bot-3")
+      expect((yield* create("bot", join(root, "another"))).branch).toBe("fleet/bot-4")
+    })
+  )
+
+  it.scopedLive("makes many at once", () =>
+    Effect.gen(function* () {
+      const { create, root } = yield* start
+      const all = Array.from({ length: 16 }, (_, index) => create("bot", join(root, `many-${index}`)))
+      const made = yield* Effect.all(all, { concurrency: "unbounded" })
+      expect(new Set(made.map(({ branch }) => branch)).size).toBe(16)
+    })
+  )
+
+  it.scopedLive("touches no directory of anyone else's, and runs no hook", () =>
+    Effect.gen(function* () {
+      const { branches, create, repository, root } = yield* start
+      writeFileSync(join(repository, ".git", "hooks", "post-checkout"), `#!/bin/sh\ntouch ${root}/hook\n`, {
+        mode: 0o755
+      })
+      mkdirSync(join(root, "full"))
+      writeFileSync(join(root, "full", "file"), "")
+      git(repository, "worktree", "add", "--quiet", "-b", "mine", join(root, "mine"))
+      rmSync(join(root, "hook"))
+      for (const directory of [join(root, "full"), join(root, "mine"), repository]) {
+        expect((yield* Effect.flip(create("bot", directory))).reason).toBe("failed")
+      }
+      expect(branches()).toEqual(["main", "mine"])
+      yield* create("bot")
+      expect(existsSync(join(root, "hook"))).toBe(false)
+    })
+  )
+})
+
+describe("Worktree.remove", () => {
+  it.scopedLive("removes a clean worktree and its branch, and one that is gone", () =>
+    Effect.gen(function* () {
+      const { branches, create, remove } = yield* start
+      const { directory } = yield* create("bot")
+      writeFileSync(join(directory, "ignored"), "not work")
+      expect(yield* remove(directory)).toEqual({ kept: false })
+      expect(existsSync(directory)).toBe(false)
+      expect(branches()).toEqual(["main"])
+      expect(yield* remove(directory)).toEqual({ kept: false })
+    })
+  )
+
+  it.scopedLive("keeps changes, untracked files and commits of its own", () =>
+    Effect.gen(function* () {
+      const { branches, create, remove } = yield* start
+      const kept = (name: string, work: (directory: string) => void) =>
+        Effect.gen(function* () {
+          const { branch, directory } = yield* create(name)
+          work(directory)
+          const result = yield* remove(directory)
+          expect(existsSync(directory)).toBe(true)
+          expect(branches()).toContain(branch)
+          expect(result).toMatchObject({ kept: true, directory, branch })
+          return result.kept ? result.reasons : []
+        })
+      expect(yield* kept("changed", (directory) => writeFileSync(join(directory, ".gitignore"), ""))).toEqual([
+        "uncommitted changes: 1"
+      ])
+      expect(yield* kept("untracked", (directory) => writeFileSync(join(directory, "new"), ""))).toEqual([
+        "untracked files: 1"
+      ])
+      expect(yield* kept("committed", (directory) => commitFile(directory, "new"))).toEqual([
+        "commits on no other branch: 1"
+      ])
+      const detached = yield* kept("detached", (directory) => {
+        git(directory, "checkout", "--quiet", "--detach")
+        commitFile(directory, "newer")
+      })
+      expect(detached).toEqual(["commits on no other branch: 1"])
+      const left = yield* kept("left", (directory) => {
+        commitFile(directory, "newest")
+        git(directory, "checkout", "--quiet", "-b", "elsewhere", "main")
+        writeFileSync(join(directory, "more"), "")
+      })
+      expect(left).toEqual(["untracked files: 1", "commits on no other branch: 1"])
+    })
+  )
+
+  it.scopedLive("removes commits that another ref reaches", () =>
+    Effect.gen(function* () {
+      const { branches, create, remove, repository } = yield* start
+      const merged = yield* create("merged")
+      commitFile(merged.directory, "one")
+      git(repository, "merge", "--quiet", merged.branch)
+      expect(yield* remove(merged.directory)).toEqual({ kept: false })
+
+      const tagged = yield* create("tagged")
+      commitFile(tagged.directory, "two")
+      git(repository, "tag", "v1", tagged.branch)
+      expect(yield* remove(tagged.directory)).toEqual({ kept: false })
+
+      const moved = yield* create("moved")
+      git(moved.directory, "checkout", "--quiet", "-b", "feature")
+      commitFile(moved.directory, "three")
+      expect(yield* remove(moved.directory)).toEqual({ kept: false })
+      expect(branches()).toEqual(["feature", "main"])
+    })
+  )
+
+  it.scopedLive("keeps the branch of a worktree whose directory was deleted", () =>
+    Effect.gen(function* () {
+      const { branches, create, remove } = yield* start
+      const { directory } = yield* create("bot")
+      commitFile(directory, "work")
+      rmSync(directory, { recursive: true })
+      expect(yield* remove(directory)).toMatchObject({ kept: true, branch: "fleet/bot" })
+      expect(branches()).toContain("fleet/bot")
+    })
+  )
+
+  it.scopedLive("keeps what it does not understand", () =>
+    Effect.gen(function* () {
+      const { create, remove, repository, root } = yield* start
+      const { directory } = yield* create("bot")
+      git(repository, "worktree", "lock", directory)
+      expect(yield* remove(directory)).toMatchObject({ kept: true, branch: "fleet/bot" })
+      expect(yield* remove(repository)).toMatchObject({ kept: true })
+      expect(yield* remove(root)).toMatchObject({ kept: true })
+      rmSync(join(repository, ".git"), { recursive: true })
+      expect(yield* remove(directory)).toMatchObject({ kept: true })
+      expect(existsSync(directory)).toBe(true)
+    })
+  )
+})

@@ -1,0 +1,170 @@
+import { afterAll, describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { AgentHost } from "../../../../src/layers/agenthost/AgentHost.ts"
+import { Grace } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
+import { ShellAgent, shellEnvironment } from "../../../../src/layers/agenthost/shell/ShellAgent.ts"
+import { Limits } from "../../../../src/layers/config/Limits.ts"
+import { hosting } from "../agents.ts"
+import { environment, isAlive, leftovers, pidIn, stubbornChild, temporaryDirectory } from "../support.ts"
+
+const start = Effect.gen(function* () {
+  const directory = yield* temporaryDirectory
+  const { conversation, reporter, reports } = yield* hosting
+  const agent = ShellAgent.make({ directory, environment, workspaceId: "workspace-1" })
+  const host = yield* AgentHost.make({ agent, conversation, reporter })
+  const stable = Effect.repeat(Effect.zipRight(Effect.sleep("5 millis"), host.status), {
+    until: (status) => status === "stable",
+    times: 2000
+  })
+  /** The answer to a prompt, and the last report. */
+  const ask = (prompt: string) =>
+    Effect.gen(function* () {
+      yield* host.prompt(prompt)
+      expect(yield* stable).toBe("stable")
+      const content = (yield* host.messages).at(-1)?.content ?? ""
+      return { content, report: (yield* reports).at(-1) }
+    })
+  return { ask, directory, host, reports, stable }
+})
+
+const stubborn = `trap '' TERM; echo $$ > leader; ${stubbornChild("child")} while :; do sleep 0.05; done`
+
+const startStubborn = Effect.gen(function* () {
+  const started = yield* start
+  yield* started.host.prompt(stubborn)
+  const pids = [yield* pidIn(started.directory, "leader"), yield* pidIn(started.directory, "child")]
+  expect(pids.map(isAlive)).toEqual([true, true])
+  return { ...started, pids }
+})
+
+afterAll(() => expect(leftovers()).toEqual([]))
+
+describe("a shell task", () => {
+  it.scopedLive("is complete with exit code 0, and failed otherwise", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* start
+      expect(yield* ask("echo one\necho two >&2")).toEqual({
+        content: "one\ntwo\n[exit code 0]",
+        report: { state: "complete", message: "exit code 0" }
+      })
+      expect(yield* ask("printf broken; exit 3")).toEqual({
+        content: "broken\n[exit code 3]",
+        report: { state: "failure", message: "exit code 3" }
+      })
+      expect(yield* ask("kill -TERM $$")).toEqual({
+        content: "[killed by SIGTERM]",
+        report: { state: "failure", message: "killed by SIGTERM" }
+      })
+    })
+  )
+
+  it.scopedLive("works in its directory, with an environment of its own", () =>
+    Effect.gen(function* () {
+      const { ask, directory } = yield* start
+      expect((yield* ask("pwd; echo $FLEET_MCP_AGENT")).content).toBe(`${directory}\nworkspace-1\n[exit code 0]`)
+    })
+  )
+
+  it.scopedLive("may be long", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* start
+      const long = "€😀".repeat(60_000)
+      const script = `text='${long}'; printf '%s' "$text" | wc -c; echo $# $0; cat; exit 4`
+      expect((yield* ask(script)).content).toBe(`${60_000 * 7}\n0 /bin/sh\n[exit code 4]`)
+    })
+  )
+
+  it.scopedLive("has its output cut, but not its exit code", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* start
+      const { content } = yield* ask("head -c 12000000 /dev/zero | tr '\\0' '\\n'; head -c 100000 /dev/zero; exit 5")
+      expect(content.length).toBeLessThan(Limits.conversation + 100)
+      expect(content.endsWith("\n[cut: a conversation holds at most 8 MiB]\n[exit code 5]")).toBe(true)
+    })
+  )
+
+  it.scopedLive("that cannot be started says so", () =>
+    Effect.gen(function* () {
+      const { ask, directory } = yield* start
+      yield* ask(`rmdir ${directory}`)
+      const { content, report } = yield* ask("ls")
+      expect(content).toBe(`[No process could be started in "${directory}" (ENOENT).]`)
+      expect(report?.state).toBe("failure")
+    })
+  )
+})
+
+describe("an interrupted shell task", () => {
+  it.scopedLive("is gone with its stubborn children when the agent is stable", () =>
+    Effect.gen(function* () {
+      const { ask, host, pids, reports, stable } = yield* Effect.provideService(
+        startStubborn,
+        Grace,
+        Effect.sleep("50 millis")
+      )
+      yield* host.interrupt
+      expect(yield* host.status).toBe("running")
+      yield* stable
+      expect(pids.map(isAlive)).toEqual([false, false])
+      expect((yield* host.messages).at(-1)?.content).toBe("[interrupted]")
+      expect((yield* reports).at(-1)?.state).toBe("idle")
+      expect((yield* ask("echo again")).content).toBe("again\n[exit code 0]")
+    })
+  )
+
+  it.scopedLive("is gone when the host has stopped", () =>
+    Effect.gen(function* () {
+      const { host, pids } = yield* Effect.provideService(startStubborn, Grace, Effect.sleep("50 millis"))
+      yield* host.stop
+      expect(pids.map(isAlive)).toEqual([false, false])
+    })
+  )
+
+  it.scopedLive("is gone soon when the server exits, also while it is being stopped", () =>
+    Effect.gen(function* () {
+      for (const stopping of [false, true]) {
+        const scope = yield* Scope.make()
+        const started = startStubborn.pipe(Effect.provideService(Grace, Effect.never), Scope.extend(scope))
+        const { host, pids } = yield* started
+        const stop = stopping ? yield* Effect.fork(host.stop) : Fiber.void
+        yield* Effect.yieldNow()
+        const [took] = yield* Effect.timed(Scope.close(scope, Exit.void))
+        expect(pids.map(isAlive)).toEqual([false, false])
+        expect(Duration.toMillis(took)).toBeGreaterThanOrEqual(Duration.toMillis(Limits.exitGrace) - 20)
+        yield* Fiber.await(stop)
+      }
+    })
+  )
+})
+
+describe("shellEnvironment", () => {
+  it("passes on what is allowed, and marks the agent", () => {
+    const allowed = {
+      PATH: "/bin",
+      HOME: "/home/ada",
+      LANG: "C",
+      LC_ALL: "C",
+      LC_CTYPE: "UTF-8",
+      TERM: "dumb",
+      TMPDIR: "/tmp",
+      USER: "ada",
+      SHELL: "/bin/sh",
+      GIT_AUTHOR_NAME: "Ada",
+      GIT_AUTHOR_EMAIL: "ada@example.com",
+      GIT_COMMITTER_NAME: "Ada",
+      GIT_COMMITTER_EMAIL: "ada@example.com"
+    }
+    const secret = {
+      CODER_SESSION_TOKEN: "x",
+      CODER_URL: "x",
+      AWS_SECRET_ACCESS_KEY: "x",
+      GIT_DIR: "x",
+      GIT_SSH_COMMAND: "x",
+      LD_PRELOAD: "x",
+      MY_PATH: "x",
+      PATH_EXTRA: "x",
+      FLEET_MCP_AGENT: "someone else"
+    }
+    expect(shellEnvironment({ ...allowed, ...secret }, "id")).toEqual({ ...allowed, FLEET_MCP_AGENT: "id" })
+  })
+})

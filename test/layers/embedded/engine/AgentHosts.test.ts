@@ -1,0 +1,106 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, Layer, Option, TestClock } from "effect"
+import { AgentApiServer } from "../../../../src/layers/agenthost/AgentApiServer.ts"
+import type { CodingAgent } from "../../../../src/layers/agenthost/AgentHost.ts"
+import { ConversationStore } from "../../../../src/layers/agenthost/ConversationStore.ts"
+import { EmbeddedConfig, type EmbeddedFaults } from "../../../../src/layers/config/EmbeddedConfig.ts"
+import { AgentHosts } from "../../../../src/layers/embedded/engine/AgentHosts.ts"
+import { WorkspaceStore } from "../../../../src/layers/embedded/store/WorkspaceStore.ts"
+
+const layers = (faults: EmbeddedFaults = {}) =>
+  AgentHosts.layer.pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        AgentApiServer.layer,
+        ConversationStore.layerMemory,
+        WorkspaceStore.layerMemory,
+        EmbeddedConfig.layer({ stateDirectory: "/nowhere", workingDirectory: "/nowhere", faults })
+      )
+    )
+  )
+
+/** Remembers its prompts; each takes a minute. */
+const sleeper = () => {
+  const prompts: Array<string> = []
+  const agent: CodingAgent = {
+    agentType: "sleeper",
+    turn: (prompt) =>
+      Effect.sync(() => prompts.push(prompt)).pipe(
+        Effect.zipRight(Effect.sleep("1 minute")),
+        Effect.as({ state: "complete", message: "slept" })
+      )
+  }
+  return { prompts, agent }
+}
+
+/** A workspace as it is when its first start has got so far that its agent is to come up. */
+const workspaceWithAgent = (name: string) =>
+  Effect.gen(function* () {
+    const store = yield* WorkspaceStore
+    const { build, workspace } = yield* store.insertWorkspace(
+      { name, template_id: "t" },
+      {
+        transition: "start",
+        reason: "initiator",
+        template_version_id: "v",
+        template_version_preset_id: null,
+        parameters: []
+      }
+    )
+    const agent = yield* store.insertAgent(build.id, { slug: "ccw", display_name: "sleeper" })
+    const now = Effect.map(store.workspace(workspace.id), (state) => Option.getOrThrow(state))
+    return { workspace, agent, now }
+  })
+
+it.effect("an agent that never connects is given up after two minutes", () =>
+  Effect.gen(function* () {
+    const hosts = yield* AgentHosts
+    const { agent, now, workspace } = yield* workspaceWithAgent("silent")
+    yield* hosts.start({ workspace, agent, codingAgent: sleeper().agent, prompt: "" })
+    yield* TestClock.adjust("119 seconds")
+    assert.strictEqual((yield* now).agent?.status, "connecting")
+    yield* TestClock.adjust("1 seconds")
+    assert.strictEqual((yield* now).agent?.status, "timeout")
+    assert.isTrue(Option.isNone(yield* hosts.app(workspace.id)))
+    yield* hosts.stop(workspace.id)
+  }).pipe(Effect.provide(layers({ agents: [{ workspace: "silent", fault: "never_connects" }] })))
+)
+
+it.effect("an agent comes up at work on its first task; the next one in the workspace does not get it", () =>
+  Effect.gen(function* () {
+    const hosts = yield* AgentHosts
+    const { agent, now, workspace } = yield* workspaceWithAgent("worker")
+    const { agent: codingAgent, prompts } = sleeper()
+    yield* hosts.start({ workspace, agent, codingAgent, prompt: "count sheep" })
+    yield* TestClock.adjust("1 seconds")
+    const up = yield* now
+    assert.deepInclude(up.agent ?? undefined, { status: "connected", lifecycle_state: "ready" })
+    assert.strictEqual(up.agent?.app?.health, "healthy")
+    assert.deepStrictEqual(
+      up.statuses.map(({ message, state }) => [state, message]),
+      [["working", "count sheep"]]
+    )
+    yield* hosts.stop(workspace.id)
+    assert.isTrue(Option.isNone(yield* hosts.app(workspace.id)))
+    yield* hosts.start({ workspace, agent, codingAgent, prompt: "count sheep" })
+    yield* TestClock.adjust("1 hour")
+    assert.deepStrictEqual(prompts, ["count sheep"])
+  }).pipe(Effect.provide(layers()))
+)
+
+it.effect("an agent that breaks while it comes up shows a start error", () =>
+  Effect.gen(function* () {
+    const hosts = yield* AgentHosts
+    const { agent, now, workspace } = yield* workspaceWithAgent("broken")
+    const codingAgent: CodingAgent = {
+      ...sleeper().agent,
+      get greeting(): string {
+        throw new Error("no greeting")
+      }
+    }
+    yield* hosts.start({ workspace, agent, codingAgent, prompt: "" })
+    yield* TestClock.adjust("1 seconds")
+    assert.strictEqual((yield* now).agent?.lifecycle_state, "start_error")
+    assert.strictEqual((yield* now).agent?.app?.health, "unhealthy")
+  }).pipe(Effect.provide(layers()))
+)
