@@ -57,7 +57,10 @@ export type AgentScreen = Data.TaggedEnum<{
 export const AgentScreen = Data.taggedEnum<AgentScreen>()
 
 const limits = {
-  /** Characters of a message that are looked at, from its end, or of the first one from its start: a terminal of 1000 rows of 80 columns has 80,000. */
+  /**
+   * Characters that are looked at, from the end of the last message and from the start of the first one: a terminal of
+   * 1000 rows of 80 columns has 80,000.
+   */
   tail: 128 * 1024,
   /** Lines that are not empty, from the end, that the rules look at: they were fitted to this number. */
   lines: 16,
@@ -110,7 +113,7 @@ const toRegion = (content: string, sent: string | undefined): Region => {
   const isSent = (line: string) => sent?.trimStart().startsWith(line.slice(2).trim()) === true
   const lines = all
     .slice(all.findLastIndex((line) => answerOrTurnEnd.test(line)) + 1)
-    .filter((line) => !(/^❯ \S/.test(line) && isSent(line)))
+    .filter((line) => !(/^❯\s\S/.test(line) && isSent(line)))
     .map(toLine)
   return { all, lines, atStart: sent === undefined, deepest: sent === undefined ? 2 : 1 }
 }
@@ -133,7 +136,7 @@ const themeMenu = /text style that looks|Syntax (?:theme|highlighting)/
 const dialogueSigns = {
   option: ({ deepest, lines }) => some(lines, deepest, option),
   option_without_number: ({ deepest, lines }) =>
-    some(lines, deepest, /^❯ (?:Yes|No)\b/) && some(lines.slice(-3), deepest, footer),
+    some(lines, deepest, /^❯\s(?:Yes|No)\b/) && some(lines.slice(-3), deepest, footer),
   footer: ({ deepest, lines }) => some(lines.slice(-4), deepest, footer),
   question: ({ deepest, lines }) => some(lines, deepest, question),
   /** 2.1.332 asks for the approval of a plan at column 3, below a line across the screen. */
@@ -176,7 +179,11 @@ const turnKinds: ReadonlyArray<KindRule> = [
 const kindOf = ({ atStart, lines }: Region): Pick<KindRule, "kind" | "escape"> => {
   const words = lines.map(({ text }) => text).join(" ")
   const kinds = atStart ? [...startKinds, ...turnKinds] : [...turnKinds, ...startKinds]
-  return kinds.find((rule) => rule.words.test(words)) ?? { kind: "other", escape: atStart ? "unknown" : "refuses" }
+  const { escape, kind } = kinds.find((rule) => rule.words.test(words)) ?? {
+    kind: "other" as const,
+    escape: atStart ? ("unknown" as const) : ("refuses" as const)
+  }
+  return { kind, escape }
 }
 
 /** The lines with words, below the first line across the screen; of too many the last. */
@@ -202,7 +209,7 @@ const quoteFirst = (lines: ReadonlyArray<string>, pattern: RegExp): string | und
 /** The line of a turn at work (`✽ Generating…`). AgentAPI calls one that stood still for two seconds `stable`. */
 const spinner = /^[·✢✳✶✻✽*] \p{L}+…/u
 const retry = /^\s+Retrying in \d+ seconds?…|\(attempt \d+\/\d+\)/
-const notLoggedIn = /(?:⎿ +|^ {20,}|│ {8,})Not logged in · (?:Please )?run \/login/i
+const notLoggedIn = /(?:⎿\s+|^\s{20,}|│\s{8,})Not logged in · (?:Please )?run \/login/i
 const providerError = /^\s*[⎿●]\s+(?:API Error\b|Credit balance|.*invalid x-api-key)/
 const welcome = /Code v\d|Welcome back|▝▜/
 /** The line below the input of 2.1.332; in older ones other words stand before it. */
@@ -210,12 +217,12 @@ const effortOnly = /^ {40,}◐ \w+ · \/effort *$/m
 /** What belongs to the input or to an answer. */
 const inputSigns = /^❯|^● |^✻ |^\s*⎿|for short|(?:mode|permissions|edits) on\b|· \/effort/
 /** Lines of a clean screen at column 0 or 1 that are not a dialogue's. */
-const furniture = /^─+$|^❯(?: |$)|▝▜|[▐▛█]{2}/
+const furniture = /^─+$|^❯(?:\s|$)|▝▜|[▐▛█]{2}/
 
 /**
  * Whether nothing old stays in the messages, judged by the first one, the screen before the first prompt. Older versions
  * of Claude Code make AgentAPI's terminal mix old and new text, and a dialogue that is gone stays in the message until
- * the next user message; no feature of one message tells (recordings: the `then` lists of 2.1.84).
+ * the next user message; no feature of one message tells (recordings: what followed on Escape and messages in 2.1.84).
  */
 const isClean = (first: string): boolean => {
   const version = /Code v(\d+)\.(\d+)\.(\d+)/.exec(first.slice(0, limits.tail))
@@ -231,17 +238,19 @@ const isClean = (first: string): boolean => {
  */
 const showsInput = ({ all, atStart, lines }: Region, clean: boolean): boolean =>
   clean && !atStart
-    ? all.length > 0 && lines.every(({ column, raw }) => column >= 2 || furniture.test(raw))
+    ? all.length > 0 && lines.every(({ column, raw, text }) => text === "" || column >= 2 || furniture.test(raw))
     : all.some((line) => inputSigns.test(line) || welcome.test(line))
 
 const readClaude = (status: string, region: Region, clean: boolean): AgentScreen => {
   if (showsDialogue(region)) {
-    const certain = clean || (region.atStart && !region.all.some((line) => welcome.test(line)))
-    return AgentScreen.Dialogue({ ...kindOf(region), certain, text: quote(region.lines) })
+    const kind = kindOf(region)
+    const neverLeft = region.atStart && kind.kind !== "other" && !region.all.some((line) => welcome.test(line))
+    return AgentScreen.Dialogue({ ...kind, certain: clean || neverLeft, text: quote(region.lines) })
   }
   const below = region.lines.map(({ raw }) => raw)
   if (status === "running" || below.some((line) => spinner.test(line)))
     return AgentScreen.Busy({ text: quoteFirst(below, retry) ?? "" })
+  if (status !== "stable") return AgentScreen.Unrecognised({ text: quote(region.lines) })
   const login = quoteFirst(below, notLoggedIn)
   if (login !== undefined) return AgentScreen.Login({ certain: clean, text: login })
   const failure = quoteFirst(region.all, providerError)
@@ -272,7 +281,7 @@ const byStatus = (status: string): AgentScreen => {
 export const readScreen = (answer: AgentApiStatus, messages: ReadonlyArray<Message>): AgentScreen => {
   if (answer.agent_type === "shell" || answer.transport === "acp") return byStatus(answer.status)
   const sent = messages.findLast(({ role }) => role === "user")?.content
-  if (sent === undefined && messages.every(({ content }) => content.trim() === "")) return AgentScreen.Blank()
+  if (sent === undefined && !messages.some(({ content }) => /\S/.test(content))) return AgentScreen.Blank()
   const last = messages.at(-1)
   if (last === undefined || last.role === "user") {
     return answer.status === "running" ? AgentScreen.Busy({ text: "" }) : AgentScreen.Unrecognised({ text: "" })
