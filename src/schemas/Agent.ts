@@ -40,8 +40,8 @@ export type AgentStatus = typeof AgentStatus.Type
  * - `build`: the latest build of the workspace;
  * - `workspace_agent`: whether Coder's agent process is connected and has run its startup script;
  * - `app_health`: the health check of the AgentAPI app;
- * - `app_status`: a report of the agent since the latest start;
- * - `agentapi`: asked of AgentAPI just now;
+ * - `agentapi`: the agent's own AgentAPI, asked just now: its status and what its screen shows;
+ * - `app_status`: a report of the agent since the latest start, where the agent itself did not answer;
  * - `nothing`: no source told anything;
  * - `unreadable`: Coder's entry for the workspace is not in the shape of the contract.
  */
@@ -56,7 +56,8 @@ export interface Evidence extends Schema.Schema.Type<typeof Evidence> {}
 export const LastStatus = Schema.Struct({
   state: Schema.String,
   message: Schema.String,
-  created_at: Schema.DateTimeUtc
+  /** Null where it cannot be read. */
+  created_at: Schema.NullOr(Schema.DateTimeUtc)
 })
 export interface LastStatus extends Schema.Schema.Type<typeof LastStatus> {}
 
@@ -69,7 +70,7 @@ const viewFields = {
   role: Schema.NullOr(Schema.String),
   project: Schema.String,
   last_task: Schema.NullOr(Schema.String),
-  created_at: Schema.DateTimeUtc,
+  created_at: Schema.NullOr(Schema.DateTimeUtc),
   evidence: Evidence,
   last_status: Schema.NullOr(LastStatus),
   metadata_count: Schema.Number
@@ -85,12 +86,13 @@ export interface AgentView extends Schema.Schema.Type<typeof AgentView> {}
 /**
  * An agent: a workspace of the caller that runs a coding agent. `last_task` is the newest non-empty report of state
  * `working` since the latest start; `role` is null where the workspace was built without a preset; `updated_at` is the
- * latest of what is known to have changed (build or report), since a workspace's own `updated_at` is not its activity.
+ * latest of what is known to have changed (build or report), since a workspace's own `updated_at` is not its activity. A
+ * time that cannot be read is null.
  */
 export const Agent = Schema.Struct({
   ...viewFields,
   workspace_id: Schema.String,
-  updated_at: Schema.DateTimeUtc,
+  updated_at: Schema.NullOr(Schema.DateTimeUtc),
   metadata: Metadata
 })
 export interface Agent extends Schema.Schema.Type<typeof Agent> {}

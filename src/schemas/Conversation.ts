@@ -5,6 +5,7 @@ export const LogEntry = Schema.Struct({
   id: Schema.Number,
   content: Schema.String,
   type: Schema.Literal("input", "output"),
-  time: Schema.DateTimeUtc
+  /** Null where it cannot be read. */
+  time: Schema.NullOr(Schema.DateTimeUtc)
 })
 export interface LogEntry extends Schema.Schema.Type<typeof LogEntry> {}

@@ -3,7 +3,8 @@ import { Schema } from "effect"
 /** An entry of the task history: one report of the agent about its work (an app status). */
 export const Task = Schema.Struct({
   id: Schema.String,
-  created_at: Schema.DateTimeUtc,
+  /** Null where it cannot be read. */
+  created_at: Schema.NullOr(Schema.DateTimeUtc),
   workspace_id: Schema.String,
   agent_id: Schema.String,
   app_id: Schema.String,

@@ -47,7 +47,9 @@ const seen = (agent: Omit<typeof AgentView.Encoded, "metadata">): ExpectedAgent 
   detail: agent.evidence.detail,
   ...(agent.evidence.source === "app_status" ? { at: agent.evidence.observed_at } : {}),
   ...(agent.last_task === null ? {} : { last_task: agent.last_task }),
-  ...(agent.last_status === null ? {} : { last_status: agent.last_status })
+  ...(agent.last_status === null
+    ? {}
+    : { last_status: { ...agent.last_status, created_at: agent.last_status.created_at ?? "" } })
 })
 
 describe("the read tools of the built program, over recorded answers", () => {

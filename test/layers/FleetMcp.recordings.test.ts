@@ -7,7 +7,7 @@ import { configuredProjects, manyWorkspaces, recordedServer, token } from "../co
 
 const fleet = (url: URL) => FleetMcp.layerCoder({ url, sessionToken: token, projects: configuredProjects })
 
-const iso = (time: DateTime.Utc): string => DateTime.formatIso(time)
+const iso = (time: DateTime.Utc | null): string => (time === null ? "" : DateTime.formatIso(time))
 
 /** What the table says of an agent. Only what an agent reported itself was observed before the call. */
 const seen = (agent: Omit<AgentView, "metadata">, began: DateTime.Utc): ExpectedAgent => {

@@ -97,6 +97,10 @@ const standard: ModelVersion = {
   ]
 }
 
+/** Screens of Claude Code as AgentAPI tells them: at the start, and after a turn. */
+export const welcomeScreen = " ▐▛███▜▌   Claude Code v2.1.332\n▝▜█████▛▘  a model\n  ▘▘ ▝▝    /work"
+export const answerScreen = "● Done."
+
 const notFound = json(404, { message: "Resource not found or you do not have access to this resource" })
 
 export class CoderModel {
@@ -178,7 +182,7 @@ export class CoderModel {
     }
     row.builds.push(build)
     if (transition === "start") {
-      row.agent.messages = [{ id: 0, role: "agent", content: "Welcome", time: iso(at) }]
+      row.agent.messages = [{ id: 0, role: "agent", content: welcomeScreen, time: iso(at) }]
       row.agent.runningUntil = 0
     }
     return build
@@ -464,7 +468,7 @@ export class CoderModel {
       return html(404)
     if (this.status(latest(row), at) !== "running") return html(400)
     const { agent } = row
-    if (method === "GET" && what === "messages") return json(200, { messages: agent.messages })
+    if (method === "GET" && what === "messages") return json(200, { messages: screenOf(agent, at) })
     if (method === "GET" && what === "status") {
       const transport = this.options.transport === undefined ? "pty" : this.options.transport
       return json(200, {
@@ -482,6 +486,7 @@ export class CoderModel {
     }
     if (at < agent.runningUntil) return notWaiting
     agent.messages.push({ id: agent.messages.length, role: "user", content: content.trim(), time: iso(at) })
+    agent.messages.push({ id: agent.messages.length, role: "agent", content: "", time: iso(at) })
     agent.runningUntil = at + (this.options.workMillis ?? 60_000)
     return json(200, { ok: true })
   }
@@ -498,6 +503,14 @@ export const notWaiting: Answer = {
   }),
   headers: { "content-type": "application/problem+json" }
 }
+
+/** The agent has answered once it works no more. */
+const screenOf = ({ messages, runningUntil }: ModelWorkspace["agent"], at: number) =>
+  messages.map((message, index) =>
+    index > 0 && message.role === "agent" && message.content === "" && at >= runningUntil
+      ? { ...message, content: answerScreen }
+      : message
+  )
 
 const logOf = (build: ModelBuild) =>
   build.log.map((output, index) => ({

@@ -1,4 +1,4 @@
-import { Clock, Context, DateTime, Duration, Effect, Either, Layer, Option, Schema } from "effect"
+import { Array, Context, DateTime, Effect, Either, Layer, Option, Schema } from "effect"
 import { AgentName, type Agent, type AgentView } from "../../schemas/Agent.ts"
 import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
 import {
@@ -15,17 +15,12 @@ import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
 import { Limits } from "../config/Limits.ts"
-import {
-  agentApp,
-  deriveState,
-  probedState,
-  toAgent,
-  toAgentView,
-  unansweredState,
-  unreadableView,
-  type AgentState
-} from "./AgentState.ts"
+import { AgentUnreachable } from "../../schemas/errors/Task.ts"
+import { unreachable, type AgentFailure } from "./AgentFailure.ts"
+import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
+import { agentApp, toAgent, toAgentView, unreadableView } from "./AgentState.ts"
 import { cacheSuccesses } from "./cacheSuccesses.ts"
+import type { Dialogue, LiveState } from "./LiveState.ts"
 import { ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
 import { translate, words } from "./translate.ts"
 
@@ -35,6 +30,8 @@ export interface FoundAgent {
   readonly workspace: Workspace
   /** Its AgentAPI, where the running workspace shows one. */
   readonly app: Option.Option<AgentApp>
+  /** What it answered itself just now, where it did. */
+  readonly live: Option.Option<LiveState>
 }
 
 /** The caller's agents, read from Coder's workspaces. Which workspaces are agents is decided here and nowhere else. */
@@ -45,21 +42,33 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     readonly list: Effect.Effect<ReadonlyArray<AgentView>, CoderFailure>
     /** One agent by name, in any case, as it is now. The workspace belongs to the caller. */
     readonly find: (name: string) => Effect.Effect<FoundAgent, LookupFailure>
+    /**
+     * The same for who is about to act on the agent: it waits for the agent's own answer, and fails where there is none.
+     * An agent that is not there to be asked is told by its workspace.
+     */
+    readonly attend: (name: string) => Effect.Effect<FoundAgent, LookupFailure | AgentFailure>
     /** A workspace of the caller, agent or not; none where the name is free. */
     readonly workspace: (name: string) => Effect.Effect<Option.Option<Workspace>, CoderFailure | AgentUnreadable>
-    /** The agent that a workspace is, without asking Coder for the workspace again. */
-    readonly describe: (workspace: Workspace) => Effect.Effect<FoundAgent>
+    /** The agent that a workspace is: asks the agent, but not Coder for the workspace again. */
+    readonly look: (workspace: Workspace) => Effect.Effect<FoundAgent>
+    /** Looks at an agent that was found before again, without asking Coder for its workspace; fails as `attend` does. */
+    readonly lookAgain: (found: FoundAgent) => Effect.Effect<FoundAgent, AgentFailure>
+    /**
+     * Takes an uncertain dialogue that one Escape did not move for what is left of an older one, until the next message
+     * of the conversation.
+     */
+    readonly takeForOld: (found: FoundAgent, dialogue: Dialogue) => Effect.Effect<void>
   }
 >() {
   static readonly layer: Layer.Layer<
     AgentRepository,
     never,
-    CoderClient | AgentApiClient | ProjectRepository | FleetConfig
+    AgentApiClient | CoderClient | FleetConfig | ProjectRepository
   > = Layer.effect(
     this,
     Effect.gen(function* () {
       const coder = yield* CoderClient
-      const agentApi = yield* AgentApiClient
+      const looks = yield* makeAgentLook
       const projects = yield* ProjectRepository
       const options = yield* FleetConfig
       const configured = new Set((options.projects ?? []).map((name) => name.toLowerCase()))
@@ -91,31 +100,14 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
             presets.find((preset) => preset.ID === workspace.latest_build.template_version_preset_id)?.Name ?? null
         })
 
-      /** Asks AgentAPI, until the moment given, where nothing else tells what a running agent does. */
-      const observe = (workspace: WorkspaceSummary, until: number): Effect.Effect<AgentState> =>
-        Effect.gen(function* () {
-          const now = yield* DateTime.now
-          const derived = deriveState(workspace, options, now)
-          const app = appOf(workspace)
-          if (derived.evidence.source !== "nothing" || Option.isNone(app)) return derived
-          const left = until - DateTime.toEpochMillis(now)
-          if (left <= 0) return unansweredState("no time was left to ask it", now)
-          const api = yield* agentApi.of(app.value)
-          const answer = yield* api
-            .status()
-            .pipe(
-              Effect.mapError(words),
-              Effect.timeoutFail({ duration: Duration.millis(left), onTimeout: () => "no answer in time" }),
-              Effect.either
-            )
-          const then = yield* DateTime.now
-          return Either.match(answer, {
-            onLeft: (reason) => unansweredState(reason, then),
-            onRight: (status) => probedState(status, then)
-          })
-        })
-
-      const probesEnd = Effect.map(Clock.currentTimeMillis, (now) => now + Duration.toMillis(Limits.probeTimeout))
+      const requestFor = <W extends WorkspaceSummary>(
+        workspace: W,
+        version: Either.Either<TemplateVersionInfo, CoderFailure>
+      ): LookRequest & { readonly workspace: W } => ({
+        workspace,
+        app: appOf(workspace),
+        promptParameter: Either.match(version, { onLeft: () => null, onRight: (info) => info.promptParameter })
+      })
 
       const page = (offset: number) =>
         coder.workspaces
@@ -125,10 +117,8 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
       /** The order changes while workspaces change, so pages are merged by id; an unreadable one may have none. */
       const workspaces = Effect.gen(function* () {
         const first = yield* page(0)
-        const offsets = Array.from(
-          { length: Math.max(0, Math.ceil(first.count / Limits.listPageSize) - 1) },
-          (_, index) => (index + 1) * Limits.listPageSize
-        )
+        const pages = Math.max(1, Math.ceil(first.count / Limits.listPageSize))
+        const offsets = Array.makeBy(pages, (index) => index * Limits.listPageSize).slice(1)
         const rest = yield* Effect.forEach(offsets, page, { concurrency: Limits.listConcurrency })
         const all = [first, ...rest].flatMap((one) => one.workspaces)
         return [...new Map(all.map((one) => [one.id === "" ? one : one.id, one])).values()]
@@ -151,14 +141,9 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const versionOf = (workspace: WorkspaceSummary) =>
           versions.get(workspace.latest_build.template_version_id) ?? Either.right(nothingDeclared)
         const agents = readable.filter((workspace) => isAgent(workspace, versionOf(workspace)) !== false)
-        const until = yield* probesEnd
-        const views = yield* Effect.forEach(
-          agents,
-          (workspace) =>
-            Effect.map(observe(workspace, until), (state) =>
-              toAgentView(workspace, state, roleOf(workspace, versionOf(workspace)))
-            ),
-          { concurrency: Limits.probeConcurrency }
+        const seen = yield* looks.many(agents.map((workspace) => requestFor(workspace, versionOf(workspace))))
+        const views = Array.zipWith(agents, seen, (workspace, { state }) =>
+          toAgentView(workspace, state, roleOf(workspace, versionOf(workspace)))
         )
         const now = yield* DateTime.now
         const unreadable = listed.filter(isUnreadable)
@@ -181,26 +166,64 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           )
         )
 
-      const describe = Effect.fn("AgentRepository.describe")(function* (found: Workspace) {
-        const version = yield* Effect.either(projects.version(found.latest_build.template_version_id))
-        const state = yield* observe(found, yield* probesEnd)
-        return { agent: toAgent(found, state, roleOf(found, version)), workspace: found, app: appOf(found) }
+      const versionOfBuild = (found: Workspace) =>
+        Effect.either(projects.version(found.latest_build.template_version_id))
+
+      const toFound = (
+        workspace: Workspace,
+        version: Either.Either<TemplateVersionInfo, CoderFailure>,
+        { live, state }: Look
+      ): FoundAgent => ({
+        agent: toAgent(workspace, state, roleOf(workspace, version)),
+        workspace,
+        app: appOf(workspace),
+        live
       })
 
-      const find = Effect.fn("AgentRepository.find")(function* (name: string) {
+      const look = Effect.fn("AgentRepository.look")(function* (workspace: Workspace) {
+        const version = yield* versionOfBuild(workspace)
+        return toFound(workspace, version, yield* looks.one(requestFor(workspace, version)))
+      })
+
+      const attending = Effect.fnUntraced(function* (workspace: Workspace) {
+        const version = yield* versionOfBuild(workspace)
+        const request = requestFor(workspace, version)
+        const seen = yield* Effect.mapError(looks.attend(request), (error) =>
+          Option.match(request.app, {
+            onNone: () => new AgentUnreachable({ agent_name: workspace.name, reason: words(error) }),
+            onSome: (app) => unreachable(app)(error)
+          })
+        )
+        return toFound(workspace, version, seen)
+      })
+
+      /** The workspace of that name, which is the caller's and an agent. */
+      const locate = Effect.fn("AgentRepository.locate")(function* (name: string) {
         if (!isAgentName(name)) return yield* new AgentNotFound({ agent_name: name })
         const [found, { id }] = yield* Effect.all([workspace(name), me], { concurrency: 2 })
         if (Option.isNone(found)) return yield* new AgentNotFound({ agent_name: name })
         const { owner_id, owner_name, template_name } = found.value
         if (owner_id !== id) return yield* new NotYourAgent({ agent_name: name, owner_name })
-        const version = yield* Effect.either(projects.version(found.value.latest_build.template_version_id))
+        const version = yield* versionOfBuild(found.value)
         const decided = isAgent(found.value, version)
         if (decided === null && Either.isLeft(version)) return yield* version.left
         if (decided !== true) return yield* new NotAnAgent({ agent_name: name, template_name })
-        return yield* describe(found.value)
+        return found.value
       })
 
-      return { list, find, workspace, describe }
+      return {
+        list,
+        find: (name) => Effect.flatMap(locate(name), look),
+        attend: (name) => Effect.flatMap(locate(name), attending),
+        workspace,
+        look,
+        lookAgain: (found) => attending(found.workspace),
+        takeForOld: ({ live, workspace }, dialogue) =>
+          Option.match(live, {
+            onNone: () => Effect.void,
+            onSome: (state) => looks.takeForOld(workspace, state, dialogue)
+          })
+      }
     })
   )
 }

@@ -1,6 +1,5 @@
-import { DateTime, Option, Schema } from "effect"
+import { Data, DateTime, Option, Schema } from "effect"
 import { AgentStatus, type Agent, type AgentView, type Evidence, type LastStatus } from "../../schemas/Agent.ts"
-import type { AgentApiStatus } from "../../schemas/agentapi/AgentApi.ts"
 import type { AppStatus, AppSummary, BuildSummary } from "../../schemas/coder/Builds.ts"
 import type { Unreadable } from "../../schemas/coder/elements.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
@@ -12,13 +11,13 @@ import { Limits } from "../config/Limits.ts"
 
 type WorkspaceAgentSummary = NonNullable<BuildSummary["resources"][number]["agents"]>[number]
 
-const epoch = DateTime.unsafeMake(0)
+/** A time of the wire (RFC 3339 with any offset and fraction); null where it cannot be read. */
+export const timeOf = (text: string): DateTime.Utc | null =>
+  Option.getOrNull(Option.map(DateTime.make(text), DateTime.toUtc))
 
-/** A time of the wire (RFC 3339 with any offset and fraction); the epoch where it cannot be read. */
-export const timeOf = (text: string): DateTime.Utc =>
-  Option.match(DateTime.make(text), { onNone: () => epoch, onSome: DateTime.toUtc })
-
-const later = (a: DateTime.Utc, b: DateTime.Utc) => (DateTime.greaterThan(a, b) ? a : b)
+/** The latest of the times that can be read. */
+const latest = (...times: ReadonlyArray<DateTime.Utc | null>): DateTime.Utc | null =>
+  times.reduce((a, b) => (a === null || (b !== null && DateTime.greaterThan(b, a)) ? b : a), null)
 
 /** The agents of a build, without sub-agents (dev containers), which say nothing about the coding agent. */
 export const mainAgents = <A extends { readonly parent_id?: string | null }>(build: {
@@ -47,7 +46,8 @@ export const agentApp = (workspace: WorkspaceSummary, options: FleetOptions): Op
 const freshFrom = (build: BuildSummary): number =>
   build.transition === "start" ? Date.parse(build.created_at) : Number.POSITIVE_INFINITY
 
-const freshReport = (workspace: WorkspaceSummary): Option.Option<AppStatus> =>
+/** The newest report, where it is from after the latest start. */
+export const freshReport = (workspace: WorkspaceSummary): Option.Option<AppStatus> =>
   Option.filter(
     Option.fromNullable(workspace.latest_app_status),
     (report) => Date.parse(report.created_at) > freshFrom(workspace.latest_build)
@@ -80,7 +80,8 @@ export interface AgentState {
   readonly evidence: Evidence
 }
 
-const observed = (
+/** A status with its evidence; the detail is cleaned and bounded. */
+export const observed = (
   status: AgentStatus,
   source: Evidence["source"],
   detail: string,
@@ -134,80 +135,82 @@ const startupWarning = (agents: ReadonlyArray<WorkspaceAgentSummary>): string =>
     : `; the startup script of ${bad.name} is still running`
 }
 
-/** What a fresh report says, in the fleet's terms. */
-const reported = (report: AppStatus, warning: string): AgentState => {
-  const at = timeOf(report.created_at)
-  const says = `the agent reported ${report.state}${report.message === "" ? "" : `: ${report.message}`}${warning}`
-  if (report.needs_user_attention === true) return observed("waiting", "app_status", says, at)
-  switch (report.state) {
+/** What a report says, in the fleet's terms. */
+export const reportedStatus = ({ needs_user_attention, state }: AppStatus): AgentStatus => {
+  if (needs_user_attention === true) return "waiting"
+  switch (state) {
     case "working":
-      return observed("busy", "app_status", says, at)
+      return "busy"
     case "idle":
     case "complete":
     case "failure":
-      return observed("idle", "app_status", says, at)
+      return "idle"
     default:
-      return observed("unknown", "app_status", says, at)
+      return "unknown"
   }
 }
 
-/**
- * The status of an agent, as far as its workspace tells it (`observed_at` is `now` unless something older is quoted).
- * `unknown` from source `nothing` means: ask AgentAPI.
- */
-export const deriveState = (workspace: WorkspaceSummary, options: FleetOptions, now: DateTime.Utc): AgentState => {
+/** A report in one phrase. */
+export const quotedReport = ({ message, needs_user_attention, state }: AppStatus): string =>
+  [needs_user_attention === true ? `${state}, and needs a person` : state, message.trim()]
+    .filter((part) => part !== "")
+    .join(": ")
+
+/** Where an agent stands before anybody asks it. */
+export type WorkspaceState = Data.TaggedEnum<{
+  /** The workspace itself tells: it is not running, or not yet, or it has lost its agent. */
+  Told: { readonly state: AgentState }
+  /** Its AgentAPI is the one to ask; `warning` belongs to whatever it answers. */
+  Ask: { readonly app: AppSummary; readonly warning: string }
+  /** There is nothing to ask: only reports are left. */
+  Reports: { readonly warning: string }
+}>
+export const WorkspaceState = Data.taggedEnum<WorkspaceState>()
+
+/** The status of an agent as far as its workspace tells it: the build, the workspace agent, the health of its app. */
+export const workspaceState = (
+  workspace: WorkspaceSummary,
+  options: FleetOptions,
+  now: DateTime.Utc
+): WorkspaceState => {
+  const told = (status: AgentStatus, source: Evidence["source"], detail: string) =>
+    WorkspaceState.Told({ state: observed(status, source, detail, now) })
   const build = workspace.latest_build
   if (build.status !== "running") {
     const status = isBuildStatus(build.status) ? build.status : "unknown"
     const error = build.job.error === undefined ? "" : `: ${build.job.error}`
-    return observed(
-      status,
-      "build",
-      `build ${build.build_number} (${build.transition}) is ${build.status}${error}`,
-      now
-    )
+    return told(status, "build", `build ${build.build_number} (${build.transition}) is ${build.status}${error}`)
   }
   const agents = mainAgents(build)
   const connecting = connection(agents, now)
-  if (Option.isSome(connecting)) return connecting.value
-  const app = agentApp(workspace, options)
+  if (Option.isSome(connecting)) return WorkspaceState.Told({ state: connecting.value })
+  const app = Option.getOrUndefined(agentApp(workspace, options))
   const warning = startupWarning(agents)
-  if (Option.isSome(app) && app.value.health === "initializing") {
-    return observed(
-      "starting",
-      "app_health",
-      `app ${app.value.slug} has not answered its health check yet${warning}`,
-      now
-    )
+  if (app === undefined) return WorkspaceState.Reports({ warning })
+  if (app.health === "initializing") {
+    return told("starting", "app_health", `app ${app.slug} has not answered its health check yet${warning}`)
   }
-  if (Option.isSome(app) && app.value.health === "unhealthy") {
-    return observed("degraded", "app_health", `app ${app.value.slug} fails its health check${warning}`, now)
+  if (app.health === "unhealthy") {
+    return told("degraded", "app_health", `app ${app.slug} fails its health check${warning}`)
   }
-  return Option.match(freshReport(workspace), {
-    onSome: (report) => reported(report, warning),
-    onNone: () =>
+  return WorkspaceState.Ask({ app, warning })
+}
+
+/**
+ * The status by the newest report since the latest start, with its age; `unknown` where there is none. `why` says why
+ * the agent itself did not tell.
+ */
+export const reportState = (workspace: WorkspaceSummary, why: string, now: DateTime.Utc): AgentState =>
+  Option.match(freshReport(workspace), {
+    onNone: () => observed("unknown", "nothing", `no report since the start, and ${why}`, now),
+    onSome: (report) =>
       observed(
-        "unknown",
-        "nothing",
-        Option.isSome(app)
-          ? `no report since the start, and AgentAPI was not asked${warning}`
-          : `no report since the start, and no AgentAPI app to ask${warning}`,
-        now
+        reportedStatus(report),
+        "app_status",
+        `the agent reported ${quotedReport(report)}; ${why}`,
+        timeOf(report.created_at) ?? now
       )
   })
-}
-
-/** The status that AgentAPI itself gives. */
-export const probedState = (answer: AgentApiStatus, now: DateTime.Utc): AgentState => {
-  const detail = `AgentAPI says ${answer.status}`
-  if (answer.status === "running") return observed("busy", "agentapi", detail, now)
-  if (answer.status === "stable") return observed("idle", "agentapi", detail, now)
-  return observed("unknown", "agentapi", detail, now)
-}
-
-/** AgentAPI was asked and did not answer. */
-export const unansweredState = (reason: string, now: DateTime.Utc): AgentState =>
-  observed("unknown", "nothing", `no report since the start, and AgentAPI did not answer: ${reason}`, now)
 
 const fields = (workspace: WorkspaceSummary, { evidence, status }: AgentState, role: string | null) => {
   const report = freshReport(workspace)
@@ -237,14 +240,15 @@ export const projectName = (workspace: WorkspaceSummary): string =>
 
 /** An agent, whole. */
 export const toAgent = (workspace: WorkspaceSummary, state: AgentState, role: string | null): Agent => {
-  const changed = Option.match(freshReport(workspace), {
-    onNone: () => timeOf(workspace.latest_build.updated_at),
-    onSome: (report) => later(timeOf(workspace.latest_build.updated_at), timeOf(report.created_at))
-  })
+  const report = Option.getOrUndefined(freshReport(workspace))
   return {
     ...fields(workspace, state, role),
     workspace_id: workspace.id,
-    updated_at: later(timeOf(workspace.updated_at), changed),
+    updated_at: latest(
+      timeOf(workspace.updated_at),
+      timeOf(workspace.latest_build.updated_at),
+      report === undefined ? null : timeOf(report.created_at)
+    ),
     metadata: { data: {}, meta: { version: "1.0" } }
   }
 }
@@ -262,7 +266,7 @@ export const unreadableView = (workspace: Unreadable, now: DateTime.Utc): AgentV
   role: null,
   project: "",
   last_task: null,
-  created_at: epoch,
+  created_at: null,
   evidence: observed("unknown", "unreadable", workspace.reason, now).evidence,
   last_status: null,
   metadata: null,

@@ -1,94 +1,122 @@
-import { Context, DateTime, Effect, Layer, Option } from "effect"
-import { interruptKey, type AgentApiStatus, type AgentApp, type Message } from "../../schemas/agentapi/AgentApi.ts"
-import type { CoderError } from "../../schemas/coder/CoderError.ts"
+import { Context, DateTime, Duration, Effect, Layer, Option } from "effect"
+import { interruptKey, type AgentApp, type Message } from "../../schemas/agentapi/AgentApi.ts"
 import type { Workspace } from "../../schemas/coder/Workspaces.ts"
 import type { LogEntry } from "../../schemas/Conversation.ts"
-import { CoderUnauthorized } from "../../schemas/errors/Coder.ts"
-import { AgentRefused, AgentUnreachable } from "../../schemas/errors/Task.ts"
+import { AgentUnreachable, type AgentRefused } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { Task } from "../../schemas/Task.ts"
-import { cut, withoutControls } from "../../schemas/Text.ts"
+import { withoutControls } from "../../schemas/Text.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { lookUntil, TimeLimits } from "../time/Deadline.ts"
-import { Limits } from "../config/Limits.ts"
+import { isRefusal, refusal, unreachable, type AgentFailure } from "./AgentFailure.ts"
+import { AgentRepository, type FoundAgent } from "./AgentRepository.ts"
 import { mainAgents, timeOf } from "./AgentState.ts"
-import { words } from "./translate.ts"
-
-/** What reading from an agent can end in. */
-export type AgentFailure = AgentUnreachable | CoderUnauthorized
 
 /** What agents report, what was said to them and by them, and the ways to speak to them. */
 export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/TaskRepository")<
   TaskRepository,
   {
     /** The reports of the latest build, newest first. */
-    readonly history: (workspace: Workspace) => ReadonlyArray<Task>
+    readonly history: (found: FoundAgent) => ReadonlyArray<Task>
     /** The conversation, newest first. */
-    readonly log: (app: AgentApp) => Effect.Effect<ReadonlyArray<LogEntry>, AgentFailure>
-    /** What AgentAPI says right now. */
-    readonly status: (app: AgentApp) => Effect.Effect<AgentApiStatus, AgentFailure>
+    readonly log: (found: FoundAgent) => Effect.Effect<ReadonlyArray<LogEntry>, AgentFailure>
     /**
-     * Reads the conversation. `send` then sends the prompt once, and tells whether it was seen there; refused = it is
-     * not there.
+     * Reads the conversation. `send` then sends the prompt once: `applied` where it was seen in the conversation and the
+     * agent at work on it, or its answer; refused where it is not there; else `unknown`.
      */
     readonly prepareMessage: (
-      app: AgentApp,
+      found: FoundAgent,
       text: string
     ) => Effect.Effect<{ readonly send: Effect.Effect<Outcome, AgentFailure | AgentRefused> }, AgentFailure>
     /** Presses the interrupt key once. `unknown` = no answer told whether it arrived. */
-    readonly interrupt: (app: AgentApp) => Effect.Effect<Outcome, AgentFailure | AgentRefused>
+    readonly interrupt: (found: FoundAgent) => Effect.Effect<Outcome, AgentFailure | AgentRefused>
+    /** Looks at the agent until it is as wanted; none when the time is over before. A look that fails is repeated. */
+    readonly lookUntil: (
+      found: FoundAgent,
+      time: Duration.Duration,
+      wanted: (now: FoundAgent) => boolean
+    ) => Effect.Effect<Option.Option<FoundAgent>>
   }
 >() {
-  static readonly layer: Layer.Layer<TaskRepository, never, AgentApiClient> = Layer.effect(
+  static readonly layer: Layer.Layer<TaskRepository, never, AgentApiClient | AgentRepository> = Layer.effect(
     this,
     Effect.gen(function* () {
       const agentApi = yield* AgentApiClient
+      const agents = yield* AgentRepository
+
+      const appOf = ({ agent, app }: FoundAgent): Effect.Effect<AgentApp, AgentUnreachable> =>
+        Effect.mapError(
+          app,
+          () =>
+            new AgentUnreachable({
+              agent_name: agent.name,
+              reason: `it shows no AgentAPI app (status ${agent.status}: ${agent.evidence.detail})`
+            })
+        )
 
       const messages = (app: AgentApp) =>
         Effect.flatMap(agentApi.of(app), (api) => Effect.map(api.messages(), (answer) => answer.messages))
 
-      const log = (app: AgentApp) =>
-        messages(app).pipe(
-          Effect.map((all) => all.map(toLogEntry).toReversed()),
-          Effect.mapError(unreachable(app))
+      const log = (found: FoundAgent) =>
+        Effect.flatMap(appOf(found), (app) =>
+          messages(app).pipe(
+            Effect.map((all) => all.map(toLogEntry).toReversed()),
+            Effect.mapError(unreachable(app))
+          )
         )
 
-      const status = (app: AgentApp) =>
-        Effect.flatMap(agentApi.of(app), (api) => Effect.mapError(api.status(), unreachable(app)))
-
-      const prepareMessage = Effect.fn("TaskRepository.prepareMessage")(function* (app: AgentApp, text: string) {
+      const prepareMessage = Effect.fn("TaskRepository.prepareMessage")(function* (found: FoundAgent, text: string) {
+        const app = yield* appOf(found)
         const api = yield* agentApi.of(app)
-        const before = (yield* Effect.mapError(messages(app), unreachable(app))).at(-1)?.id ?? -1
-        const seen = Effect.map(messages(app), (all) =>
-          all.some((message) => message.id > before && message.role === "user" && sameText(message.content, text))
-        )
+        const before = yield* Effect.mapError(messages(app), unreachable(app))
+        const running = Effect.map(api.status(), ({ status }) => status === "running")
+        const seen = Effect.flatMap(messages(app), (now) => {
+          const taken = sentIn(now, before.at(-1)?.id ?? -1, text)
+          return Option.match(taken, {
+            onNone: () => Effect.succeed(false),
+            onSome: ({ id }) => (isAnswered(now, id) ? Effect.succeed(true) : running)
+          })
+        })
+        const settled = Effect.flatMap(TimeLimits, ({ look, settle }) =>
+          lookUntil(settle, Effect.map(Effect.option(Effect.timeout(seen, look)), Option.filter(Boolean)))
+        ).pipe(Effect.map((sight): Outcome => (Option.isSome(sight) ? "applied" : "unknown")))
         const send = api.message({ payload: { content: text, type: "user" } }).pipe(
           Effect.matchEffect({
-            onSuccess: () => waitUntilSeen(seen),
+            onSuccess: () => settled,
             onFailure: (error): Effect.Effect<Outcome, AgentFailure | AgentRefused> =>
-              refused(error) ? Effect.fail(refusal(app, error)) : waitUntilSeen(seen)
+              isRefusal(error) ? Effect.fail(refusal(app)(error)) : settled
           }),
           Effect.withSpan("TaskRepository.send")
         )
         return { send }
       })
 
-      const interrupt = Effect.fn("TaskRepository.interrupt")(function* (app: AgentApp) {
+      const interrupt = Effect.fn("TaskRepository.interrupt")(function* (found: FoundAgent) {
+        const app = yield* appOf(found)
         const api = yield* agentApi.of(app)
         return yield* api.message({ payload: { content: interruptKey, type: "raw" } }).pipe(
           Effect.as<Outcome>("applied"),
           Effect.catchAll((error): Effect.Effect<Outcome, AgentFailure | AgentRefused> =>
-            refused(error) ? Effect.fail(refusal(app, error)) : Effect.succeed("unknown")
+            isRefusal(error) ? Effect.fail(refusal(app)(error)) : Effect.succeed("unknown")
           )
         )
       })
 
-      return { history, log, status, prepareMessage, interrupt }
+      return {
+        history,
+        log,
+        prepareMessage,
+        interrupt,
+        lookUntil: (found, time, wanted) =>
+          lookUntil(time, Effect.map(Effect.option(agents.lookAgain(found)), Option.filter(wanted)))
+      }
     })
   )
 }
 
-const history = (workspace: Workspace): ReadonlyArray<Task> =>
+const history = ({ workspace }: FoundAgent): ReadonlyArray<Task> => reportsOf(workspace)
+
+const reportsOf = (workspace: Workspace): ReadonlyArray<Task> =>
   mainAgents(workspace.latest_build)
     .flatMap((agent) => agent.apps)
     .flatMap((app) => app.statuses)
@@ -99,7 +127,11 @@ const history = (workspace: Workspace): ReadonlyArray<Task> =>
       created_at: timeOf(status.created_at),
       needs_user_attention: status.needs_user_attention ?? false
     }))
-    .toSorted((a, b) => DateTime.Order(b.created_at, a.created_at) || (a.id < b.id ? 1 : -1))
+    .toSorted(newestFirst)
+
+const millis = (time: DateTime.Utc | null): number => (time === null ? 0 : DateTime.toEpochMillis(time))
+
+const newestFirst = (a: Task, b: Task): number => millis(b.created_at) - millis(a.created_at) || (a.id < b.id ? 1 : -1)
 
 const toLogEntry = (message: Message): LogEntry => ({
   id: message.id,
@@ -108,44 +140,16 @@ const toLogEntry = (message: Message): LogEntry => ({
   time: timeOf(message.time)
 })
 
+/** The prompt of that text among the messages after `before`. */
+const sentIn = (messages: ReadonlyArray<Message>, before: number, text: string): Option.Option<Message> =>
+  Option.fromNullable(
+    messages.find(({ content, id, role }) => id > before && role === "user" && sameText(content, text))
+  )
+
+/** The agent has said something after that message: AgentAPI records what it types itself, whoever reads it. */
+const isAnswered = (messages: ReadonlyArray<Message>, prompt: number): boolean =>
+  messages.some(({ content, id, role }) => id > prompt && role !== "user" && content.trim() !== "")
+
 /** AgentAPI trims what it is given, and a terminal may wrap it. */
 const sameText = (a: string, b: string): boolean =>
   a.replaceAll(/\s+/g, " ").trim() === b.replaceAll(/\s+/g, " ").trim()
-
-const waitUntilSeen = (seen: Effect.Effect<boolean, CoderError>): Effect.Effect<Outcome> =>
-  Effect.flatMap(TimeLimits, ({ look, settle }) =>
-    lookUntil(settle, Effect.map(Effect.option(Effect.timeout(seen, look)), Option.filter(Boolean)))
-  ).pipe(Effect.map((found) => (Option.isSome(found) ? "applied" : "unknown")))
-
-/**
- * AgentAPI's refusals that leave nothing behind (recording: agentapi.json). Other 500s can come after the text was
- * typed.
- */
-const refused = (error: CoderError): boolean =>
-  error.notProcessed || /can only be sent when the agent is waiting|must not be empty/.test(error.detail ?? "")
-
-const refusal = (app: AgentApp, error: CoderError): AgentFailure | AgentRefused =>
-  error.reason === "status" && error.status !== 401
-    ? new AgentRefused({ agent_name: app.workspace_name, reason: words(error) })
-    : unreachable(app)(error)
-
-/** Coder's proxy answers in HTML, and sends an expired token to the sign-in page (recording: app-proxy.json). */
-const unreachable =
-  (app: AgentApp) =>
-  (error: CoderError): AgentFailure => {
-    if (error.reason === "redirect" || error.status === 401) {
-      return new CoderUnauthorized({ detail: `${cut(words(error), Limits.quotedText)}.` })
-    }
-    const reason =
-      error.reason === "not_json" && error.status !== null
-        ? (proxyPages.get(error.status) ?? words(error))
-        : words(error)
-    return new AgentUnreachable({ agent_name: app.workspace_name, reason })
-  }
-
-const proxyPages = new Map([
-  [400, "its workspace is stopped"],
-  [403, "Coder does not allow apps on paths"],
-  [404, "Coder finds no such app, or the workspace agent is not connected"],
-  [502, "the workspace agent is not connected, or nothing listens behind the app"]
-])

@@ -159,12 +159,12 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
             ? start
             : Effect.mapError(start, ({ message }) => halfDone(workspace.name, stopped.value, message))
           if (Option.isNone(sent)) {
-            const { agent } = yield* agents.describe(workspace)
+            const { agent } = yield* agents.look(workspace)
             return restarted(agent, "unknown", `The agent is stopped. ${noAnswer("the start began")}`)
           }
           const build = yield* builds.watch(sent.value, yield* timeToWait)
           if (isOver(build) && build.status !== "running") return yield* failed(workspace.name, build)
-          const { agent } = yield* agents.describe({ ...workspace, latest_build: build })
+          const { agent } = yield* agents.look({ ...workspace, latest_build: build })
           const done = before.workspace.latest_build.status === "stopped" ? "started" : "stopped and started"
           const message = `The agent was ${done} (build ${build.build_number} is ${build.status}); it is ${agent.status}.`
           return restarted(agent, "applied", message)

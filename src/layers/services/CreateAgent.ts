@@ -84,7 +84,7 @@ export const makeCreate = Effect.gen(function* () {
       let seen = created
       const look = Effect.gen(function* () {
         const now = Option.flatten(yield* Effect.option(agents.workspace(created.agent.name)))
-        if (Option.isSome(now)) seen = yield* agents.describe(now.value)
+        if (Option.isSome(now)) seen = yield* agents.look(now.value)
         return Option.liftPredicate(seen.agent, (agent) => stageOf(agent) === "ready")
       })
       yield* lookUntil(yield* timeToWait, look)
@@ -92,15 +92,15 @@ export const makeCreate = Effect.gen(function* () {
     })
 
   /** The first task as the first message, for a version without a prompt parameter. */
-  const deliver = ({ agent, app }: FoundAgent, task: string): Effect.Effect<TaskDelivery> =>
-    stageOf(agent) !== "ready" || Option.isNone(app)
+  const deliver = (found: FoundAgent, task: string): Effect.Effect<TaskDelivery> =>
+    !Option.exists(found.live, ({ takesTask }) => takesTask)
       ? Effect.succeed("not_delivered")
-      : tasks.prepareMessage(app.value, task).pipe(
+      : tasks.prepareMessage(found, task).pipe(
           Effect.flatMap(({ send }) => send),
           Effect.map((outcome): TaskDelivery => (outcome === "applied" ? "delivered" : "unknown")),
           Effect.catchAll((error) =>
             Effect.as(
-              Effect.logWarning("The first task was not delivered", { agent: agent.name, error: error._tag }),
+              Effect.logWarning("The first task was not delivered", { agent: found.agent.name, error: error._tag }),
               "not_delivered" as const
             )
           )
@@ -118,7 +118,7 @@ export const makeCreate = Effect.gen(function* () {
         const message = `Coder gave no answer, and no read could tell whether ${request.name} was created. Call show_agent before you try again.`
         return created(null, "unknown", "build_accepted", "unknown", message)
       }
-      const accepted = yield* agents.describe(workspace.value)
+      const accepted = yield* agents.look(workspace.value)
       const waited =
         request.wait_ready === true || promptParameter === null ? yield* waitUntilReady(accepted) : accepted
       const delivery = promptParameter === null ? yield* deliver(waited, task) : "in_build"

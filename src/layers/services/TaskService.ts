@@ -1,24 +1,23 @@
-import { Context, DateTime, Duration, Effect, Layer, Option } from "effect"
+import { Context, Duration, Effect, Layer, Option } from "effect"
 import type { LogEntry } from "../../schemas/Conversation.ts"
 import type { LookupFailure } from "../../schemas/errors/Agent.ts"
 import type { DeadlineExceeded } from "../../schemas/errors/Coder.ts"
 import {
   AgentNotBusy,
   AgentNotIdle,
-  AgentUnreachable,
+  DialogueNotRefusable,
   InterruptNotSupported,
   PageOutOfRange,
   type AgentRefused,
+  type AgentUnreachable,
   type InvalidTask
 } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import { pageCount, paginate, type Page, type PageRequest } from "../../schemas/Pagination.ts"
 import type { Task } from "../../schemas/Task.ts"
-import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
-import { lookUntil } from "../time/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
-import { probedState } from "../repositories/AgentState.ts"
+import type { Dialogue } from "../repositories/LiveState.ts"
 import { TaskRepository } from "../repositories/TaskRepository.ts"
 import { checkTask } from "./checkTask.ts"
 import { changing, reading, sending } from "./deadlines.ts"
@@ -40,7 +39,13 @@ export interface CanceledTask {
 export type StartFailure =
   LookupFailure | InvalidTask | AgentNotIdle | AgentUnreachable | AgentRefused | DeadlineExceeded
 export type CancelFailure =
-  LookupFailure | AgentNotBusy | InterruptNotSupported | AgentUnreachable | AgentRefused | DeadlineExceeded
+  | LookupFailure
+  | AgentNotBusy
+  | DialogueNotRefusable
+  | InterruptNotSupported
+  | AgentUnreachable
+  | AgentRefused
+  | DeadlineExceeded
 export type HistoryFailure = LookupFailure | PageOutOfRange | DeadlineExceeded
 export type LogFailure = LookupFailure | AgentUnreachable | PageOutOfRange | DeadlineExceeded
 
@@ -62,33 +67,15 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
       const agents = yield* AgentRepository
       const tasks = yield* TaskRepository
 
-      const appOf = ({ agent, app }: FoundAgent): Effect.Effect<AgentApp, AgentUnreachable> =>
-        Effect.mapError(
-          app,
-          () =>
-            new AgentUnreachable({
-              agent_name: agent.name,
-              reason: `it shows no AgentAPI app (status ${agent.status}: ${agent.evidence.detail})`
-            })
-        )
-
-      /** What AgentAPI itself says just now: reports lag behind, and before a key is pressed it must be certain. */
-      const ask = (app: AgentApp) =>
-        Effect.flatMap(tasks.status(app), (answer) =>
-          Effect.map(DateTime.now, (now) => ({ ...probedState(answer, now), transport: answer.transport ?? "pty" }))
-        )
-
       const start = Effect.fn("TaskService.start")(
         function* (name: string, task: string) {
           const text = yield* checkTask(task)
-          const found = yield* agents.find(name)
+          const found = yield* agents.attend(name)
           const { agent } = found
-          if (agent.status !== "idle" && agent.status !== "unknown")
+          if (!Option.exists(found.live, ({ takesTask }) => takesTask)) {
             return yield* new AgentNotIdle({ ...agent, agent_name: agent.name })
-          const app = yield* appOf(found)
-          const { evidence, status } = yield* ask(app)
-          if (status !== "idle") return yield* new AgentNotIdle({ agent_name: agent.name, status, evidence })
-          const { send } = yield* tasks.prepareMessage(app, text)
+          }
+          const { send } = yield* tasks.prepareMessage(found, text)
           const outcome = yield* send.pipe(sending(`start a task of ${name}`))
           return {
             agent_name: agent.name,
@@ -96,56 +83,77 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
             outcome,
             message:
               outcome === "applied"
-                ? "The task was seen in the agent's conversation."
-                : "The task was sent once, but not seen in the conversation. Call show_agent_log before you send it again."
+                ? "The task was seen in the agent's conversation, and the agent at work on it or its answer."
+                : "The task was sent once, but the agent was not seen at work on it. Call show_agent_log before you send it again."
           }
         },
         (effect, name) => changing(`start a task of ${name}`)(effect)
       )
 
-      /** Asks until the agent is seen idle, or the time is up. */
-      const seenIdle = (app: AgentApp) =>
-        lookUntil(
-          Limits.cancelWait,
-          Effect.map(
-            Effect.option(ask(app)),
-            Option.filter(({ status }) => status === "idle")
-          )
-        ).pipe(Effect.map(Option.isSome))
+      const interrupt = Effect.fn("TaskService.interrupt")(function* (found: FoundAgent) {
+        const [arrived, idle] = yield* Effect.zip(
+          tasks.interrupt(found),
+          tasks.lookUntil(found, Limits.cancelWait, ({ agent }) => agent.status === "idle")
+        )
+        return {
+          agent_name: found.agent.name,
+          outcome: Option.isSome(idle) ? arrived : ("unknown" as const),
+          message: toldOf(arrived, Option.isSome(idle))
+        }
+      })
+
+      /** Refuses what a dialogue asks for: one Escape, which must be seen to have taken it away. */
+      const refuse = Effect.fn("TaskService.refuse")(function* (found: FoundAgent, dialogue: Dialogue) {
+        const arrived = yield* tasks.interrupt(found)
+        const gone = yield* tasks.lookUntil(found, Limits.cancelWait, hasMoved(dialogue))
+        if (Option.isNone(gone) && !dialogue.certain) yield* agents.takeForOld(found, dialogue)
+        return {
+          agent_name: found.agent.name,
+          outcome: Option.isSome(gone) ? arrived : ("unknown" as const),
+          message: Option.match(gone, {
+            onNone: () => notGone(dialogue),
+            onSome: ({ agent }) =>
+              `One Escape was sent, and what the agent asked is gone: ${asked(dialogue)}. It is ${agent.status} now.`
+          })
+        }
+      })
 
       const cancel = Effect.fn("TaskService.cancel")(
         function* (name: string) {
-          const found = yield* agents.find(name)
+          const found = yield* agents.attend(name)
           const { agent } = found
-          if (!reachable.has(agent.status)) return yield* new AgentNotBusy({ ...agent, agent_name: agent.name })
-          const app = yield* appOf(found)
-          const { evidence, status, transport } = yield* ask(app)
-          if (status !== "busy") return yield* new AgentNotBusy({ agent_name: agent.name, status, evidence })
-          if (transport !== "pty") return yield* new InterruptNotSupported({ agent_name: agent.name, transport })
-          const [arrived, idle] = yield* Effect.zip(tasks.interrupt(app), seenIdle(app)).pipe(
-            sending(`cancel the task of ${name}`)
-          )
-          return {
-            agent_name: agent.name,
-            outcome: idle ? arrived : ("unknown" as const),
-            message: toldOf(arrived, idle)
+          const live = Option.getOrUndefined(found.live)
+          const dialogue = live?.dialogue ?? null
+          if (live === undefined || (agent.status !== "busy" && dialogue === null)) {
+            return yield* new AgentNotBusy({ ...agent, agent_name: agent.name })
           }
+          if (live.transport !== "pty") {
+            return yield* new InterruptNotSupported({ agent_name: agent.name, transport: live.transport })
+          }
+          if (dialogue !== null && dialogue.escape !== "refuses") {
+            return yield* new DialogueNotRefusable({
+              agent_name: agent.name,
+              dialogue: dialogue.kind,
+              text: dialogue.text,
+              ends_agent: dialogue.escape === "ends_agent"
+            })
+          }
+          const press = dialogue === null ? interrupt(found) : refuse(found, dialogue)
+          return yield* press.pipe(sending(`cancel the task of ${name}`))
         },
         (effect, name) => changing(`cancel the task of ${name}`)(effect)
       )
 
       const history = Effect.fn("TaskService.history")(
         function* (name: string, page: PageRequest) {
-          const { workspace } = yield* agents.find(name)
-          return yield* pageOf(tasks.history(workspace), page)
+          return yield* pageOf(tasks.history(yield* agents.find(name)), page)
         },
         (effect, name) => reading(`read the task history of ${name}`)(effect)
       )
 
       const log = Effect.fn("TaskService.log")(
         function* (name: string, page: PageRequest) {
-          const app = yield* Effect.flatMap(agents.find(name), appOf)
-          return yield* pageOf(yield* tasks.log(app), page)
+          return yield* pageOf(yield* tasks.log(yield* agents.find(name)), page)
         },
         (effect, name) => reading(`read the log of ${name}`)(effect)
       )
@@ -164,8 +172,20 @@ const toldOf = (arrived: Outcome, idle: boolean): string => {
     : "One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself. Call show_agent_log to see which."
 }
 
-/** Statuses in which AgentAPI can be asked whether there is something to cancel. */
-const reachable = new Set(["idle", "busy", "waiting", "unknown"])
+/** The dialogue is not on the screen any more, or another one is. */
+const hasMoved =
+  (dialogue: Dialogue) =>
+  ({ live }: FoundAgent): boolean =>
+    Option.exists(live, (now) => now.dialogue === null || now.dialogue.text !== dialogue.text)
+
+const asked = ({ kind, text }: Dialogue): string => `(${kind}) ${text}`
+
+const notGone = (dialogue: Dialogue): string => {
+  const still = `One Escape was sent, and nothing moved within ${Duration.toSeconds(Limits.cancelWait)} s: ${asked(dialogue)}.`
+  return dialogue.certain
+    ? `${still} The agent still waits for an answer. Answer it in its terminal, or call restart_agent.`
+    : `${still} It is taken for what is left of an older dialogue: start_agent_task is let through now.`
+}
 
 const pageOf = <A>(items: ReadonlyArray<A>, request: PageRequest): Effect.Effect<Page<A>, PageOutOfRange> => {
   const pages = pageCount(items.length, request.page_size)

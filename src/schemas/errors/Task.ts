@@ -65,6 +65,22 @@ export class AgentUnreachable extends Schema.TaggedError<AgentUnreachable>()("Ag
   }
 }
 
+/**
+ * A dialogue that no key of ours may answer: Escape would end the agent (`ends_agent`), or what it does is not known.
+ * `text` is what the screen shows.
+ */
+export class DialogueNotRefusable extends Schema.TaggedError<DialogueNotRefusable>()("DialogueNotRefusable", {
+  agent_name: Schema.String,
+  dialogue: Schema.String,
+  text: Schema.String,
+  ends_agent: Schema.Boolean
+}) {
+  override get message() {
+    const why = this.ends_agent ? "Escape would end the agent" : "what Escape does to it is not known"
+    return `Agent ${JSON.stringify(this.agent_name)} waits for a person (${this.dialogue}): ${this.text}\nNothing was sent: ${why}. Answer it in the agent's terminal, or call restart_agent.`
+  }
+}
+
 /** AgentAPI took the request and refused it. */
 export class AgentRefused extends Schema.TaggedError<AgentRefused>()("AgentRefused", {
   agent_name: Schema.String,

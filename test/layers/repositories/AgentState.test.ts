@@ -2,12 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { DateTime, FastCheck, Option } from "effect"
 import {
   agentApp,
-  deriveState,
-  probedState,
+  reportState,
   timeOf,
   toAgent,
   toAgentView,
-  unansweredState
+  workspaceState
 } from "../../../src/layers/repositories/AgentState.ts"
 import { AgentStatus, type Evidence } from "../../../src/schemas/Agent.ts"
 import type { AppStatus, AppSummary } from "../../../src/schemas/coder/Builds.ts"
@@ -89,8 +88,14 @@ const workspace = ({ agents = [agent()], build = {}, latest = null }: Parts = {}
   }
 })
 
+/** What is told of an agent that does not answer itself. */
+const unanswered = (one: Summary) => {
+  const where = workspaceState(one, {}, now)
+  return where._tag === "Told" ? where.state : reportState(one, `nobody answered${where.warning}`, now)
+}
+
 const derive = (parts: Parts) => {
-  const { evidence, status } = deriveState(workspace(parts), {}, now)
+  const { evidence, status } = unanswered(workspace(parts))
   return [status, evidence.source] as const
 }
 
@@ -212,7 +217,7 @@ const rows: ReadonlyArray<readonly [string, Parts, AgentStatus, Evidence["source
   ["no agents at all", { agents: [] }, "unknown", "nothing"]
 ]
 
-describe("deriveState", () => {
+describe("an agent that does not answer", () => {
   for (const [what, parts, status, source] of rows) {
     it(`${what}: ${status} from ${source}`, () => {
       assert.deepStrictEqual(derive(parts), [status, source])
@@ -226,7 +231,7 @@ describe("deriveState", () => {
   })
 
   it("says which agent, which error, which warning, and when", () => {
-    const of = (parts: Parts) => deriveState(workspace(parts), {}, now).evidence
+    const of = (parts: Parts) => unanswered(workspace(parts)).evidence
     assert.include(of({ agents: [agent({ name: "gpu", status: "disconnected" })] }).detail, "gpu")
     assert.include(of({ build: { status: "failed", job: failedJob } }).detail, "no capacity")
     assert.include(of({ build: { status: "failed", transition: "delete", job: failedJob } }).detail, "delete")
@@ -284,7 +289,7 @@ describe("deriveState", () => {
   it("never says idle or busy unless a fresh report said it", () => {
     FastCheck.assert(
       FastCheck.property(anyWorkspace, (one) => {
-        const { evidence, status } = deriveState(one, {}, now)
+        const { evidence, status } = unanswered(one)
         assert.include(AgentStatus.literals, status)
         // oxlint-disable-next-line no-control-regex
         assert.notMatch(evidence.detail, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
@@ -299,24 +304,9 @@ describe("deriveState", () => {
   })
 })
 
-describe("probedState", () => {
-  for (const [says, status] of [
-    ["running", "busy"],
-    ["stable", "idle"],
-    ["idle", "unknown"],
-    ["", "unknown"]
-  ] as const) {
-    it(`AgentAPI ${JSON.stringify(says)}: ${status}`, () => {
-      const state = probedState({ status: says, agent_type: "claude" }, now)
-      assert.deepStrictEqual([state.status, state.evidence.source], [status, "agentapi"])
-    })
-  }
-
-  it("no answer is unknown, with the reason cut", () => {
-    const { evidence, status } = unansweredState("x".repeat(5000), now)
-    assert.deepStrictEqual([status, evidence.source], ["unknown", "nothing"])
-    assert.isBelow(evidence.detail.length, 600)
-  })
+it("a reason is cut", () => {
+  const { evidence } = reportState(workspace(), "x".repeat(5000), now)
+  assert.isBelow(evidence.detail.length, 600)
 })
 
 describe("agentApp", () => {
@@ -351,7 +341,8 @@ describe("agentApp", () => {
 })
 
 describe("what is shown", () => {
-  const idle = deriveState(workspace(), {}, now)
+  const iso = (time: DateTime.Utc | null) => (time === null ? null : DateTime.formatIso(time))
+  const idle = unanswered(workspace())
   const statuses = [
     { state: "working", message: "old life", created_at: before },
     { state: "working", message: "second", created_at: "2026-01-01T10:20:00Z" },
@@ -377,10 +368,10 @@ describe("what is shown", () => {
     const fresh = toAgent(workspace({ latest: report({ state: "working", message: "a\u0007b" }) }), idle, "coder")
     assert.deepInclude(fresh.last_status, { state: "working", message: "ab" })
     assert.strictEqual(fresh.role, "coder")
-    assert.strictEqual(DateTime.formatIso(fresh.updated_at), "2026-01-01T10:30:00.500Z")
+    assert.strictEqual(iso(fresh.updated_at), "2026-01-01T10:30:00.500Z")
     const stale = toAgent(workspace({ latest: report({ created_at: before }) }), idle, null)
     assert.strictEqual(stale.last_status, null)
-    assert.strictEqual(DateTime.formatIso(stale.updated_at), "2026-01-01T10:00:05.000Z")
+    assert.strictEqual(iso(stale.updated_at), "2026-01-01T10:00:05.000Z")
   })
 
   it("the project is the display name, or the name where that is empty", () => {
@@ -388,8 +379,14 @@ describe("what is shown", () => {
     assert.strictEqual(toAgentView(bare, idle, null).project, "claude-code")
   })
 
-  it("a time that cannot be read is the epoch", () => {
-    assert.strictEqual(timeOf("never").epochMillis, 0)
-    assert.strictEqual(timeOf("").epochMillis, 0)
+  it("a time that cannot be read is none, never 1970", () => {
+    assert.isNull(timeOf("never"))
+    assert.isNull(timeOf(""))
+    const unreadable = { ...workspace(), created_at: "yesterday" }
+    assert.isNull(toAgentView(unreadable, idle, null).created_at)
+    assert.strictEqual(
+      iso(toAgent({ ...unreadable, updated_at: "" }, idle, null).updated_at),
+      "2026-01-01T10:00:05.000Z"
+    )
   })
 })
