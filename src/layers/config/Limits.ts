@@ -20,9 +20,6 @@ export const Limits = {
   /** Workspaces a page of a list, and pages fetched at once. */
   listPageSize: 100,
   listConcurrency: 8,
-  /** Template versions looked up at once, and kept: they never change. */
-  versionConcurrency: 4,
-  versionCache: 1000,
   /** AgentAPI probes of a list: at once, and for all of them together. */
   probeConcurrency: 16,
   probeTimeout: Duration.millis(1500),

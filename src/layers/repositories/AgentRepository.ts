@@ -15,6 +15,8 @@ import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
 import { Limits } from "../config/Limits.ts"
+import { TimeLimits, within } from "../time/Deadline.ts"
+import { once } from "../time/Shared.ts"
 import {
   agentApp,
   deriveState,
@@ -25,9 +27,8 @@ import {
   unreadableView,
   type AgentState
 } from "./AgentState.ts"
-import { cacheSuccesses } from "./cacheSuccesses.ts"
-import { ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
-import { translate, words } from "./translate.ts"
+import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
+import { late, translate, words } from "./translate.ts"
 
 /** An agent, with what is needed to act on it. */
 export interface FoundAgent {
@@ -55,19 +56,23 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     AgentRepository,
     never,
     CoderClient | AgentApiClient | ProjectRepository | FleetConfig
-  > = Layer.effect(
+  > = Layer.scoped(
     this,
     Effect.gen(function* () {
       const coder = yield* CoderClient
       const agentApi = yield* AgentApiClient
       const projects = yield* ProjectRepository
       const options = yield* FleetConfig
+      const { concurrency: versionConcurrency } = yield* ProjectLimits
       const configured = new Set((options.projects ?? []).map((name) => name.toLowerCase()))
 
-      const users = yield* cacheSuccesses(1, (user: string) =>
-        Effect.mapError(coder.users.user({ path: { user } }), translate("read whose token this is"))
+      const { read } = yield* TimeLimits
+      const me = yield* once(
+        coder.users.user({ path: { user: "me" } }).pipe(
+          Effect.mapError(translate("read whose token this is")),
+          within(read, () => late("read whose token this is", read))
+        )
       )
-      const me = users.get("me")
 
       const appOf = (workspace: WorkspaceSummary): Option.Option<AgentApp> =>
         Option.map(agentApp(workspace, options), ({ slug }) => ({
@@ -139,7 +144,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           Effect.forEach(
             new Set(found.map((workspace) => workspace.latest_build.template_version_id)),
             (id) => Effect.map(Effect.either(projects.version(id)), (version) => [id, version] as const),
-            { concurrency: Limits.versionConcurrency }
+            { concurrency: versionConcurrency }
           ),
           (versions) => new Map(versions)
         )

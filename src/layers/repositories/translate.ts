@@ -1,3 +1,4 @@
+import { Duration } from "effect"
 import {
   CoderForbidden,
   CoderRateLimited,
@@ -32,3 +33,7 @@ export const translate =
     }
     return new CoderUnavailable({ action, reason, request_id })
   }
+
+/** What a lookup ends in whose own time is over: others than its first caller may wait for it. */
+export const late = (action: string, time: Duration.Duration): CoderUnavailable =>
+  new CoderUnavailable({ action, reason: `no answer within ${Duration.toSeconds(time)} s`, request_id: null })

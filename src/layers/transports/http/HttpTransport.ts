@@ -6,12 +6,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
 import { Limits } from "../../config/Limits.ts"
+import { once } from "../../time/Shared.ts"
 import * as HttpGate from "./HttpGate.ts"
 import * as HttpMcp from "./HttpMcp.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 import type { Connect } from "./HttpSessions.ts"
 import { McpSession, type McpSessionOptions } from "../session/McpSession.ts"
-import { startOnce } from "../session/startOnce.ts"
 
 /** Where the server listens, whom it lets in, and what it serves them. */
 export interface HttpTransportOptions extends HttpGate.GateOptions {
@@ -169,7 +169,7 @@ const toApp = (
  * beneath them are built at the first tool call of any client, and shared by all.
  */
 export const sessions = <R>(options: McpSessionOptions<R>): Effect.Effect<Connect, never, Scope.Scope> =>
-  Effect.map(startOnce(options.services), (services) => (transport, { role }) => {
+  Effect.map(once(options.services), (services) => (transport, { role }) => {
     const readOnly = options.readOnly ?? (role === "read" ? "token" : undefined)
     return McpSession.make(transport, { ...options, services, readOnly })
   })
