@@ -4,19 +4,6 @@ const MiB = 1024 * 1024
 
 /** Every wait, size, page, queue and fan-out of the fleet, each with its meaning. Sizes are bytes. */
 export const Limits = {
-  /** One request to Coder. */
-  requestTimeout: Duration.seconds(15),
-  /** One message to an agent: AgentAPI may wait 20 s for the terminal. */
-  messageTimeout: Duration.seconds(30),
-  /** Attempts of a GET, the first included. */
-  readAttempts: 3,
-  readRetryBase: Duration.millis(100),
-  readRetryCap: Duration.seconds(5),
-
-  /** Bodies of lists and logs, and of everything else, after decompression. */
-  largeBody: 16 * MiB,
-  smallBody: 2 * MiB,
-
   /** Workspaces a page of a list, and pages fetched at once. */
   listPageSize: 100,
   listConcurrency: 8,
@@ -29,9 +16,6 @@ export const Limits = {
   deleteWait: Duration.seconds(10),
   /** Lines of a build's log that are quoted. */
   quotedLogLines: 10,
-
-  /** A shorter token is not taken out of what Coder says: it may be a word (characters). Coder's own have 33. */
-  redactedToken: 12,
 
   /** A task, and a line and a text quoted from a server or an agent (characters). */
   taskBytes: MiB / 4,

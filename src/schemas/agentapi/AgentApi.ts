@@ -1,6 +1,7 @@
 import { HttpApi, HttpApiEndpoint, HttpApiGroup } from "@effect/platform"
 import { Schema } from "effect"
 import { CoderError } from "../coder/CoderError.ts"
+import { AnswerSize, AnswerTime } from "../EndpointPolicy.ts"
 
 /** `running` = at work (or starting), `stable` = waiting for input. `transport` is absent before AgentAPI 0.12. */
 export const AgentApiStatus = Schema.Struct({
@@ -51,11 +52,16 @@ export const AgentApi = HttpApi.make("agentapi")
   .add(
     HttpApiGroup.make("agent", { topLevel: true })
       .add(HttpApiEndpoint.get("status", "/status").addSuccess(AgentApiStatus))
-      .add(HttpApiEndpoint.get("messages", "/messages").addSuccess(Schema.Struct({ messages: Schema.Array(Message) })))
+      .add(
+        HttpApiEndpoint.get("messages", "/messages")
+          .addSuccess(Schema.Struct({ messages: Schema.Array(Message) }))
+          .annotate(AnswerSize, "many")
+      )
       .add(
         HttpApiEndpoint.post("message", "/message")
           .setPayload(PostMessage)
           .addSuccess(Schema.Struct({ ok: Schema.Boolean }))
+          .annotate(AnswerTime, "terminal")
       )
   )
   .addError(CoderError)

@@ -1,5 +1,6 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { type ParseResult, Schema } from "effect"
+import { AnswerSize } from "../EndpointPolicy.ts"
 import { queryInteger } from "./QueryInteger.ts"
 import { Segment } from "./Segment.ts"
 
@@ -187,6 +188,7 @@ export const Builds = HttpApiGroup.make("builds")
     HttpApiEndpoint.get("logs")`/api/v2/workspacebuilds/${buildId}/logs`
       .setUrlParams(after)
       .addSuccess(Schema.Array(BuildLog))
+      .annotate(AnswerSize, "many")
   )
   .add(
     HttpApiEndpoint.get("parameters")`/api/v2/workspacebuilds/${buildId}/parameters`.addSuccess(
@@ -197,6 +199,7 @@ export const Builds = HttpApiGroup.make("builds")
     HttpApiEndpoint.get("agentLogs")`/api/v2/workspaceagents/${HttpApiSchema.param("agent", Segment)}/logs`
       .setUrlParams(after)
       .addSuccess(Schema.Array(AgentLog))
+      .annotate(AnswerSize, "many")
   )
   .add(
     HttpApiEndpoint.patch("appStatus", "/api/v2/workspaceagents/me/app-status")

@@ -1,5 +1,6 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
+import { AnswerSize } from "../EndpointPolicy.ts"
 import { elements } from "./elements.ts"
 import { Segment } from "./Segment.ts"
 
@@ -63,6 +64,7 @@ export const Templates = HttpApiGroup.make("templates")
     HttpApiEndpoint.get("list", "/api/v2/templates")
       .setUrlParams(Schema.Struct({ q: Schema.optional(Schema.String) }))
       .addSuccess(elements(Template))
+      .annotate(AnswerSize, "many")
   )
   .add(HttpApiEndpoint.get("version")`/api/v2/templateversions/${version}`.addSuccess(TemplateVersion))
   .add(

@@ -1,6 +1,7 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
 import { AppStatus, Build, BuildParameter, BuildSummary } from "./Builds.ts"
+import { AnswerSize } from "../EndpointPolicy.ts"
 import { elements, type Unreadable } from "./elements.ts"
 import { queryInteger } from "./QueryInteger.ts"
 import { Segment } from "./Segment.ts"
@@ -65,6 +66,7 @@ export const Workspaces = HttpApiGroup.make("workspaces")
         })
       )
       .addSuccess(WorkspacePage)
+      .annotate(AnswerSize, "many")
   )
   .add(
     HttpApiEndpoint.get("get")`/api/v2/workspaces/${HttpApiSchema.param("workspace", Segment)}`
