@@ -154,9 +154,7 @@ const follow = (steps: ReadonlyArray<Step>) =>
           expected.call(one.key, one.within)
           const call = get(one.key)
           callers.push(
-            yield* Effect.fork(
-              one.within === null ? call : within(Duration.millis(one.within), () => new Over())(call)
-            )
+            yield* Effect.fork(one.within === null ? call : within(Duration.millis(one.within), () => new Over())(call))
           )
           break
         }
