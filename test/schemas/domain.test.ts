@@ -299,7 +299,7 @@ describe("errors", () => {
     [new Errors.CoderForbidden({ action: "delete", detail: "no." }), ["delete", "no.", "administrator"]],
     [new Errors.CoderRateLimited({ retry_after_ms: 1500 }), ["nothing was carried out", "2 s"]],
     [
-      new Errors.CoderUnavailable({ action: "list", reason: "down", request_id: "id-7" }),
+      new Errors.CoderUnavailable({ action: "list", reason: "down", request_id: "id-7", fault: "no_answer" }),
       ["list", "down", "id-7", "CODER_URL"]
     ],
     [

@@ -1,13 +1,14 @@
 import { HttpApi, HttpApiEndpoint, HttpApiGroup } from "@effect/platform"
 import { Schema } from "effect"
 import { CoderError } from "../coder/CoderError.ts"
+import { readable, shown } from "../coder/elements.ts"
 import { AnswerSize, AnswerTime } from "../EndpointPolicy.ts"
 
 /** `running` = at work (or starting), `stable` = waiting for input. `transport` is absent before AgentAPI 0.12. */
 export const AgentApiStatus = Schema.Struct({
   status: Schema.String,
-  agent_type: Schema.String,
-  transport: Schema.optionalWith(Schema.String, { exact: true })
+  agent_type: shown,
+  transport: Schema.optionalWith(Schema.String, { exact: true, nullable: true })
 })
 export type AgentApiStatus = typeof AgentApiStatus.Type
 
@@ -16,7 +17,7 @@ export const Message = Schema.Struct({
   id: Schema.Number,
   role: Schema.String,
   content: Schema.String,
-  time: Schema.String
+  time: shown
 })
 export type Message = typeof Message.Type
 
@@ -54,7 +55,7 @@ export const AgentApi = HttpApi.make("agentapi")
       .add(HttpApiEndpoint.get("status", "/status").addSuccess(AgentApiStatus))
       .add(
         HttpApiEndpoint.get("messages", "/messages")
-          .addSuccess(Schema.Struct({ messages: Schema.Array(Message) }))
+          .addSuccess(Schema.Struct({ messages: readable(Message) }))
           .annotate(AnswerSize, "many")
       )
       .add(

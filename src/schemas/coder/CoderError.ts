@@ -8,8 +8,8 @@ export type Validation = typeof Validation.Type
 /** The body of every error under `/api` (recordings: platform.json, create.json). */
 export const ErrorBody = Schema.Struct({
   message: Schema.String,
-  detail: Schema.optionalWith(Schema.String, { exact: true }),
-  validations: Schema.optionalWith(Schema.Array(Validation), { exact: true })
+  detail: Schema.optionalWith(Schema.String, { exact: true, nullable: true }),
+  validations: Schema.optionalWith(Schema.Array(Validation), { exact: true, nullable: true })
 })
 export type ErrorBody = typeof ErrorBody.Type
 

@@ -38,15 +38,25 @@ export class CoderRateLimited extends Schema.TaggedError<CoderRateLimited>()("Co
   }
 }
 
+const remedies = {
+  no_answer: "Check that CODER_URL is Coder's address and that the server runs, then try again.",
+  answer: "The server was reached, and this is what it said; where it lasts, its logs may tell why.",
+  not_coder: "Check that CODER_URL is Coder's own address, and that no sign-in page or proxy stands before it.",
+  untrusted_certificate:
+    "Set NODE_EXTRA_CA_CERTS to a file with the certificate (PEM) of the authority that signed Coder's, and restart fleet-mcp."
+}
+
 /** Coder gave no usable answer: not reachable, too slow, a sign-in page, a broken answer, an internal error. */
 export class CoderUnavailable extends Schema.TaggedError<CoderUnavailable>()("CoderUnavailable", {
   action: Schema.String,
   reason: Schema.String,
-  request_id: Schema.NullOr(Schema.String)
+  request_id: Schema.NullOr(Schema.String),
+  /** What there was: no answer, an answer of Coder's, one of something else, or a certificate that is not trusted. */
+  fault: Schema.Literal("no_answer", "answer", "not_coder", "untrusted_certificate")
 }) {
   override get message() {
     const id = this.request_id === null ? "" : ` (Coder request id ${this.request_id})`
-    return `Could not ${this.action}: ${this.reason}${id}. Check that CODER_URL is Coder's own address and that the server runs, then try again.`
+    return `Could not ${this.action}: ${this.reason}${id}. ${remedies[this.fault]}`
   }
 }
 

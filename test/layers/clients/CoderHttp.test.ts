@@ -126,7 +126,7 @@ describe.concurrent("the token", () => {
   }
 })
 
-describe.concurrent("the origin", () => {
+describe("the origin", () => {
   for (const status of [301, 302, 303, 307, 308]) {
     for (const [name, call] of calls) {
       it.effect(`${status} is not followed: ${name}`, () =>
@@ -159,7 +159,7 @@ describe.concurrent("the origin", () => {
 
   it.effect("no name of a workspace, owner or app leaves its segment", () =>
     Effect.gen(function* () {
-      for (const name of [...FastCheck.sample(names, { numRuns: 300, seed: 7 }), "..", ".", "", "a/../b"]) {
+      for (const name of [...FastCheck.sample(names, { numRuns: 100, seed: 7 }), "..", ".", "", "a/../b"]) {
         const proxy = new Proxy()
         const lookup = Effect.flatMap(CoderClient, (coder) =>
           coder.workspaces.getByName({ path: { user: "me", name } })

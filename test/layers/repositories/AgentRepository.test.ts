@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
 import { TaskService } from "../../../src/layers/services/TaskService.ts"
 import type { ModelOptions, ModelTemplate } from "../../support/CoderModel.ts"
 import { begin, elapse, failure, inFleet, makeFleet, settle, type TestFleet } from "../../support/fleet.ts"
-import { answer, answerAfter, hangBefore, html, json } from "../../support/ScriptedCoder.ts"
+import { answer, answerAfter, delayed, hangBefore, html, json } from "../../support/ScriptedCoder.ts"
 
 const list = (filter = {}) => Effect.flatMap(AgentService, (agents) => agents.list(filter))
 const show = (name: string) => Effect.flatMap(AgentService, (agents) => agents.show(name))
@@ -369,4 +369,38 @@ describe.concurrent("probes", () => {
       )
     })
   }
+})
+
+describe.concurrent("what several calls look up at once", () => {
+  it.effect("goes on for the other when one of two is cancelled", () => {
+    const fleet = makeFleet()
+    fleet.coder.add("bot-1")
+    fleet.proxy.on(/users\/me$|templateversions/, delayed("1 second"))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const first = yield* Effect.fork(show("bot-1"))
+        const second = yield* Effect.fork(show("bot-1"))
+        yield* TestClock.adjust("500 millis")
+        yield* Fiber.interrupt(first)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* Fiber.join(second)).name, "bot-1")
+        assert.strictEqual(fleet.proxy.asked(/users\/me$/).length, 1)
+      })
+    )
+  })
+
+  it.effect("tells at once of a wait that is longer than it has", () => {
+    const fleet = makeFleet()
+    fleet.coder.add("bot-1")
+    fleet.proxy.on(/users\/me$/, answer(json(429, { message: "m" }, { "retry-after": "300" })))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(Effect.flip(show("bot-1")))
+        assert.deepInclude(yield* exit, { _tag: "CoderRateLimited", retry_after_ms: 300_000 })
+        assert.isAtMost(took, 10)
+      })
+    )
+  })
 })
