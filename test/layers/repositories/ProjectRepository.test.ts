@@ -98,7 +98,7 @@ describe.concurrent("projects", () => {
           projects.map(({ name }) => name),
           ["web"]
         )
-        assert.include(note, "odd (not in the shape of the contract at: description)")
+        assert.include(note, "odd (not in the shape of the contract at: active_version_id)")
       })
     )
   })
