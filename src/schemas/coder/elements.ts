@@ -42,17 +42,20 @@ export const elements = <A, I>(
  * A list in which one bad element costs that element: what cannot be decoded is left out. Null is a list of none. For
  * lists whose elements are worth nothing in part; `elements` keeps what could be read.
  */
-export const readable = <A, I>(element: Schema.Schema<A, I>): Schema.Schema<ReadonlyArray<A>, ReadonlyArray<unknown> | null> => {
+export const readable = <A, I>(
+  element: Schema.Schema<A, I>
+): Schema.Schema<ReadonlyArray<A>, ReadonlyArray<unknown> | null> => {
   const decode = ParseResult.decodeUnknownOption(element)
   const encode = ParseResult.encodeUnknown(Schema.Array(element))
+  const isList = (input: unknown): input is ReadonlyArray<A> => Array.isArray(input)
   // Its elements are not validated a second time.
   const decoded = Schema.declare(
     [Schema.typeSchema(element)],
     {
       decode: () => (input, _, ast) =>
-        isList<A>(input) ? ParseResult.succeed(input) : ParseResult.fail(new ParseResult.Type(ast, input)),
+        isList(input) ? ParseResult.succeed(input) : ParseResult.fail(new ParseResult.Type(ast, input)),
       encode: () => (input, _, ast) =>
-        isList<A>(input) ? ParseResult.succeed(input) : ParseResult.fail(new ParseResult.Type(ast, input))
+        isList(input) ? ParseResult.succeed(input) : ParseResult.fail(new ParseResult.Type(ast, input))
     },
     { arbitrary: (one) => (fastCheck) => fastCheck.array(one(fastCheck)) }
   )
@@ -62,8 +65,6 @@ export const readable = <A, I>(element: Schema.Schema<A, I>): Schema.Schema<Read
     encode: (values) => encode(values)
   })
 }
-
-const isList = <A>(input: unknown): input is ReadonlyArray<A> => Array.isArray(input)
 
 /** A text that is only shown: absent, null and empty are one thing. */
 export const shown = Schema.optionalWith(Schema.String, { nullable: true, default: () => "" })
