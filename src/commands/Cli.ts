@@ -84,9 +84,15 @@ const exitWith = (code: number, said: string) =>
 /** What the command line or the configuration asks for cannot be had. */
 const wrongUsage = new Set(["EnvFileUnusable", "Contradiction", "HttpNotStarted", "CannotListen"])
 
+/** `--option=value` as two arguments: the parser takes that form, but not of options that are repeatable. */
+const split = (argument: string): ReadonlyArray<string> => {
+  const [, option, value] = /^(--[a-z-]+)=(.*)$/s.exec(argument) ?? []
+  return option === undefined || value === undefined ? [argument] : [option, value]
+}
+
 /** Runs the command line of this process. Failures are told on stderr; the exit code is 2 for wrong usage, else 1. */
 export const cli = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
-  Command.run(fleetMcp, { name: "Fleet MCP", version: __FLEET_MCP_VERSION__ })(argv).pipe(
+  Command.run(fleetMcp, { name: "Fleet MCP", version: __FLEET_MCP_VERSION__ })(argv.flatMap(split)).pipe(
     Effect.catchAll((error) =>
       // The parser has said already what it does not understand.
       ValidationError.isValidationError(error)

@@ -5,8 +5,7 @@ import { CoderConfig, type CoderOptions } from "../layers/config/CoderConfig.ts"
 import { FleetConfig } from "../layers/config/FleetConfig.ts"
 import * as FleetMcp from "../layers/FleetMcp.ts"
 import { BackendNotConfigured } from "../schemas/errors/Coder.ts"
-import { cannotBeRead } from "./Serving.ts"
-import type { Environment } from "./Settings.ts"
+import { cannotBeRead, type Environment } from "./Settings.ts"
 
 const coderServer = (options: CoderOptions) =>
   Effect.succeed(Layer.merge(FetchHttpClient.layer, CoderConfig.layer(options)))

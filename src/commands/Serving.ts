@@ -5,7 +5,7 @@ import type { FleetServices } from "../layers/services/FleetServices.ts"
 import type { ReadOnlyReason } from "../layers/transports/session/ReadOnly.ts"
 import type { BackendNotConfigured } from "../schemas/errors/Coder.ts"
 import type { Tool } from "../tools/Tool.ts"
-import type { Environment } from "./Settings.ts"
+import { cannotBeRead, type Environment } from "./Settings.ts"
 
 /** What the configuration says of a server, whatever its transport. */
 export interface Asked {
@@ -22,13 +22,7 @@ const readOnlyConfig: Config.Config<ReadOnlyReason | undefined> = Config.map(
 /** Reads the backend (`backendConfig`), `FLEET_MCP_AGENT` and `FLEET_MCP_READ_ONLY`. */
 export const asked: Config.Config<Asked> = Config.all({ backend: backendConfig, readOnly: readOnlyConfig })
 
-/** What is told where the configuration cannot be read. */
-export const cannotBeRead = ({ message }: ConfigError.ConfigError) => ({
-  problem: `The configuration cannot be read: ${message}.`,
-  remedy: "Correct it, and restart fleet-mcp."
-})
-
-/** A server that only says so, with every tool: a client shows one that does not start badly. */
+/** A server that only says, with every tool, that its configuration cannot be read: a client shows one that does not start badly. */
 export const unreadable = (error: ConfigError.ConfigError): Asked => ({
   backend: Backend.Incomplete(cannotBeRead(error)),
   readOnly: undefined

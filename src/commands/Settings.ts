@@ -1,4 +1,4 @@
-import { ConfigProvider } from "effect"
+import { ConfigProvider, type ConfigError } from "effect"
 import { projectSeparator } from "../layers/config/EmbeddedConfig.ts"
 
 /** Environment variables. */
@@ -38,3 +38,9 @@ const fromVariables = (variables: Environment): ConfigProvider.ConfigProvider =>
 /** The configuration: flags before the environment. */
 export const providerOf = ({ environment, flags }: Settings): ConfigProvider.ConfigProvider =>
   ConfigProvider.orElse(fromVariables(variablesOf(flags)), () => fromVariables(environment))
+
+/** What is told where the configuration cannot be read. */
+export const cannotBeRead = ({ message }: ConfigError.ConfigError) => ({
+  problem: `The configuration cannot be read: ${message}.`,
+  remedy: "Correct it, and restart fleet-mcp."
+})

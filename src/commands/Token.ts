@@ -72,10 +72,10 @@ export const token = <E, R>(provider: Effect.Effect<ConfigProvider.ConfigProvide
     )
   ).pipe(Command.withDescription("Makes a new main token, and prints where it is"))
 
-  const add = Command.make("add", { name, role, expires }, (token) =>
+  const add = Command.make("add", { name, role, expires }, (wanted) =>
     run(
       Effect.gen(function* () {
-        const value = yield* (yield* TokenStore).add(token)
+        const value = yield* (yield* TokenStore).add(wanted)
         yield* Console.error("This is the only time that the token is shown:")
         yield* Console.log(Redacted.value(value))
       })
@@ -92,12 +92,12 @@ export const token = <E, R>(provider: Effect.Effect<ConfigProvider.ConfigProvide
     )
   ).pipe(Command.withDescription("Lists the further tokens, without their values"))
 
-  const revoke = Command.make("revoke", { name }, (token) =>
+  const revoke = Command.make("revoke", { name }, (revoked) =>
     run(
       Effect.gen(function* () {
-        yield* (yield* TokenStore).revoke(token.name)
+        yield* (yield* TokenStore).revoke(revoked.name)
         yield* Console.error(
-          `The token ${token.name} is revoked. A running server ends its sessions within two seconds.`
+          `The token ${revoked.name} is revoked. A running server ends its sessions within two seconds.`
         )
       })
     )

@@ -19,10 +19,10 @@ const startWith = (limits: Partial<HttpLimits["Type"]>) =>
   Effect.provideService(startServer(), HttpLimits, { ...httpLimits, ...limits })
 
 const crowd = 100
-const readers = 5
+const readers = 2
 const megabyte = 1024 * 1024
-/** Each has its text twice: more in all than the two kernels hold in between. */
-const answersOfReader = 8
+/** Each has its text twice: 48 MB, more than kernels hold in between (Linux: up to 32 MiB to read, 4 MiB to write). */
+const answersOfReader = 24
 
 interface SlowClient {
   readonly socket: Socket
