@@ -120,7 +120,7 @@ export const http = (settings: Settings, flags: HttpFlags) =>
       auth: yield* authenticate,
       connect
     })
-    yield* Effect.addFinalizer(() => exitWithin(processEnds))
+    yield* Effect.addFinalizer(() => Effect.sync(() => exitWithin(processEnds)))
     yield* listening(flags, server.port)
     return yield* Effect.never
   }).pipe(

@@ -59,7 +59,6 @@ export const served = ({ backend, readOnly }: Asked, environment: Environment): 
 })
 
 /** Ends the process after some time when something still holds it: a change being settled, or output that nobody reads. */
-export const exitWithin = (time: Duration.Duration): Effect.Effect<void> =>
-  Effect.sync(() => {
-    setTimeout(() => process.exit(), Duration.toMillis(time)).unref()
-  })
+export const exitWithin = (time: Duration.Duration): void => {
+  setTimeout(() => process.exit(), Duration.toMillis(time)).unref()
+}

@@ -38,7 +38,7 @@ export const stdio = (settings: Settings): Effect.Effect<void> =>
     )
     yield* closed
   }).pipe(
-    Effect.ensuring(exitWithin(processEnds)),
+    Effect.ensuring(Effect.sync(() => exitWithin(processEnds))),
     Effect.scoped,
     Effect.provide(StderrLogger.layer),
     Effect.withConfigProvider(providerOf(settings))

@@ -28,8 +28,8 @@ const start = (options: StartOptions) =>
 const projectsOf = async (options: StartOptions) => {
   await using started = start(options)
   await started.initialize()
-  const { result } = await started.request("tools/call", { name: "list_agent_projects", arguments: {} })
-  const { projects } = result?.["structuredContent"] as { readonly projects: ReadonlyArray<{ readonly name: string }> }
+  const { result = {} } = await started.request("tools/call", { name: "list_agent_projects", arguments: {} })
+  const { projects } = result["structuredContent"] as { readonly projects: ReadonlyArray<{ readonly name: string }> }
   return { names: projects.map(({ name }) => name), said: JSON.stringify(result) }
 }
 

@@ -68,7 +68,7 @@ const projectDirectories = Config.map(text("FLEET_MCP_PROJECT_DIRS"), (value = "
     .filter((directory) => directory.trim() !== "")
 )
 
-const secrets = ["CODER_SESSION_TOKEN", "FLEET_MCP_AUTH_TOKEN"]
+const secrets = new Set(["CODER_SESSION_TOKEN", "FLEET_MCP_AUTH_TOKEN"])
 
 // An entry that is no name is not repeated: it may be a value.
 const agentEnvironment = Config.mapOrFail(list("FLEET_MCP_AGENT_ENV", ","), (names) => {
@@ -79,7 +79,7 @@ const agentEnvironment = Config.mapOrFail(list("FLEET_MCP_AGENT_ENV", ","), (nam
       `has as entry ${wrong + 1} what is no name of a variable; it takes names without values, separated by commas`
     )
   }
-  const secret = names.find((name) => secrets.includes(name))
+  const secret = names.find((name) => secrets.has(name))
   return secret === undefined
     ? Either.right([...new Set(names)])
     : invalid("FLEET_MCP_AGENT_ENV", `names ${secret}, which no agent may have`)
