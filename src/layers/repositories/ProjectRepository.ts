@@ -109,10 +109,12 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
         Effect.flatMap(templates(q), (all) => Effect.forEach(all, consider, { concurrency: limits.concurrency }))
 
       const list = Effect.gen(function* () {
-        const considered = yield* considerAll()
+        const considered = yield* Effect.map(
+          Effect.all([considerAll(), considerAll("deprecated:true")], { concurrency: 2 }),
+          (both) => both.flat()
+        )
         const projects = considered.flatMap((one) => ("leftOut" in one ? [] : [one]))
-        const hidden = projects.length === 0 ? yield* considerAll("deprecated:true") : []
-        const leftOut = [...considered, ...hidden].flatMap((one) => ("leftOut" in one ? [one.leftOut] : []))
+        const leftOut = considered.flatMap((one) => ("leftOut" in one ? [one.leftOut] : []))
         const reasons = [...new Set(leftOut)].join("; ")
         const note = reasons === "" ? "" : `Left out: ${cut(withoutControls(reasons), limits.note)}.`
         return { projects, note }

@@ -127,7 +127,8 @@ describe.concurrent("projects", () => {
     fleet.proxy.on(/GET .*templates$/, (forward, request) =>
       Effect.flatMap(forward, (response) =>
         Effect.flatMap(response.text, (text) => {
-          const broken = `${text.slice(0, -1)},{"name":"odd","id":7},null,${deep}]`
+          const elements = [text.slice(1, -1), '{"name":"odd","id":7}', "null", deep]
+          const broken = `[${elements.filter((element) => element !== "").join(",")}]`
           return answer({ status: 200, text: broken, headers: { "content-type": "application/json" } })(
             forward,
             request
