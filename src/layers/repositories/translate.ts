@@ -30,5 +30,6 @@ export const translate =
     if (error.status !== null && error.notProcessed) {
       return new CoderRejected({ action, status: error.status, reason, request_id })
     }
-    return new CoderUnavailable({ action, reason, request_id })
+    const answered = error.reason !== "not_json" && error.reason !== "redirect" && error.status !== null
+    return new CoderUnavailable({ action, reason, answered, request_id })
   }

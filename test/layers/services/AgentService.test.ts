@@ -81,7 +81,8 @@ describe.concurrent("delete", () => {
         Effect.gen(function* () {
           const error = yield* failure(remove)
           assert.strictEqual(error._tag, "BuildFailed")
-          assert.include(error.message, `delete build of "bot-1" ended as ${result}`)
+          assert.strictEqual(error.outcome, "applied")
+          assert.include(error.message, `delete build 2 of "bot-1" ended as ${result}`)
           if (result === "failed") assert.include(error.message, "Error: no capacity")
         })
       )
@@ -229,6 +230,7 @@ describe.concurrent("restart", () => {
         Effect.gen(function* () {
           const error = yield* failure(restart)
           assert.strictEqual(error._tag, "BuildFailed")
+          assert.strictEqual(error.outcome, "applied")
           assert.include(error.message, "stop build")
           assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop"])
         })
@@ -245,6 +247,7 @@ describe.concurrent("restart", () => {
         assert.isAtMost(took, 45_000)
         const error = yield* Effect.flip(exit)
         assert.strictEqual(error._tag, "RestartIncomplete")
+        assert.strictEqual(error.outcome, "applied")
         assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop"])
       })
     )
@@ -274,6 +277,7 @@ describe.concurrent("restart", () => {
       Effect.gen(function* () {
         const error = yield* failure(restart)
         assert.strictEqual(error._tag, "BuildFailed")
+        assert.strictEqual(error.outcome, "applied")
         assert.include(error.message, "start build")
         assert.include(error.message, "terraform apply: exit status 1")
       })
@@ -311,6 +315,7 @@ describe.concurrent("restart", () => {
       Effect.gen(function* () {
         const error = yield* failure(restart)
         assert.strictEqual(error._tag, "RestartIncomplete")
+        assert.strictEqual(error.outcome, "applied")
         assert.include(error.message, "its stop build 2 is stopped")
         assert.include(error.message, 'Build 3 of "bot-1" (start, starting) is in the way')
         assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
