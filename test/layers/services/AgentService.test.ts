@@ -1,8 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Duration, Effect, Exit, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
+import { TimeLimits } from "../../../src/layers/time/Deadline.ts"
+import type { FleetError } from "../../../src/schemas/errors/FleetError.ts"
 import { begin, elapse, failure, inFleet, makeFleet, settle } from "../../support/fleet.ts"
-import { answer, dropAfter, dropBefore, hangAfter, hangBefore, json } from "../../support/ScriptedCoder.ts"
+import {
+  answer,
+  dropAfter,
+  dropBefore,
+  hangAfter,
+  hangBefore,
+  json,
+  processedLate
+} from "../../support/ScriptedCoder.ts"
 
 const remove = Effect.flatMap(AgentService, (agents) => agents.delete("bot-1"))
 const restart = Effect.flatMap(AgentService, (agents) => agents.restart("bot-1"))
@@ -397,4 +407,47 @@ describe.concurrent("restart", () => {
       )
     })
   }
+})
+
+describe.concurrent("a deadline", () => {
+  const inTenSeconds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.flatMap(TimeLimits, (limits) =>
+      Effect.provideService(effect, TimeLimits, { ...limits, change: Duration.seconds(10) })
+    )
+
+  for (const [what, call] of [
+    ["delete", remove],
+    ["restart", restart]
+  ] as const) {
+    it.effect(`before anything of a ${what} was sent: not applied`, () => {
+      const fleet = fleetWith()
+      fleet.proxy.on(/^GET/, hangBefore)
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const error = yield* failure(inTenSeconds<unknown, FleetError, AgentService>(call))
+          assert.deepStrictEqual([error._tag, error.outcome], ["DeadlineExceeded", "not_applied"])
+          assert.deepStrictEqual(fleet.proxy.mutations, [])
+        })
+      )
+    })
+  }
+})
+
+describe.concurrent("a build that another client made while ours was lost", () => {
+  it.effect("proves nothing: the request may still arrive, so it is unknown", () => {
+    const fleet = fleetWith()
+    fleet.proxy.on(builds, (forward, request) => {
+      fleet.coder.build(fleet.coder.get("bot-1"), "stop", begin, { millis: 0 })
+      return processedLate("60 seconds", dropBefore)(forward, request)
+    })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.strictEqual((yield* settle(remove)).outcome, "unknown")
+        yield* TestClock.adjust("90 seconds")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "delete"])
+      })
+    )
+  })
 })
