@@ -109,7 +109,7 @@ export const make = <
         Schema.decodeUnknown(input, { errors: "all", onExcessProperty: "error" })(withoutNulls(input, args))
       ).pipe(
         Effect.mapError(invalid(name)),
-        Effect.flatMap((args) => Effect.mapError(program(args), Messages.tell)),
+        Effect.flatMap((decoded) => Effect.mapError(program(decoded), Messages.tell)),
         Effect.flatMap((result) => Effect.orDie(Schema.encode(output)(result))),
         Effect.map((encoded) => ({ structured: encoded, text: text(encoded) }))
       )

@@ -6,23 +6,26 @@ import { judge, operation } from "./Operations.ts"
 // `npm run outcomes`.
 const count = Number(process.env["OUTCOME_OPERATIONS"] ?? 300)
 const operations = FastCheck.sample(operation, { numRuns: count, seed: 20_261_128 })
-const share = 20
+const share = 10
 
 const said = { applied: 0, not_applied: 0, unknown: 0 }
 
 describe.concurrent("what is said of a change agrees with the server's record", () => {
   for (let from = 0; from < operations.length; from += share) {
-    it.effect(`operations ${from + 1} to ${from + share}`, () =>
-      Effect.forEach(
-        operations.slice(from, from + share),
-        (op, index) =>
-          Effect.map(judge(op), ({ said: { error, message, outcome }, wrong }) => {
-            said[outcome] += 1
-            const told = `${outcome}, ${error?._tag ?? "an answer"}: ${message}`
-            assert.deepStrictEqual(wrong, [], `operation ${from + index + 1}: ${JSON.stringify(op)}\n${told}`)
-          }),
-        { discard: true }
-      )
+    it.effect(
+      `operations ${from + 1} to ${from + share}`,
+      () =>
+        Effect.forEach(
+          operations.slice(from, from + share),
+          (op, index) =>
+            Effect.map(judge(op), ({ said: { error, message, outcome }, wrong }) => {
+              said[outcome] += 1
+              const told = `${outcome}, ${error?._tag ?? "an answer"}: ${message}`
+              assert.deepStrictEqual(wrong, [], `operation ${from + index + 1}: ${JSON.stringify(op)}\n${told}`)
+            }),
+          { discard: true }
+        ),
+      120_000
     )
   }
 })

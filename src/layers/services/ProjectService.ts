@@ -44,8 +44,9 @@ export class ProjectService extends Context.Tag("fleet-mcp/layers/services/Proje
 
       const roles = Effect.fn("ProjectService.roles")(
         function* (name: string) {
-          const { project, roles } = yield* repository.find(name)
-          const offered = roles.map(({ role }) => role)
+          const found = yield* repository.find(name)
+          const { project } = found
+          const offered = found.roles.map(({ role }) => role)
           return { project, roles: offered, note: offered.length === 0 ? project.description : "" }
         },
         (effect, name) => reading(`list the roles of ${name}`)(effect)
