@@ -73,6 +73,13 @@ module.exports = {
       to: { path: "^src/", pathNot: inSrc(...allowed) }
     })),
     {
+      name: "services-speak-the-fleets-terms",
+      comment: "What an agent is on the wire is held by services, and looked into by repositories alone.",
+      severity: "error",
+      from: { path: inSrc(services) },
+      to: { path: inSrc(`${schemas}coder/`, `${schemas}agentapi/`, `${repositories}FoundAgent\\.ts$`) }
+    },
+    {
       name: "every-file-is-in-a-folder-with-rules",
       severity: "error",
       from: { path: "^src/", pathNot: inSrc(...Object.values(folders), commands) },

@@ -11,17 +11,12 @@ export const Limits = {
   probeConcurrency: 16,
   probeTimeout: Duration.millis(1500),
 
-  /** How long cancel_agent_task waits to see the agent idle, and delete_agent for its build. */
+  /** How long cancel_agent_task waits to see the agent idle. */
   cancelWait: Duration.seconds(10),
-  deleteWait: Duration.seconds(10),
-  /** Lines of a build's log that are quoted. */
-  quotedLogLines: 10,
 
   /** A task, and a line and a text quoted from a server or an agent (characters). */
   taskBytes: MiB / 4,
   quotedText: 500,
-  /** The text of an error (characters): some clients cut longer ones by themselves, and lose the end. */
-  errorText: 8000,
   /** Message of an app status, in bytes: Coder refuses longer ones. */
   appStatusMessage: 160,
 

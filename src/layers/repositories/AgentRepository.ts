@@ -1,5 +1,5 @@
 import { Clock, Context, DateTime, Duration, Effect, Either, Layer, Option, Schema } from "effect"
-import { AgentName, type Agent, type AgentView } from "../../schemas/Agent.ts"
+import { AgentName, type AgentView } from "../../schemas/Agent.ts"
 import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
 import {
   AgentNotFound,
@@ -27,16 +27,11 @@ import {
   unreadableView,
   type AgentState
 } from "./AgentState.ts"
+import { wire, type FoundAgent, type WorkspaceHandle } from "./FoundAgent.ts"
 import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
 import { late, translate, words } from "./translate.ts"
 
-/** An agent, with what is needed to act on it. */
-export interface FoundAgent {
-  readonly agent: Agent
-  readonly workspace: Workspace
-  /** Its AgentAPI, where the running workspace shows one. */
-  readonly app: Option.Option<AgentApp>
-}
+export type { FoundAgent }
 
 /** The caller's agents, read from Coder's workspaces. Which workspaces are agents is decided here and nowhere else. */
 export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/AgentRepository")<
@@ -46,10 +41,10 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     readonly list: Effect.Effect<ReadonlyArray<AgentView>, CoderFailure>
     /** One agent by name, in any case, as it is now. The workspace belongs to the caller. */
     readonly find: (name: string) => Effect.Effect<FoundAgent, LookupFailure>
-    /** A workspace of the caller, agent or not; none where the name is free. */
-    readonly workspace: (name: string) => Effect.Effect<Option.Option<Workspace>, CoderFailure | AgentUnreadable>
-    /** The agent that a workspace is, without asking Coder for the workspace again. */
-    readonly describe: (workspace: Workspace) => Effect.Effect<FoundAgent>
+    /** What has a name among the caller's workspaces, agent or not; none where the name is free. */
+    readonly holder: (name: string) => Effect.Effect<Option.Option<WorkspaceHandle>, CoderFailure | AgentUnreadable>
+    /** Looks at the agent that a workspace is; its AgentAPI may be asked, but not Coder for the workspace again. */
+    readonly look: (workspace: WorkspaceHandle) => Effect.Effect<FoundAgent>
   }
 >() {
   static readonly layer: Layer.Layer<
@@ -186,10 +181,20 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           )
         )
 
-      const describe = Effect.fn("AgentRepository.describe")(function* (found: Workspace) {
+      const holder = (name: string) =>
+        Effect.map(
+          workspace(name),
+          Option.map((found): WorkspaceHandle => ({ [wire]: { workspace: found } }))
+        )
+
+      const look = Effect.fn("AgentRepository.look")(function* (handle: WorkspaceHandle) {
+        const found = handle[wire].workspace
         const version = yield* Effect.either(projects.version(found.latest_build.template_version_id))
         const state = yield* observe(found, yield* probesEnd)
-        return { agent: toAgent(found, state, roleOf(found, version)), workspace: found, app: appOf(found) }
+        return {
+          agent: toAgent(found, state, roleOf(found, version)),
+          [wire]: { workspace: found, app: appOf(found) }
+        }
       })
 
       const find = Effect.fn("AgentRepository.find")(function* (name: string) {
@@ -202,10 +207,10 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const decided = isAgent(found.value, version)
         if (decided === null && Either.isLeft(version)) return yield* version.left
         if (decided !== true) return yield* new NotAnAgent({ agent_name: name, template_name })
-        return yield* describe(found.value)
+        return yield* look({ [wire]: { workspace: found.value } })
       })
 
-      return { list, find, workspace, describe }
+      return { list, find, holder, look }
     })
   )
 }

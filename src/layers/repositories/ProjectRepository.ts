@@ -4,6 +4,7 @@ import { ProjectAmbiguous, ProjectNotFound } from "../../schemas/errors/Project.
 import type { Unreadable } from "../../schemas/coder/elements.ts"
 import type { Preset, RichParameter, Template } from "../../schemas/coder/Templates.ts"
 import type { Project } from "../../schemas/Project.ts"
+import type { Role } from "../../schemas/Role.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
@@ -19,10 +20,18 @@ export interface TemplateVersionInfo {
   readonly promptParameter: string | null
 }
 
-/** A project, with its active version. */
+/** A role of a project. `setsPrompt`: it sets the prompt parameter by itself, and would beat the caller's task. */
+export interface FoundRole {
+  readonly role: Role
+  readonly setsPrompt: boolean
+}
+
+/** A project, as its active version declares it. */
 export interface FoundProject {
   readonly project: Project
-  readonly version: TemplateVersionInfo
+  readonly roles: ReadonlyArray<FoundRole>
+  /** The parameter that carries the first task; null where the version has none. */
+  readonly promptParameter: string | null
 }
 
 /** All usable projects; `note` says what was left out and why, `""` where nothing was. */
@@ -100,7 +109,7 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
         return Effect.map(Effect.either(version(template.active_version_id)), (info) => {
           if (Either.isLeft(info)) return leaveOut(name, info.left.message)
           return info.right.promptParameter !== null || configured.has(lower(name))
-            ? { project: toProject(template), version: info.right }
+            ? toFoundProject(template, info.right)
             : leaveOut(name, "no prompt parameter; to use it all the same, add it to FLEET_MCP_PROJECTS")
         })
       }
@@ -156,6 +165,23 @@ const toProject = (template: Template): Project => ({
   template_name: template.name,
   organization_name: template.organization_name
 })
+
+const toFoundProject = (template: Template, version: TemplateVersionInfo): FoundProject => {
+  const project = toProject(template)
+  const { promptParameter } = version
+  const roles = version.presets.map((preset): FoundRole => ({
+    role: {
+      id: preset.ID,
+      name: preset.Name,
+      description: withoutControls(preset.Description),
+      project_id: project.id,
+      project_name: project.name,
+      default: preset.Default
+    },
+    setsPrompt: preset.Parameters?.some((parameter) => parameter.Name === promptParameter) === true
+  }))
+  return { project, roles, promptParameter }
+}
 
 /** The form of a project's name that is unique. */
 const fullName = (project: Project): string => `${project.organization_name}/${project.template_name}`

@@ -1,7 +1,6 @@
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { interruptKey, type AgentApiStatus, type AgentApp, type Message } from "../../schemas/agentapi/AgentApi.ts"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
-import type { Workspace } from "../../schemas/coder/Workspaces.ts"
 import type { LogEntry } from "../../schemas/Conversation.ts"
 import { CoderUnauthorized } from "../../schemas/errors/Coder.ts"
 import { AgentRefused, AgentUnreachable } from "../../schemas/errors/Task.ts"
@@ -12,6 +11,7 @@ import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { mainAgents, timeOf } from "./AgentState.ts"
+import { wire, type FoundAgent } from "./FoundAgent.ts"
 import { words } from "./translate.ts"
 
 /** What reading from an agent can end in. */
@@ -22,21 +22,21 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
   TaskRepository,
   {
     /** The reports of the latest build, newest first. */
-    readonly history: (workspace: Workspace) => ReadonlyArray<Task>
+    readonly history: (agent: FoundAgent) => ReadonlyArray<Task>
     /** The conversation, newest first. */
-    readonly log: (app: AgentApp) => Effect.Effect<ReadonlyArray<LogEntry>, AgentFailure>
+    readonly log: (agent: FoundAgent) => Effect.Effect<ReadonlyArray<LogEntry>, AgentFailure>
     /** What AgentAPI says right now. */
-    readonly status: (app: AgentApp) => Effect.Effect<AgentApiStatus, AgentFailure>
+    readonly status: (agent: FoundAgent) => Effect.Effect<AgentApiStatus, AgentFailure>
     /**
      * Reads the conversation. `send` then sends the prompt once, and tells whether it was seen there; refused = it is
      * not there.
      */
     readonly prepareMessage: (
-      app: AgentApp,
+      agent: FoundAgent,
       text: string
     ) => Effect.Effect<{ readonly send: Effect.Effect<Outcome, AgentFailure | AgentRefused> }, AgentFailure>
     /** Presses the interrupt key once. `unknown` = no answer told whether it arrived. */
-    readonly interrupt: (app: AgentApp) => Effect.Effect<Outcome, AgentFailure | AgentRefused>
+    readonly interrupt: (agent: FoundAgent) => Effect.Effect<Outcome, AgentFailure | AgentRefused>
   }
 >() {
   static readonly layer: Layer.Layer<TaskRepository, never, AgentApiClient> = Layer.effect(
@@ -47,16 +47,20 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
       const messages = (app: AgentApp) =>
         Effect.flatMap(agentApi.of(app), (api) => Effect.map(api.messages(), (answer) => answer.messages))
 
-      const log = (app: AgentApp) =>
-        messages(app).pipe(
-          Effect.map((all) => all.map(toLogEntry).toReversed()),
-          Effect.mapError(unreachable(app))
-        )
+      const log = Effect.fn("TaskRepository.log")(function* (agent: FoundAgent) {
+        const app = yield* appOf(agent)
+        const all = yield* Effect.mapError(messages(app), unreachable(app))
+        return all.map(toLogEntry).toReversed()
+      })
 
-      const status = (app: AgentApp) =>
-        Effect.flatMap(agentApi.of(app), (api) => Effect.mapError(api.status(), unreachable(app)))
+      const status = Effect.fn("TaskRepository.status")(function* (agent: FoundAgent) {
+        const app = yield* appOf(agent)
+        const api = yield* agentApi.of(app)
+        return yield* Effect.mapError(api.status(), unreachable(app))
+      })
 
-      const prepareMessage = Effect.fn("TaskRepository.prepareMessage")(function* (app: AgentApp, text: string) {
+      const prepareMessage = Effect.fn("TaskRepository.prepareMessage")(function* (agent: FoundAgent, text: string) {
+        const app = yield* appOf(agent)
         const api = yield* agentApi.of(app)
         const before = (yield* Effect.mapError(messages(app), unreachable(app))).at(-1)?.id ?? -1
         const seen = Effect.map(messages(app), (all) =>
@@ -73,7 +77,8 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
         return { send }
       })
 
-      const interrupt = Effect.fn("TaskRepository.interrupt")(function* (app: AgentApp) {
+      const interrupt = Effect.fn("TaskRepository.interrupt")(function* (agent: FoundAgent) {
+        const app = yield* appOf(agent)
         const api = yield* agentApi.of(app)
         return yield* api.message({ payload: { content: interruptKey, type: "raw" } }).pipe(
           Effect.as<Outcome>("applied"),
@@ -88,7 +93,17 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
   )
 }
 
-const history = (workspace: Workspace): ReadonlyArray<Task> =>
+const appOf = ({ agent, [wire]: { app } }: FoundAgent): Effect.Effect<AgentApp, AgentUnreachable> =>
+  Effect.mapError(
+    app,
+    () =>
+      new AgentUnreachable({
+        agent_name: agent.name,
+        reason: `it shows no AgentAPI app (status ${agent.status}: ${agent.evidence.detail})`
+      })
+  )
+
+const history = ({ [wire]: { workspace } }: FoundAgent): ReadonlyArray<Task> =>
   mainAgents(workspace.latest_build)
     .flatMap((agent) => agent.apps)
     .flatMap((app) => app.statuses)

@@ -5,16 +5,15 @@ import type { DeadlineExceeded } from "../../schemas/errors/Coder.ts"
 import {
   AgentNotBusy,
   AgentNotIdle,
-  AgentUnreachable,
   InterruptNotSupported,
   PageOutOfRange,
   type AgentRefused,
+  type AgentUnreachable,
   type InvalidTask
 } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import { pageCount, paginate, type Page, type PageRequest } from "../../schemas/Pagination.ts"
 import type { Task } from "../../schemas/Task.ts"
-import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
 import { lookUntil } from "../time/Deadline.ts"
 import { Limits } from "../config/Limits.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
@@ -62,19 +61,9 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
       const agents = yield* AgentRepository
       const tasks = yield* TaskRepository
 
-      const appOf = ({ agent, app }: FoundAgent): Effect.Effect<AgentApp, AgentUnreachable> =>
-        Effect.mapError(
-          app,
-          () =>
-            new AgentUnreachable({
-              agent_name: agent.name,
-              reason: `it shows no AgentAPI app (status ${agent.status}: ${agent.evidence.detail})`
-            })
-        )
-
       /** What AgentAPI itself says just now: reports lag behind, and before a key is pressed it must be certain. */
-      const ask = (app: AgentApp) =>
-        Effect.flatMap(tasks.status(app), (answer) =>
+      const ask = (found: FoundAgent) =>
+        Effect.flatMap(tasks.status(found), (answer) =>
           Effect.map(DateTime.now, (now) => ({ ...probedState(answer, now), transport: answer.transport ?? "pty" }))
         )
 
@@ -85,10 +74,9 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
           const { agent } = found
           if (agent.status !== "idle" && agent.status !== "unknown")
             return yield* new AgentNotIdle({ ...agent, agent_name: agent.name })
-          const app = yield* appOf(found)
-          const { evidence, status } = yield* ask(app)
+          const { evidence, status } = yield* ask(found)
           if (status !== "idle") return yield* new AgentNotIdle({ agent_name: agent.name, status, evidence })
-          const { send } = yield* tasks.prepareMessage(app, text)
+          const { send } = yield* tasks.prepareMessage(found, text)
           const outcome = yield* send.pipe(sending(`start a task of ${name}`))
           return {
             agent_name: agent.name,
@@ -104,11 +92,11 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
       )
 
       /** Asks until the agent is seen idle, or the time is up. */
-      const seenIdle = (app: AgentApp) =>
+      const seenIdle = (found: FoundAgent) =>
         lookUntil(
           Limits.cancelWait,
           Effect.map(
-            Effect.option(ask(app)),
+            Effect.option(ask(found)),
             Option.filter(({ status }) => status === "idle")
           )
         ).pipe(Effect.map(Option.isSome))
@@ -118,11 +106,10 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
           const found = yield* agents.find(name)
           const { agent } = found
           if (!reachable.has(agent.status)) return yield* new AgentNotBusy({ ...agent, agent_name: agent.name })
-          const app = yield* appOf(found)
-          const { evidence, status, transport } = yield* ask(app)
+          const { evidence, status, transport } = yield* ask(found)
           if (status !== "busy") return yield* new AgentNotBusy({ agent_name: agent.name, status, evidence })
           if (transport !== "pty") return yield* new InterruptNotSupported({ agent_name: agent.name, transport })
-          const [arrived, idle] = yield* Effect.zip(tasks.interrupt(app), seenIdle(app)).pipe(
+          const [arrived, idle] = yield* Effect.zip(tasks.interrupt(found), seenIdle(found)).pipe(
             sending(`cancel the task of ${name}`)
           )
           return {
@@ -136,16 +123,14 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
 
       const history = Effect.fn("TaskService.history")(
         function* (name: string, page: PageRequest) {
-          const { workspace } = yield* agents.find(name)
-          return yield* pageOf(tasks.history(workspace), page)
+          return yield* pageOf(tasks.history(yield* agents.find(name)), page)
         },
         (effect, name) => reading(`read the task history of ${name}`)(effect)
       )
 
       const log = Effect.fn("TaskService.log")(
         function* (name: string, page: PageRequest) {
-          const app = yield* Effect.flatMap(agents.find(name), appOf)
-          return yield* pageOf(yield* tasks.log(app), page)
+          return yield* pageOf(yield* tasks.log(yield* agents.find(name)), page)
         },
         (effect, name) => reading(`read the log of ${name}`)(effect)
       )

@@ -2,7 +2,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
 import { AppStatus, Build, BuildParameter, BuildSummary } from "./Builds.ts"
 import { AnswerSize } from "../EndpointPolicy.ts"
-import { elements, type Unreadable } from "./elements.ts"
+import { elements } from "./elements.ts"
 import { queryInteger } from "./QueryInteger.ts"
 import { Segment } from "./Segment.ts"
 
@@ -32,9 +32,6 @@ export type WorkspaceSummary = typeof WorkspaceSummary.Type
  */
 export const Workspace = workspace(Build)
 export type Workspace = typeof Workspace.Type
-
-/** An element of a list of workspaces. */
-export type ListedWorkspace = WorkspaceSummary | Unreadable
 
 /**
  * A page of workspaces. An element that cannot be decoded becomes an `Unreadable`, never a failed list.

@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
 import { TaskService } from "../../../src/layers/services/TaskService.ts"
+import type { FleetError } from "../../../src/schemas/errors/FleetError.ts"
+import { tell } from "../../../src/tools/Messages.ts"
 import type { ModelOptions, ModelTemplate } from "../../support/CoderModel.ts"
 import { begin, elapse, failure, inFleet, makeFleet, settle, type TestFleet } from "../../support/fleet.ts"
 import { answer, answerAfter, delayed, hangBefore, html, json } from "../../support/ScriptedCoder.ts"
@@ -62,10 +64,9 @@ describe.concurrent("which workspaces are agents", () => {
 })
 
 describe.concurrent("what is not the caller's agent is refused by everything, with nothing sent", () => {
-  type Refused = { readonly _tag: string; readonly message: string }
   const everything = (
     name: string
-  ): ReadonlyArray<readonly [string, Effect.Effect<unknown, Refused, AgentService | TaskService>]> => [
+  ): ReadonlyArray<readonly [string, Effect.Effect<unknown, FleetError, AgentService | TaskService>]> => [
     ["show", show(name)],
     ["delete", Effect.flatMap(AgentService, (agents) => agents.delete(name))],
     ["restart", Effect.flatMap(AgentService, (agents) => agents.restart(name))],
@@ -93,7 +94,7 @@ describe.concurrent("what is not the caller's agent is refused by everything, wi
           Effect.gen(function* () {
             const error = yield* failure(effect)
             assert.strictEqual(error._tag, tag)
-            assert.include(error.message, words)
+            assert.include(tell(error).message, words)
             assert.deepStrictEqual(fleet.proxy.mutations, [])
             assert.deepStrictEqual(fleet.proxy.asked(/\/@/), [])
           })

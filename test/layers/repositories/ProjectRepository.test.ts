@@ -203,7 +203,7 @@ describe.concurrent("projects", () => {
       Effect.map(failure(roles("nope")), (error) => {
         assert.strictEqual(error._tag, "ProjectNotFound")
         assert.include(error.message, "Website, Website, Web")
-        assert.include(error.message, "list_agent_projects")
+        assert.deepStrictEqual(error.next, ["change_request", "list_projects"])
       })
     )
   })

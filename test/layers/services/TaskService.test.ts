@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, FastCheck } from "effect"
 import { TaskService } from "../../../src/layers/services/TaskService.ts"
+import { tell } from "../../../src/tools/Messages.ts"
 import type { PageRequest } from "../../../src/schemas/Pagination.ts"
 import { notWaiting, type ModelOptions } from "../../support/CoderModel.ts"
 import { begin, elapse, failure, inFleet, makeFleet, settle } from "../../support/fleet.ts"
@@ -138,7 +139,7 @@ describe.concurrent("start task", () => {
         Effect.gen(function* () {
           const error = yield* failure(start())
           assert.strictEqual(error._tag, tag)
-          assert.include(error.message, words)
+          assert.include(tell(error).message, words)
           assert.deepStrictEqual(fleet.proxy.mutations, [])
         })
       )
@@ -345,7 +346,7 @@ describe.concurrent("cancel", () => {
       Effect.gen(function* () {
         const error = yield* failure(cancel)
         assert.strictEqual(error._tag, "InterruptNotSupported")
-        assert.include(error.message, "restart_agent")
+        assert.include(tell(error).message, "restart_agent")
         assert.deepStrictEqual(fleet.proxy.mutations, [])
       })
     )

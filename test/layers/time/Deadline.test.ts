@@ -171,12 +171,11 @@ describe("Limits", () => {
     assert.strictEqual(Limits.probeConcurrency, 16)
     assert.strictEqual(millis(Limits.probeTimeout), 1500)
     assert.strictEqual(millis(Limits.cancelWait), 10_000)
-    assert.strictEqual(millis(Limits.deleteWait), 10_000)
   })
 
   it("fit into each other", () => {
     assert.isAtMost(millis(times.change), 45_000)
-    for (const wait of [Limits.cancelWait, Limits.deleteWait, http.answerTime.terminal]) {
+    for (const wait of [Limits.cancelWait, http.answerTime.terminal]) {
       assert.isAtMost(millis(wait) + millis(times.settle), millis(times.change))
     }
     assert.isBelow(millis(http.answerTime.server), millis(times.read))
