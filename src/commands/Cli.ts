@@ -1,8 +1,9 @@
-import { Command, Options, ValidationError } from "@effect/cli"
+import { Args, Command, Options, ValidationError } from "@effect/cli"
 import { FileSystem } from "@effect/platform"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { ConfigError, Console, Data, Effect, Option } from "effect"
+import { ConfigError, Console, Data, Effect, Option, Struct } from "effect"
 import type { Environment } from "../layers/config/Backend.ts"
+import { clients } from "./configure/Clients.ts"
 import { parseEnvFile } from "./EnvFile.ts"
 import type { Settings } from "./Settings.ts"
 import { stdio } from "./Stdio.ts"
@@ -123,11 +124,43 @@ const http = Command.make("http", { ...options, ...httpOptions }, (given) =>
   )
 )
 
+const configureOptions = {
+  client: Args.choice(
+    Struct.keys(clients).map((name): [string, typeof name] => [name, name]),
+    { name: "CLIENT" }
+  ),
+  write: Options.boolean("write").pipe(
+    Options.withDescription("Merge the entry into the client's configuration file, after a backup beside it")
+  ),
+  projects: Options.text("project").pipe(
+    Options.withPseudoName("DIR"),
+    Options.withDescription("A repository that agents work on; repeatable"),
+    Options.repeated
+  )
+}
+
+const configure = Command.make("configure", { ...options, ...configureOptions }, (given) =>
+  Effect.gen(function* () {
+    // Options may stand before the command, too.
+    const before = yield* root
+    const module = yield* Effect.promise(() => import("./Configure.ts"))
+    const flags = {
+      ...given,
+      envFile: Option.orElse(given.envFile, () => before.envFile),
+      coderUrl: Option.orElse(given.coderUrl, () => before.coderUrl),
+      local: given.local || before.local,
+      allowShell: given.allowShell || before.allowShell,
+      readOnly: given.readOnly || before.readOnly
+    }
+    return yield* module.configure(given.client, flags, process.argv[1] ?? "", process.env)
+  })
+).pipe(Command.withDescription("Prints the entry with which an MCP client starts this program, or writes it"))
+
 const fleetMcp = root.pipe(
   Command.withDescription(
     "Runs a fleet of coding agents over MCP: on a Coder server when CODER_URL is set, else on this machine. Without arguments it is an MCP server on stdin and stdout."
   ),
-  Command.withSubcommands([http, token, demo])
+  Command.withSubcommands([http, token, configure, demo])
 )
 
 const exitWith = (code: number, said: string) =>
@@ -139,7 +172,7 @@ const exitWith = (code: number, said: string) =>
   )
 
 /** What the command line or the configuration asks for cannot be had. */
-const wrongUsage = new Set(["EnvFileUnusable", "HttpNotStarted", "CannotListen"])
+const wrongUsage = new Set(["EnvFileUnusable", "HttpNotStarted", "CannotListen", "NoSuchPath"])
 
 /** Runs the command line of this process. Failures are told on stderr; the exit code is 2 for wrong usage, else 1. */
 export const cli = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
