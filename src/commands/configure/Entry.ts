@@ -24,9 +24,7 @@ const words = (value: unknown): ReadonlyArray<string> =>
 
 /** Whether an entry starts this program, as file or as package; one that does not belongs to something else. */
 export const startsFleetMcp = (entry: Readonly<Record<string, unknown>>): boolean =>
-  [...words(entry["command"]), ...words(entry["args"])].some((word) =>
-    /^fleet-mcp(\.js)?(@.+)?$/.test(basename(word))
-  )
+  [...words(entry["command"]), ...words(entry["args"])].some((word) => /^fleet-mcp(\.js)?(@.+)?$/.test(basename(word)))
 
 /** What is wrong with an entry of our name that is there already, if it must not be changed. */
 export const strangerProblem = (path: string, entry: unknown): NotMergeable | undefined =>

@@ -79,7 +79,8 @@ const insert = (style: Style, object: Node, properties: ReadonlyArray<Property>)
   const lastEnd = last === undefined ? object.offset + 1 : last.offset + last.length
   const { comma, end } = tailOf(text, lastEnd, close)
   const outer = indentation(text, object.offset)
-  const inner = first !== undefined && isFirstOnLine(text, first.offset) ? indentation(text, first.offset) : outer + unit
+  const inner =
+    first !== undefined && isFirstOnLine(text, first.offset) ? indentation(text, first.offset) : outer + unit
   const between = compact ? " " : newline + inner
   const lines = properties.map(([key, value]) => `${JSON.stringify(key)}: ${print(value, style, inner)}`)
   const before = compact && last === undefined ? "" : between

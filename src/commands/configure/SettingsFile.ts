@@ -87,7 +87,9 @@ export const mergeInto = Effect.fn("SettingsFile.mergeInto")(function* (
   )
 
   const find = Effect.fnUntraced(function* (real: string) {
-    const info = yield* Effect.mapError(fs.stat(real), (error) => (has("NotFound")(error) ? error : cannot("read")(error)))
+    const info = yield* Effect.mapError(fs.stat(real), (error) =>
+      has("NotFound")(error) ? error : cannot("read")(error)
+    )
     if (info.type !== "File") return yield* refuse("is not a regular file", "Move it away, and run this again.")
     if (Option.exists(info.uid, (owner) => owner !== process.geteuid?.())) {
       return yield* refuse("belongs to another user", "Run this as the user whose client it is.")
@@ -96,7 +98,10 @@ export const mergeInto = Effect.fn("SettingsFile.mergeInto")(function* (
       return yield* refuse("is read-only", `Add the entry by hand, or run "chmod u+w" on it.`)
     }
     if (Option.exists(info.nlink, (names) => names > 1)) {
-      return yield* refuse("has several names (hard links)", "Add the entry by hand: it would be taken apart from them.")
+      return yield* refuse(
+        "has several names (hard links)",
+        "Add the entry by hand: it would be taken apart from them."
+      )
     }
     if (info.size > limits.bytes) {
       return yield* refuse(`has more than ${limits.bytes} bytes`, "Add the entry by hand.")
@@ -158,9 +163,13 @@ export const mergeInto = Effect.fn("SettingsFile.mergeInto")(function* (
       Effect.zipRight(
         Option.isSome(before)
           ? Effect.mapError(fs.rename(temporary, real), cannot("replaced"))
-          : fs.link(temporary, real).pipe(
-              Effect.mapError((error) => (has("AlreadyExists")(error) ? new ChangedMeanwhile() : cannot("made")(error)))
-            )
+          : fs
+              .link(temporary, real)
+              .pipe(
+                Effect.mapError((error) =>
+                  has("AlreadyExists")(error) ? new ChangedMeanwhile() : cannot("made")(error)
+                )
+              )
       ),
       Effect.ensuring(Effect.ignore(fs.remove(temporary)))
     )
