@@ -48,17 +48,26 @@ describe("fleet-mcp configure", () => {
     expect(fs.readFileSync(file, "utf8")).toBe(printed.stdout)
   })
 
-  it("writes an entry that starts the fleet, with the repository where the client does not start in it", async () => {
-    const repository = makeRepository(join(home, "sample"))
-    const { stdout } = await configure(["claude-desktop", "--allow-shell"], {}, join(repository))
-    const { args, command } = JSON.parse(stdout).mcpServers.fleet
-    expect(args).toEqual([fs.realpathSync(program), "--project", repository, "--allow-shell"])
-    // The option --project is another change's; the rest of the entry is started.
+  it("prints an entry that starts the fleet", async () => {
+    const { args, command } = JSON.parse((await configure(["claude-code", "--local", "--allow-shell"])).stdout)
+      .mcpServers.fleet
     const client = new Client({ name: "test", version: "1" })
-    const transport = new StdioClientTransport({ command, args: [args[0], "--allow-shell"], env: { HOME: home } })
-    await client.connect(transport)
+    await client.connect(new StdioClientTransport({ command, args, env: { HOME: home } }))
     expect((await client.listTools()).tools).toHaveLength(11)
     await client.close()
+  })
+
+  it("names the repository only for a client that does not start in it", async () => {
+    const repository = makeRepository(join(home, "sample"))
+    const inside = join(repository, "inside")
+    fs.mkdirSync(inside)
+    const argsFor = async (client: string, cwd: string) =>
+      JSON.parse((await configure([client, "--allow-shell"], {}, cwd)).stdout).mcpServers.fleet.args
+    const real = fs.realpathSync(program)
+    expect(await argsFor("claude-desktop", inside)).toEqual([real, "--project", repository, "--allow-shell"])
+    expect(await argsFor("claude-code", inside)).toEqual([real, "--allow-shell"])
+    const { stderr } = await configure(["claude-desktop"])
+    expect(stderr).toContain("run this again with --project DIR")
   })
 
   it("leaves a broken file as it is, and says so", async () => {
@@ -80,7 +89,9 @@ describe("fleet-mcp configure", () => {
     const results = await Promise.all(projects.map((dir) => configure(["claude-code", "--write", "--project", dir])))
     expect(results.map(({ code, stderr }) => [code, stderr])).toEqual(projects.map(() => [0, ""]))
     const text = fs.readFileSync(file, "utf8")
-    expect(text).toMatch(/^\{\n {2}\/\/ mine\n {2}"a": 1,\n {2}"mcpServers": \{ "b": \{ "command": "x" \},\n {4}"fleet": \{\n/)
+    expect(text).toMatch(
+      /^\{\n {2}\/\/ mine\n {2}"a": 1,\n {2}"mcpServers": \{ "b": \{ "command": "x" \},\n {4}"fleet": \{\n/
+    )
     expect(projects.filter((dir) => text.includes(JSON.stringify(dir)))).toHaveLength(1)
     const beside = fs.readdirSync(home).filter((name) => name.startsWith(".claude.json") || name.endsWith(".tmp"))
     const backups = beside.filter((name) => name !== ".claude.json")

@@ -61,12 +61,9 @@ const applicationData = ({ environment, home, platform }: User): string =>
     ? join(home, "Library", "Application Support")
     : (at(environment, "XDG_CONFIG_HOME") ?? join(home, ".config"))
 
-const named = (names: ReadonlyArray<string>, reference: (name: string) => string) =>
-  Object.fromEntries(names.map((name) => [name, reference(name)]))
-
 /** A record of environment variables under `key`; nothing where there are none. */
-const variables = (key: string, { variables }: Server, reference: (name: string) => string): Entry["initial"] =>
-  variables.length === 0 ? {} : { [key]: named(variables, reference) }
+const referring = (key: string, { variables }: Server, reference: (name: string) => string): Entry["initial"] =>
+  variables.length === 0 ? {} : { [key]: Object.fromEntries(variables.map((name) => [name, reference(name)])) }
 
 const orEmpty = (name: string) => `\${${name}:-}`
 const fromEnvironment = (name: string) => `\${env:${name}}`
@@ -83,7 +80,7 @@ const claudeCode: Client = {
   path: ["mcpServers"],
   entry: (server) => ({
     owned: { type: "stdio", command: server.command, args: server.args },
-    initial: variables("env", server, orEmpty)
+    initial: referring("env", server, orEmpty)
   }),
   startsInProject: true,
   unsetVariable: "empty",
@@ -116,7 +113,7 @@ const cursor: Client = {
   path: ["mcpServers"],
   entry: (server) => ({
     owned: { type: "stdio", command: server.command, args: server.args },
-    initial: variables("env", server, fromEnvironment)
+    initial: referring("env", server, fromEnvironment)
   }),
   startsInProject: false,
   unsetVariable: "unknown",
@@ -135,7 +132,7 @@ const vscode: Client = {
   path: ["servers"],
   entry: (server) => ({
     owned: { type: "stdio", command: server.command, args: server.args },
-    initial: variables("env", server, fromEnvironment)
+    initial: referring("env", server, fromEnvironment)
   }),
   startsInProject: false,
   unsetVariable: "empty",
@@ -170,7 +167,7 @@ const gemini: Client = {
   path: ["mcpServers"],
   entry: (server) => ({
     owned: { command: server.command, args: server.args },
-    initial: variables("env", server, orEmpty)
+    initial: referring("env", server, orEmpty)
   }),
   startsInProject: true,
   unsetVariable: "empty",
@@ -191,7 +188,7 @@ const copilot: Client = {
   path: ["mcpServers"],
   entry: (server) => ({
     owned: { type: "local", command: server.command, args: server.args },
-    initial: { ...variables("env", server, orEmpty), tools: ["*"] }
+    initial: { ...referring("env", server, orEmpty), tools: ["*"] }
   }),
   startsInProject: true,
   unsetVariable: "empty",
@@ -212,7 +209,7 @@ const opencode: Client = {
   path: ["mcp"],
   entry: (server) => ({
     owned: { type: "local", command: [server.command, ...server.args] },
-    initial: variables("environment", server, (name) => `{env:${name}}`)
+    initial: referring("environment", server, (name) => `{env:${name}}`)
   }),
   startsInProject: true,
   unsetVariable: "empty",
