@@ -1,7 +1,8 @@
-import { Command, Options, ValidationError } from "@effect/cli"
+import { Args, Command, Options, ValidationError } from "@effect/cli"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { ConfigError, Console, Effect } from "effect"
-import { options, settingsOf } from "./Options.ts"
+import { ConfigError, Console, Effect, Struct } from "effect"
+import { clients } from "./configure/Clients.ts"
+import { both, options, settingsOf } from "./Options.ts"
 import { providerOf } from "./Settings.ts"
 import { stdio } from "./Stdio.ts"
 import { token } from "./Token.ts"
@@ -66,11 +67,29 @@ const http = Command.make("http", { ...options, ...httpOptions }, (given) =>
   )
 )
 
+const configureOptions = {
+  client: Args.choice(
+    Struct.keys(clients).map((name): [string, typeof name] => [name, name]),
+    { name: "CLIENT" }
+  ),
+  write: Options.boolean("write").pipe(
+    Options.withDescription("Merge the entry into the client's configuration file, after a backup beside it")
+  )
+}
+
+const configure = Command.make("configure", { ...options, ...configureOptions }, (given) =>
+  Effect.gen(function* () {
+    const flags = { ...both(yield* root, given), write: given.write }
+    const module = yield* Effect.promise(() => import("./Configure.ts"))
+    return yield* module.configure(given.client, flags, process.argv[1] ?? "", process.env)
+  })
+).pipe(Command.withDescription("Prints the entry with which an MCP client starts this program, or writes it"))
+
 const fleetMcp = root.pipe(
   Command.withDescription(
     "Runs a fleet of coding agents over MCP: on a Coder server when CODER_URL is set, else on this machine. Without arguments it is an MCP server on stdin and stdout."
   ),
-  Command.withSubcommands([http, token(provider), demo])
+  Command.withSubcommands([http, token(provider), configure, demo])
 )
 
 const exitWith = (code: number, said: string) =>
@@ -82,7 +101,7 @@ const exitWith = (code: number, said: string) =>
   )
 
 /** What the command line or the configuration asks for cannot be had. */
-const wrongUsage = new Set(["EnvFileUnusable", "Contradiction", "HttpNotStarted", "CannotListen"])
+const wrongUsage = new Set(["EnvFileUnusable", "Contradiction", "HttpNotStarted", "CannotListen", "NoSuchPath"])
 
 /** `--option=value` as two arguments: the parser takes that form, but not of options that are repeatable. */
 const split = (argument: string): ReadonlyArray<string> => {

@@ -57,7 +57,7 @@ const withFile = (environment: Environment, file: string) =>
 type Given = Command.Command.ParseConfig<typeof options>
 
 /** What is said before a command and behind it. */
-const both = (before: Given, behind: Given): Given => ({
+export const both = (before: Given, behind: Given): Given => ({
   envFile: Option.orElse(behind.envFile, () => before.envFile),
   coderUrl: Option.orElse(behind.coderUrl, () => before.coderUrl),
   local: behind.local || before.local,
