@@ -34,7 +34,7 @@ const mayImport = {
   main: [commands, fleetMcp, transports, config, observability]
 }
 
-const places = {
+const folders = {
   schemas,
   config,
   time,
@@ -66,16 +66,23 @@ const builtins = `^(node:)?(${builtinModules.filter((name) => !name.startsWith("
 
 module.exports = {
   forbidden: [
-    ...Object.entries(mayImport).map(([place, allowed]) => ({
-      name: `${place}-imports`,
+    ...Object.entries(mayImport).map(([folder, allowed]) => ({
+      name: `${folder}-imports`,
       severity: "error",
-      from: { path: inSrc(places[place]) },
+      from: { path: inSrc(folders[folder]) },
       to: { path: "^src/", pathNot: inSrc(...allowed) }
     })),
     {
-      name: "every-file-has-a-place",
+      name: "services-speak-the-fleets-terms",
+      comment: "What an agent is on the wire is held by services, and looked into by repositories alone.",
       severity: "error",
-      from: { path: "^src/", pathNot: inSrc(...Object.values(places), commands) },
+      from: { path: inSrc(services) },
+      to: { path: inSrc(`${schemas}coder/`, `${schemas}agentapi/`, `${repositories}FoundAgent\\.ts$`) }
+    },
+    {
+      name: "every-file-is-in-a-folder-with-rules",
+      severity: "error",
+      from: { path: "^src/", pathNot: inSrc(...Object.values(folders), commands) },
       to: {}
     },
     {

@@ -12,7 +12,7 @@ export default defineConfig({
       { find: /^fleet-mcp$/, replacement: path("src/layers/FleetMcp.ts") },
       { find: /^fleet-mcp\/embedded$/, replacement: path("src/layers/embedded/EmbeddedCoder.ts") },
       { find: /^fleet-mcp\/mcp$/, replacement: path("src/layers/transports/session/McpSession.ts") },
-      { find: /^fleet-mcp\/schemas\/(.*)$/, replacement: path("src/schemas/$1.ts") }
+      { find: /^fleet-mcp\/schemas$/, replacement: path("src/schemas/index.ts") }
     ]
   },
   test: {

@@ -74,6 +74,8 @@ await build({
   legalComments: "linked",
   define,
   plugins: [byModule, withoutAjv],
+  // Its other form loads its own parts in a way that cannot be bundled.
+  alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
   // Bundled CommonJS modules call require.
   banner: {
     js: 'import{createRequire as __fleetCreateRequire}from"node:module";const require=__fleetCreateRequire(import.meta.url);'

@@ -66,8 +66,8 @@ const embedding = (tarball, folder) => {
 /** What the export map offers can be imported, and nothing else. */
 const importable = (folder) => {
   const program = `
-    const yes = ["fleet-mcp", "fleet-mcp/embedded", "fleet-mcp/mcp", "fleet-mcp/schemas/Agent", "fleet-mcp/schemas/coder/CoderApi"]
-    const no = ["fleet-mcp/layers/FleetMcp", "fleet-mcp/dist/lib/layers/FleetMcp.js", "fleet-mcp/tools/Tool"]
+    const yes = ["fleet-mcp", "fleet-mcp/embedded", "fleet-mcp/mcp", "fleet-mcp/schemas"]
+    const no = ["fleet-mcp/layers/FleetMcp", "fleet-mcp/dist/lib/layers/FleetMcp.js", "fleet-mcp/tools/Tool", "fleet-mcp/schemas/coder/CoderApi"]
     for (const name of yes) await import(name)
     for (const name of no) {
       const code = await import(name).then(() => "imported", (error) => error.code)

@@ -8,7 +8,7 @@ const load = async () => {
   }
   if (process.argv.length > 2) return (await import("./commands/Cli.ts")).cli(process.argv)
   const { stdio } = await import("./commands/Stdio.ts")
-  return stdio({ environment: process.env, flags: { local: false, allowShell: false, readOnly: false } })
+  return stdio({ environment: process.env, flags: {} })
 }
 
 const main = Effect.promise(load).pipe(

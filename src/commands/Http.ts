@@ -1,15 +1,18 @@
-import { ConfigError, ConfigProvider, Context, Data, Duration, Effect, Exit, Layer, Scope } from "effect"
+import { ConfigError, Context, Data, Duration, Effect, Exit, Layer, Scope } from "effect"
 import { isIP } from "node:net"
 import { BearerAuth } from "../layers/auth/BearerAuth.ts"
 import { TokenStore } from "../layers/auth/TokenStore.ts"
 import { AuthConfig } from "../layers/config/AuthConfig.ts"
-import { Backend, chooseBackend, type Environment } from "../layers/config/Backend.ts"
-import { Limits } from "../layers/config/Limits.ts"
+import { Backend } from "../layers/config/Backend.ts"
+import { StateDirectory } from "../layers/config/StateDirectory.ts"
 import * as StderrLogger from "../layers/observability/StderrLogger.ts"
 import { allowedHost, isLoopback, originName } from "../layers/transports/http/HttpGate.ts"
 import * as HttpTransport from "../layers/transports/http/HttpTransport.ts"
-import { place } from "./Place.ts"
-import { readOnlyReason, type Settings } from "./Settings.ts"
+import { asked, exitWithin, served } from "./Serving.ts"
+import { providerOf, type Settings } from "./Settings.ts"
+
+/** For all of the process, after SIGTERM: longer than `HttpLimits.drain`, and within the 5 s that are promised. */
+const processEnds = Duration.millis(4800)
 
 /** What `fleet-mcp http` is told on its command line. */
 export interface HttpFlags {
@@ -33,20 +36,18 @@ export class HttpNotStarted extends Data.TaggedError("HttpNotStarted")<{
 
 const refuse = (problem: string, remedy: string) => Effect.fail(new HttpNotStarted({ problem, remedy }))
 
-const pinnedLocal = (environment: Environment) => environment["FLEET_MCP_BACKEND"]?.trim().toLowerCase() === "local"
-
 /** Where agents run is never chosen silently: who calls over HTTP may sit elsewhere. */
-const checkBackend = (backend: Backend, { environment, flags }: Settings) =>
+const checkBackend = (backend: Backend) =>
   Backend.$match(backend, {
     Coder: () => Effect.void,
     Incomplete: ({ problem, remedy }) => refuse(problem, remedy),
-    Local: () =>
-      flags.local || pinnedLocal(environment)
-        ? Effect.void
-        : refuse(
+    Local: ({ byDefault }) =>
+      byDefault
+        ? refuse(
             "nothing says where agents run.",
             "Set CODER_URL and CODER_SESSION_TOKEN (or --coder-url) for a Coder server, or give --local to run agents on this machine."
           )
+        : Effect.void
   })
 
 const checkAddress = ({ behindTls, host }: HttpFlags, authenticated: boolean) => {
@@ -88,29 +89,19 @@ const checkNames = ({ allowHosts, allowOrigins, port, trustedProxies }: HttpFlag
 /** Reads the tokens, and makes the first one. */
 const authenticate = Effect.map(Layer.build(Layer.provide(BearerAuth.layer, TokenStore.layer)), Context.get(BearerAuth))
 
-/** Ends the process when something still holds it at the end. */
-const exitInTime = () => {
-  setTimeout(() => process.exit(), Duration.toMillis(Limits.httpExit)).unref()
-}
-
 const listening = ({ allowHosts, host }: HttpFlags, port: number) => {
   const shown = host.includes(":") ? `[${host}]` : host
   const also = allowHosts.length === 0 ? "" : `, also asked as ${allowHosts.join(", ")}`
   return Effect.logInfo(`fleet-mcp listens on http://${shown}:${port}/mcp${also}`)
 }
 
-/** The MCP server over Streamable HTTP, until it is told to end. */
-export const http = (settings: Settings, flags: HttpFlags) => {
-  const { environment } = settings
-  const backend = chooseBackend(environment, settings.flags)
-  const variables = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined)
+const configured = AuthConfig.layerConfig.pipe(Layer.provide(StateDirectory.layerConfig))
 
-  const services = Effect.flatMap(
-    Effect.promise(() => import("./Fleet.ts")),
-    ({ connect }) => connect(backend, settings)
-  )
-  const serve = Effect.gen(function* () {
-    yield* checkBackend(backend, settings)
+/** The MCP server over Streamable HTTP, until it is told to end. */
+export const http = (settings: Settings, flags: HttpFlags) =>
+  Effect.gen(function* () {
+    const wanted = yield* asked
+    yield* checkBackend(wanted.backend)
     const { enabled = true } = yield* AuthConfig
     yield* checkAddress(flags, enabled)
     yield* checkNames(flags)
@@ -118,15 +109,8 @@ export const http = (settings: Settings, flags: HttpFlags) => {
       yield* Effect.logWarning("FLEET_MCP_AUTH_ENABLED=false: every program on this machine may use the fleet")
     // Ends last: calls at work still need the fleet.
     const fleet = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-    const connect = yield* HttpTransport.sessions({
-      place: place(backend),
-      readOnly: readOnlyReason(settings),
-      tools: Effect.map(
-        Effect.promise(() => import("../tools/FleetTools.ts")),
-        ({ fleetTools }) => fleetTools
-      ),
-      services: Scope.extend(services, fleet)
-    })
+    const { services, ...session } = served(wanted, settings.environment)
+    const connect = yield* HttpTransport.sessions({ ...session, services: Scope.extend(services, fleet) })
     const server = yield* HttpTransport.serve({
       host: flags.host,
       port: flags.port,
@@ -136,14 +120,12 @@ export const http = (settings: Settings, flags: HttpFlags) => {
       auth: yield* authenticate,
       connect
     })
-    yield* Effect.addFinalizer(() => Effect.sync(exitInTime))
+    yield* Effect.addFinalizer(() => Effect.sync(() => exitWithin(processEnds)))
     yield* listening(flags, server.port)
     return yield* Effect.never
-  })
-  return serve.pipe(
+  }).pipe(
     Effect.scoped,
-    Effect.provide(Layer.merge(AuthConfig.layerConfig, StderrLogger.layer)),
-    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables))),
+    Effect.provide(Layer.merge(configured, StderrLogger.layer)),
+    Effect.withConfigProvider(providerOf(settings)),
     Effect.catchIf(ConfigError.isConfigError, ({ message }) => refuse(`${message}.`, "See docs/http.md."))
   )
-}

@@ -1,18 +1,46 @@
-import type { BackendFlags, Environment } from "../layers/config/Backend.ts"
-import type { ReadOnlyReason } from "../layers/transports/session/ReadOnly.ts"
+import { ConfigProvider, type ConfigError } from "effect"
+import { projectSeparator } from "../layers/config/EmbeddedConfig.ts"
 
-/** What the command line and the environment ask for. */
+/** Environment variables. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the command line says of the fleet. */
+export interface Flags {
+  readonly local?: boolean
+  readonly coderUrl?: string | undefined
+  readonly allowShell?: boolean
+  readonly readOnly?: boolean
+  /** Directories; none: the environment says which. */
+  readonly projects?: ReadonlyArray<string>
+}
+
+/** What a process is started with, taken once at its edge. */
 export interface Settings {
+  /** The whole environment: agents on this machine get a part of it. */
   readonly environment: Environment
-  readonly flags: BackendFlags & { readonly allowShell: boolean; readonly readOnly: boolean }
+  readonly flags: Flags
 }
 
-/** Whether an environment variable says yes. */
-export const isTrue = (environment: Environment, name: string): boolean =>
-  environment[name]?.trim().toLowerCase() === "true"
+/** Each flag as the variable that it stands for. */
+const variablesOf = ({ allowShell, coderUrl, local, projects = [], readOnly }: Flags): Environment => ({
+  ...(coderUrl === undefined ? {} : { CODER_URL: coderUrl, FLEET_MCP_BACKEND: "coder" }),
+  ...(local === true ? { FLEET_MCP_BACKEND: "local" } : {}),
+  ...(allowShell === true ? { FLEET_MCP_ALLOW_SHELL: "true" } : {}),
+  ...(readOnly === true ? { FLEET_MCP_READ_ONLY: "true" } : {}),
+  ...(projects.length === 0 ? {} : { FLEET_MCP_PROJECT_DIRS: projects.join(projectSeparator) + projectSeparator })
+})
 
-/** Why the whole server only shows the fleet, if it does. */
-export const readOnlyReason = ({ environment, flags }: Settings): ReadOnlyReason | undefined => {
-  if ((environment["FLEET_MCP_AGENT"] ?? "") !== "") return "agent"
-  return flags.readOnly || isTrue(environment, "FLEET_MCP_READ_ONLY") ? "server" : undefined
-}
+const fromVariables = (variables: Environment): ConfigProvider.ConfigProvider =>
+  ConfigProvider.fromMap(
+    new Map(Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined))
+  )
+
+/** The configuration: flags before the environment. */
+export const providerOf = ({ environment, flags }: Settings): ConfigProvider.ConfigProvider =>
+  ConfigProvider.orElse(fromVariables(variablesOf(flags)), () => fromVariables(environment))
+
+/** What is told where the configuration cannot be read. */
+export const cannotBeRead = ({ message }: ConfigError.ConfigError) => ({
+  problem: `The configuration cannot be read: ${message}.`,
+  remedy: "Correct it, and restart fleet-mcp."
+})

@@ -5,11 +5,12 @@ import { CoderClient } from "./clients/CoderClient.ts"
 import { CoderHttp } from "./clients/CoderHttp.ts"
 import { CoderConfig, type CoderOptions } from "./config/CoderConfig.ts"
 import { FleetConfig, type FleetOptions } from "./config/FleetConfig.ts"
+import { AgentLifecycle } from "./repositories/AgentLifecycle.ts"
 import { AgentRepository } from "./repositories/AgentRepository.ts"
-import { BuildRepository } from "./repositories/BuildRepository.ts"
 import { ProjectRepository } from "./repositories/ProjectRepository.ts"
 import { TaskRepository } from "./repositories/TaskRepository.ts"
 import { AgentService } from "./services/AgentService.ts"
+import { CreateAgent } from "./services/CreateAgent.ts"
 import type { FleetServices } from "./services/FleetServices.ts"
 import { ProjectService } from "./services/ProjectService.ts"
 import { TaskService } from "./services/TaskService.ts"
@@ -19,7 +20,7 @@ export type { FleetServices }
 
 const clients = Layer.mergeAll(CoderClient.layer, AgentApiClient.layer).pipe(Layer.provide(CoderHttp.layer))
 
-const repositories = Layer.mergeAll(BuildRepository.layer, TaskRepository.layer).pipe(
+const repositories = Layer.mergeAll(AgentLifecycle.layer, TaskRepository.layer).pipe(
   Layer.provideMerge(AgentRepository.layer),
   Layer.provideMerge(ProjectRepository.layer),
   Layer.provide(clients)
@@ -30,7 +31,11 @@ const repositories = Layer.mergeAll(BuildRepository.layer, TaskRepository.layer)
  * in that layer alone.
  */
 export const layer: Layer.Layer<FleetServices, never, HttpClient.HttpClient | CoderConfig | FleetConfig> =
-  Layer.mergeAll(AgentService.layer, ProjectService.layer, TaskService.layer).pipe(Layer.provide(repositories))
+  Layer.mergeAll(
+    AgentService.layer.pipe(Layer.provide(CreateAgent.layer)),
+    ProjectService.layer,
+    TaskService.layer
+  ).pipe(Layer.provide(repositories))
 
 /** How agents are recognised; without options, by what their templates declare. */
 export const layerFleetConfig: (options?: FleetOptions) => Layer.Layer<FleetConfig> = FleetConfig.layer

@@ -25,7 +25,7 @@ export const createAgent = Tool.make({
   output: Schema.Struct({
     message: Schema.String,
     outcome: Outcome,
-    stage: Stage,
+    stage: Schema.NullOr(Stage),
     task: TaskDelivery,
     agent: Schema.NullOr(agentAsShown)
   }),

@@ -2,7 +2,9 @@ import type { Tool as ToolDefinition } from "@modelcontextprotocol/sdk/types.js"
 import { Effect, ParseResult, Schema, SchemaAST } from "effect"
 import { placesOf } from "../schemas/coder/places.ts"
 import { cut } from "../schemas/Text.ts"
+import type { FleetError } from "../schemas/errors/FleetError.ts"
 import { inputJsonSchema, outputJsonSchema } from "./JsonSchema.ts"
+import * as Messages from "./Messages.ts"
 
 /** All four, since a client assumes the worst of what is not said. */
 export interface Hints {
@@ -20,11 +22,8 @@ export const readOnly: Hints = {
   openWorldHint: false
 }
 
-/** How a call can end badly: a typed error with a finished message. */
-export interface ToolFailure {
-  readonly _tag: string
-  readonly message: string
-}
+/** How a call can end badly: a tag, what became of it, and a finished message. */
+export type ToolFailure = Messages.Told
 
 /** What a call answers: the same content twice, as keys and as text. */
 export interface ToolResult {
@@ -41,16 +40,6 @@ export interface Tool<out R = never> {
   readonly call: (args: unknown) => Effect.Effect<ToolResult, ToolFailure, R>
 }
 
-/** The arguments are not what the tool takes; one line for each problem. */
-export class InvalidArguments extends Schema.TaggedError<InvalidArguments>()("InvalidArguments", {
-  tool: Schema.String,
-  problems: Schema.Array(Schema.String)
-}) {
-  override get message() {
-    return `${this.tool} was not called.\n${this.problems.join("\n")}`
-  }
-}
-
 const quoted = { characters: 300, problems: 20 }
 
 const problemsOf = (error: ParseResult.ParseError): ReadonlyArray<string> => {
@@ -64,15 +53,16 @@ const problemsOf = (error: ParseResult.ParseError): ReadonlyArray<string> => {
   }
 }
 
+/** The arguments are not what the tool takes; one line for each problem. */
 const invalid =
   (tool: string) =>
-  (error: ParseResult.ParseError): InvalidArguments =>
-    new InvalidArguments({
-      tool,
-      problems: problemsOf(error)
-        .slice(0, quoted.problems)
-        .map((line) => cut(line, quoted.characters))
-    })
+  (error: ParseResult.ParseError): ToolFailure => {
+    const problems = problemsOf(error)
+      .slice(0, quoted.problems)
+      .map((line) => cut(line, quoted.characters))
+    const message = `${tool} was not called.\n${problems.join("\n")}`
+    return { _tag: "InvalidArguments", outcome: "not_applied", message }
+  }
 
 /** Some clients send `null` for an optional argument that they leave out. */
 const withoutNulls = (schema: Schema.Schema.All, args: unknown): unknown => {
@@ -88,7 +78,7 @@ export const make = <
   InputEncoded,
   Output,
   OutputEncoded extends Readonly<Record<string, unknown>>,
-  E extends ToolFailure,
+  E extends FleetError,
   R
 >(parts: {
   readonly name: string
@@ -119,7 +109,7 @@ export const make = <
         Schema.decodeUnknown(input, { errors: "all", onExcessProperty: "error" })(withoutNulls(input, args))
       ).pipe(
         Effect.mapError(invalid(name)),
-        Effect.flatMap(program),
+        Effect.flatMap((decoded) => Effect.mapError(program(decoded), Messages.tell)),
         Effect.flatMap((result) => Effect.orDie(Schema.encode(output)(result))),
         Effect.map((encoded) => ({ structured: encoded, text: text(encoded) }))
       )

@@ -1,7 +1,7 @@
 import { Command } from "@effect/cli"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { afterEach, assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, type Console, Effect, Layer, Redacted, TestClock } from "effect"
+import { ConfigProvider, type Console, Effect, Redacted, TestClock } from "effect"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { token } from "../../src/commands/Token.ts"
@@ -24,10 +24,14 @@ const run = (directory: string, args: ReadonlyArray<string>, environment: Readon
     }
     process.exitCode = 0
     const variables = new Map(Object.entries({ FLEET_MCP_STATE_DIR: directory, ...environment }))
-    yield* Command.run(token, { name: "test", version: "1" })(["node", "token", ...args]).pipe(
+    yield* Command.run(token(Effect.succeed(ConfigProvider.fromMap(variables))), { name: "test", version: "1" })([
+      "node",
+      "token",
+      ...args
+    ]).pipe(
       Effect.catchAll(() => Effect.sync(() => (process.exitCode = 2))),
       Effect.withConsole(console),
-      Effect.provide(Layer.merge(NodeContext.layer, Layer.setConfigProvider(ConfigProvider.fromMap(variables))))
+      Effect.provide(NodeContext.layer)
     )
     return { stdout: stdout.join("\n"), stderr: stderr.join("\n"), code: process.exitCode }
   })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Option, TestClock } from "effect"
 import { Deadline } from "../../src/layers/time/Deadline.ts"
-import { Limits } from "../../src/layers/config/Limits.ts"
+import { ReadRetry } from "../../src/layers/clients/RetryPolicy.ts"
 import { endpoints, match } from "./Contract.ts"
 import { audit, exchanges, type Exchange, type LeftOut } from "./Recordings.ts"
 import { expectedError, expectedValue, playDerived, playRaw, type Played } from "./Replay.ts"
@@ -146,7 +146,7 @@ const inTime = Effect.provideService(Deadline, Option.some(30_000))
 
 /** GETs are repeated when another attempt may succeed, unless the server asks for more time than the call has. */
 const attempts = ({ request, response }: Exchange): number =>
-  request.method === "GET" && response.status >= 500 ? Limits.readAttempts : 1
+  request.method === "GET" && response.status >= 500 ? ReadRetry.defaultValue().attempts : 1
 
 describe("recordings of Coder v2.31.3, through the client", () => {
   for (const exchange of tested) {

@@ -5,7 +5,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
-import { Limits } from "../../src/layers/config/Limits.ts"
+import { AuthLimits } from "../../src/layers/auth/AuthLimits.ts"
+import { HttpLimits } from "../../src/layers/transports/http/HttpLimits.ts"
 import { bearer, message, raw, send } from "../layers/transports/http/HttpFixture.ts"
 import { canaryValue } from "../support/Canary.ts"
 import { makeRepository } from "../support/EmbeddedFixture.ts"
@@ -157,7 +158,7 @@ const refusedRequests = async (
     ].map(([name = "", value = ""]) => ({ headers: [[name, value] as const, ...json], body: ping })),
     { headers: [bearer(mainToken), bearer(wrongToken), ...json], body: ping },
     {
-      headers: [bearer(wrongToken.repeat(Math.ceil(Limits.authorizationHeader / wrongToken.length))), ...json],
+      headers: [bearer(wrongToken.repeat(Math.ceil(AuthLimits.defaultValue().header / wrongToken.length))), ...json],
       body: ping
     },
     { headers: json, path: `/mcp?token=${encodeURIComponent(mainToken)}`, body: ping },
@@ -169,7 +170,7 @@ const refusedRequests = async (
     { headers: own, method: "PUT", body: ping },
     { headers: own, body: `{"token":"${mainToken}` },
     { headers: own, body: JSON.stringify({ token: mainToken }) },
-    { headers: own, body: `${"[".repeat(Limits.jsonDepth + 1)}"${wrongToken}"` },
+    { headers: own, body: `${"[".repeat(HttpLimits.defaultValue().jsonDepth + 1)}"${wrongToken}"` },
     { headers: [["Mcp-Session-Id", session], ...own], body: ping.replace("ping", wrongToken) },
     {
       headers: [["Mcp-Session-Id", session], ...own],

@@ -4,6 +4,7 @@ import { once } from "node:events"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { CoderHttpLimits } from "../../src/layers/clients/CoderHttp.ts"
 import { Limits } from "../../src/layers/config/Limits.ts"
 import { bearer, message, send, usual } from "../layers/transports/http/HttpFixture.ts"
 import { makeRepository } from "../support/EmbeddedFixture.ts"
@@ -58,7 +59,7 @@ describe.each(httpClients)("the client $kind over HTTP", ({ connect, unauthorize
   })
 
   // Coder's request that nobody interrupts lasts this long, and the test is red by then.
-  const timeout = Duration.toMillis(Limits.requestTimeout)
+  const timeout = Duration.toMillis(CoderHttpLimits.defaultValue().answerTime.server)
   it("hears that a long call is alive, and cancels it", { timeout }, async () => {
     await using coder = await SilentCoder.start()
     await using slow = await startHttp({ cwd: repository, state: join(scratch, "slow"), env: coder.env })

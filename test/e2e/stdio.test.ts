@@ -300,7 +300,7 @@ describe("the configuration", () => {
   it.each([
     ["no token", { CODER_URL: "https://coder.example.com" }, "CODER_SESSION_TOKEN is not set"],
     ["no URL", { CODER_SESSION_TOKEN: "hunter2" }, "CODER_URL is not"],
-    ["a bad URL", { CODER_URL: "hunter2", CODER_SESSION_TOKEN: "hunter2" }, "CODER_URL is not a URL"],
+    ["a bad URL", { CODER_URL: "hunter2", CODER_SESSION_TOKEN: "hunter2" }, "CODER_URL (or --coder-url) is not a URL"],
     ["a bad token", { CODER_URL: "https://coder.example.com", CODER_SESSION_TOKEN: "hunter2\nX: y" }, "line breaks"]
   ])("with %s is every tool's answer, not a dead server", async (_, env, said) => {
     for (const tool of ["list_agents", "delete_agent"]) {

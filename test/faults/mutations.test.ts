@@ -3,7 +3,6 @@ import { Effect, Either, TestClock } from "effect"
 import type { FleetServices } from "../../src/layers/FleetMcp.ts"
 import { AgentService } from "../../src/layers/services/AgentService.ts"
 import { TaskService } from "../../src/layers/services/TaskService.ts"
-import { outcomeOfFailure } from "../../src/schemas/outcomeOfFailure.ts"
 import type { Outcome } from "../../src/schemas/Outcome.ts"
 import { notWaiting, token } from "../support/CoderModel.ts"
 import { begin, elapse, inFleet, makeFleet, settle, type TestFleet } from "../support/fleet.ts"
@@ -25,7 +24,7 @@ import {
 // Every mutation against every fault of the way to Coder: what the fleet says about it must agree with what the server
 // knows, nothing is sent twice, and `unknown` is said only where no read could tell.
 
-type Failure = { readonly _tag: string; readonly message: string }
+type Failure = { readonly _tag: string; readonly message: string; readonly outcome: Outcome }
 
 interface Mutation {
   readonly name: string
@@ -41,6 +40,8 @@ interface Mutation {
   readonly hasKey: boolean
   /** Whether an error of the server itself proves that nothing is left behind. AgentAPI's does not. */
   readonly errorsAreFinal: boolean
+  /** Whether a step before it took effect, so that its failure does not leave everything as it was. */
+  readonly afterAnother?: boolean
 }
 
 const workspaces = /^POST .*\/workspaces$/
@@ -131,6 +132,7 @@ const mutations: ReadonlyArray<Mutation> = [
     run: restart,
     request: builds,
     nth: 2,
+    afterAnother: true,
     truth: (fleet) => count(fleet, "start") - 1,
     hasKey: true,
     errorsAreFinal: true
@@ -203,7 +205,9 @@ const required = (kind: Kind, { errorsAreFinal, hasKey }: Mutation): Outcome => 
 for (const mutation of mutations) {
   describe.concurrent(`${mutation.name} against`, () => {
     for (const [what, kind, fault] of faults) {
-      const outcome = required(kind, mutation)
+      const { afterAnother = false } = mutation
+      const step = required(kind, mutation)
+      const outcome = afterAnother && step === "not_applied" ? "applied" : step
       it.effect(`${what}: ${outcome}`, () => {
         const fleet = mutation.fleet()
         mutation.arrange(fleet)
@@ -218,7 +222,7 @@ for (const mutation of mutations) {
           Effect.gen(function* () {
             const { exit, took } = yield* elapse(Effect.either(mutation.run))
             const end = yield* exit
-            const said = Either.match(end, { onLeft: outcomeOfFailure, onRight: (outcome) => outcome })
+            const said = Either.match(end, { onLeft: ({ outcome }) => outcome, onRight: (outcome) => outcome })
             assert.strictEqual(said, outcome, Either.isLeft(end) ? end.left.message : "")
             assert.isAtMost(took, 45_000)
             if (Either.isLeft(end)) {
@@ -229,7 +233,8 @@ for (const mutation of mutations) {
             yield* TestClock.adjust("90 seconds")
             const truth = mutation.truth(fleet)
             assert.isAtMost(truth, 1)
-            if (said === "applied") assert.strictEqual(truth, 1, "said applied, but it was not")
+            if (said === "applied")
+              assert.strictEqual(truth, afterAnother && Either.isLeft(end) ? 0 : 1, "said applied, but it was not")
             if (said === "not_applied") assert.strictEqual(truth, 0, "said not applied, but it was")
             assert.strictEqual(truth, ["refusal", "error", "lost before"].includes(kind) ? 0 : 1)
             // Nothing but the start of a restart comes after it.
@@ -261,7 +266,7 @@ describe("silence after the proof", () => {
         fleet,
         Effect.gen(function* () {
           const { exit, took } = yield* elapse(Effect.flip(mutation.run))
-          assert.strictEqual(outcomeOfFailure(yield* exit), "not_applied")
+          assert.strictEqual((yield* exit).outcome, mutation.afterAnother === true ? "applied" : "not_applied")
           assert.isAtMost(took, 45_000)
           assert.strictEqual(mutation.truth(fleet), 0)
         })
@@ -306,7 +311,7 @@ describe("start task", () => {
       fleet,
       Effect.gen(function* () {
         const end = yield* settle(Effect.flip(Effect.flatMap(TaskService, (tasks) => tasks.start("bot", "x"))))
-        assert.strictEqual(outcomeOfFailure(end), "not_applied")
+        assert.strictEqual(end.outcome, "not_applied")
         assert.deepStrictEqual(fleet.coder.prompts("bot"), [])
       })
     )

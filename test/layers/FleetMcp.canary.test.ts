@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js"
-import { Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
+import { Effect, Layer, Logger, LogLevel, Option, Redacted, Stream } from "effect"
 import { join } from "node:path"
 import * as FleetMcp from "../../src/layers/FleetMcp.ts"
 import { FleetConfig } from "../../src/layers/config/FleetConfig.ts"
@@ -47,13 +47,14 @@ it.scopedLive("spans and logs of a fleet on this machine, over HTTP, hold no sec
           FleetMcp.layer.pipe(Layer.provideMerge(Layer.merge(embedded({ allowShell: true }), FleetConfig.layer())))
         )
         const { agentTokens } = yield* Effect.provide(EmbeddedFixture, backend)
+        const auth = yield* authOf({ tokenFile })
         const server = yield* HttpTransport.serve({
           host: "127.0.0.1",
           port: 0,
           hosts: [],
           origins: [],
           proxies: [],
-          auth: yield* authOf({ tokenFile }),
+          auth,
           connect: yield* HttpTransport.sessions({
             place: "in this test.",
             tools: Effect.succeed(fleetTools),
@@ -85,10 +86,12 @@ it.scopedLive("spans and logs of a fleet on this machine, over HTTP, hold no sec
         for (const headers of [bearer("wrong"), bearer(`${main}x`), bearer(secrets.embeddedToken)]) {
           yield* Effect.promise(() => send(url, { headers: [headers, ...usual.slice(1)], body: initializeMessage }))
         }
+        yield* use("delete_agent", agent)
         yield* store.rotate
         yield* store.revoke("board")
         const rotated = Redacted.value(yield* store.main)
-        yield* use("delete_agent", agent)
+        // Both are told as ended: the sessions that they opened have nothing at work any more.
+        yield* Stream.runDrain(Stream.take(auth.changes, 2))
         return [
           { name: "main token", value: main },
           { name: "added token", value: added },
@@ -102,6 +105,7 @@ it.scopedLive("spans and logs of a fleet on this machine, over HTTP, hold no sec
     assert.deepStrictEqual(found, [])
     assert.include(text, "span tools.create_agent")
     assert.include(text, "span Git.run")
+    assert.include(text, "a token is no longer valid")
     assert.include(text, "requests without a valid token were refused")
     assert.include(text, "log DEBUG")
   })

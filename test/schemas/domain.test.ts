@@ -6,7 +6,9 @@ import * as AgentErrors from "../../src/schemas/errors/Agent.ts"
 import * as CoderErrors from "../../src/schemas/errors/Coder.ts"
 import * as ProjectErrors from "../../src/schemas/errors/Project.ts"
 import * as TaskErrors from "../../src/schemas/errors/Task.ts"
-import { outcomeOfFailure } from "../../src/schemas/outcomeOfFailure.ts"
+import { fleetTools } from "../../src/tools/FleetTools.ts"
+import { tell } from "../../src/tools/Messages.ts"
+import type { FleetError } from "../../src/schemas/errors/FleetError.ts"
 import { Outcome } from "../../src/schemas/Outcome.ts"
 import { pageCount, paginate } from "../../src/schemas/Pagination.ts"
 import { Project } from "../../src/schemas/Project.ts"
@@ -25,6 +27,7 @@ const check = <A>(arbitrary: FastCheck.Arbitrary<A>, test: (value: A) => void, n
   FastCheck.assert(FastCheck.property(arbitrary, test), { numRuns })
 
 const anyText = FastCheck.string({ unit: "binary", maxLength: 80 })
+const toolNames = new RegExp(fleetTools.map(({ name }) => name).join("|"))
 // oxlint-disable-next-line no-control-regex
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/
 
@@ -217,12 +220,19 @@ describe("errors", () => {
     detail: "build 3 (start) is failed",
     observed_at: DateTime.unsafeMake(0)
   }
-  const log = { id: 1, created_at: "", log_source: "", log_level: "", stage: "", output: "Error: no capacity" }
+  const failed = {
+    agent_name: "bot-1",
+    build_number: 1,
+    build_status: "failed",
+    reason: "oh",
+    log: [],
+    status_afterwards: null
+  }
   const agent_name = "bot-1"
   const notIdle = (status: AgentStatus) => new Errors.AgentNotIdle({ agent_name, status, evidence })
 
   /** Each error with what its message must say: what was wrong, what is allowed, what to do next. */
-  const cases: ReadonlyArray<readonly [{ readonly _tag: string; readonly message: string }, ReadonlyArray<string>]> = [
+  const cases: ReadonlyArray<readonly [FleetError, ReadonlyArray<string>]> = [
     [new Errors.InvalidAgentName({ agent_name: "a_b" }), ['"a_b"', "1 to 32", "hyphens", "Example: fix-login-2"]],
     [new Errors.AgentNotFound({ agent_name }), ['"bot-1"', "list_agents"]],
     [new Errors.AgentNameTaken({ agent_name, build_status: "running" }), ["running", "show_agent", "another name"]],
@@ -261,12 +271,15 @@ describe("errors", () => {
     ...(["stopped", "failed", "offline", "canceled"] as const).map(
       (status) => [notIdle(status), ["restart_agent"]] as const
     ),
-    ...(["starting", "unknown", "waiting", "degraded"] as const).map(
-      (status) => [notIdle(status), ["show_agent"]] as const
-    ),
+    [notIdle("waiting"), ["waiting", "person", "cancel_agent_task"]],
+    ...(["starting", "unknown", "degraded"] as const).map((status) => [notIdle(status), ["show_agent"]] as const),
     [
       new Errors.AgentNotBusy({ agent_name, status: "idle", evidence }),
       ["is idle", "nothing to cancel", "show_agent_task_history"]
+    ],
+    [
+      new Errors.DialogueNotRefusable({ agent_name, dialogue: "trust", text: "Trust this folder?", ends_agent: true }),
+      ["trust", "Trust this folder?", "Nothing was sent", "end the agent", "restart_agent"]
     ],
     [
       new Errors.InterruptNotSupported({ agent_name, transport: "acp" }),
@@ -277,16 +290,25 @@ describe("errors", () => {
       ["Build 4", "stop, stopping", "show_agent"]
     ],
     [
-      new Errors.BuildFailed({ agent_name, transition: "start", build_status: "failed", reason: "oh", logs: [log] }),
-      ["start build", "oh", "no capacity", "restart_agent", "delete_agent"]
+      new Errors.BuildFailed({
+        ...failed,
+        transition: "start",
+        log: ["Error: no capacity"],
+        status_afterwards: "failed"
+      }),
+      ["start build 1", "oh", "no capacity", "showed its workspace as failed", "restart_agent", "delete_agent"]
     ],
+    [new Errors.BuildFailed({ ...failed, transition: "delete" }), ["delete build 1", "oh", "is mended"]],
     [
-      new Errors.BuildFailed({ agent_name, transition: "start", build_status: "failed", reason: "oh", logs: [] }),
-      ["oh", "restart_agent"]
-    ],
-    [
-      new Errors.RestartIncomplete({ agent_name, build_number: 4, build_status: "stopping", reason: "Coder refused." }),
-      ["stop build 4", "no start was sent or taken: Coder refused.", "restart_agent"]
+      new Errors.RestartIncomplete({
+        agent_name,
+        build_number: 4,
+        build_status: "stopping",
+        reason: "Coder refused.",
+        next: ["ask_administrator", "restart_agent"],
+        outcome: "applied"
+      }),
+      ["stop build 4", "no start was sent or taken: Coder refused.", "administrator", "restart_agent goes on"]
     ],
     [new Errors.AgentUnreachable({ agent_name, reason: "gone" }), ["gone", "show_agent", "restart_agent"]],
     [new Errors.AgentRefused({ agent_name, reason: "no" }), ["no", "show_agent"]],
@@ -299,19 +321,34 @@ describe("errors", () => {
     [new Errors.CoderForbidden({ action: "delete", detail: "no." }), ["delete", "no.", "administrator"]],
     [new Errors.CoderRateLimited({ retry_after_ms: 1500 }), ["nothing was carried out", "2 s"]],
     [
-      new Errors.CoderUnavailable({ action: "list", reason: "down", request_id: "id-7" }),
+      new Errors.CoderUnavailable({ action: "list", reason: "down", request_id: "id-7", fault: "no_answer" }),
       ["list", "down", "id-7", "CODER_URL"]
+    ],
+    [
+      new Errors.CoderUnavailable({ action: "list", reason: "oops", fault: "answer", request_id: null }),
+      ["list", "oops", "Coder itself answered"]
     ],
     [
       new Errors.CoderRejected({ action: "create", status: 400, reason: "bad", request_id: "id-7" }),
       ["create", "400", "bad", "id-7", "The request was not carried out"]
     ],
-    [new Errors.DeadlineExceeded({ action: "list", seconds: 30 }), ["list", "30 s", "show_agent or list_agents"]]
+    ...(["applied", "not_applied", "unknown"] as const).map(
+      (outcome) =>
+        [
+          new Errors.DeadlineExceeded({ action: "list", seconds: 30, outcome }),
+          ["list", "30 s", "show_agent or list_agents"]
+        ] as const
+    )
   ]
   for (const [error, words] of cases) {
     it(`${error._tag}: ${error.message.slice(0, 60)}`, () => {
-      for (const word of words) assert.include(error.message, word)
-      assert.notMatch(error.message, controls)
+      const { _tag, message, outcome } = tell(error)
+      for (const word of words) assert.include(message, word)
+      assert.notMatch(message, controls)
+      assert.deepStrictEqual([_tag, outcome], [error._tag, error.outcome])
+      assert.isTrue(message.startsWith(error.message))
+      assert.isAbove(error.next.length, 0)
+      assert.notMatch(error.message, toolNames, "an embedder has no tools")
     })
   }
 
@@ -320,7 +357,7 @@ describe("errors", () => {
       ([, value]) => String(value).startsWith("class ") || Schema.isSchema(value)
     )
     assert.isAbove(classes.length, 20)
-    const tested = new Set(cases.map(([error]) => error._tag))
+    const tested = new Set<string>(cases.map(([error]) => error._tag))
     assert.deepStrictEqual(
       classes.map(([name]) => name).filter((name) => !tested.has(name)),
       []
@@ -339,13 +376,24 @@ describe("errors", () => {
     })
   })
 
-  it("only a deadline leaves the outcome open", () => {
+  it("stays under 8,000 characters, and keeps what to call next", () => {
+    const long = "x".repeat(100_000)
+    const names = Array.from({ length: 1000 }, (_, index) => `project-${index}`)
+    for (const [error, word] of [
+      [new Errors.ProjectNotFound({ project: long, available: names, note: long }), "list_agent_projects"],
+      [new Errors.BuildFailed({ ...failed, transition: "start", reason: long, log: names }), "restart_agent"],
+      [new Errors.NotAnAgent({ agent_name, template_name: long }), "FLEET_MCP_PROJECTS"]
+    ] as const) {
+      const { _tag, message, outcome } = tell(error)
+      assert.isAtMost(`${_tag}: ${message}\noutcome: ${outcome}`.length, 8000)
+      assert.include(message, word)
+    }
+  })
+
+  it("tells nothing changed for all but what came after a change, or ran out of time", () => {
+    const open = new Set<string>(["BuildFailed", "RestartIncomplete", "DeadlineExceeded"])
     for (const [error] of cases) {
-      assert.strictEqual(
-        outcomeOfFailure(error),
-        error._tag === "DeadlineExceeded" ? "unknown" : "not_applied",
-        error._tag
-      )
+      if (!open.has(error._tag)) assert.strictEqual(error.outcome, "not_applied", error._tag)
     }
   })
 })

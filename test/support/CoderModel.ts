@@ -87,6 +87,8 @@ export interface ModelOptions {
   readonly race?: boolean
   readonly version?: ModelVersion
   readonly hasAiTask?: boolean
+  /** From the moment when an agent is ready until the first task of its build is typed; never when infinite. */
+  readonly firstTaskMillis?: number
 }
 
 const standard: ModelVersion = {
@@ -459,6 +461,16 @@ export class CoderModel {
     return json(201, this.showBuild(row, this.build(row, transition, at), at))
   }
 
+  #typeFirstTask({ agent, builds }: ModelWorkspace, at: number): void {
+    const { created, millis, parameters } = builds.at(-1) ?? { created: 0, millis: 0, parameters: [] }
+    const task = parameters.find(({ name }) => name === "AI Prompt")?.value.trim() ?? ""
+    const typed = created + millis + (this.options.startupMillis ?? 0) + (this.options.firstTaskMillis ?? 0)
+    if (task === "" || at < typed || agent.messages.some(({ role }) => role === "user")) return
+    const id = agent.messages.length
+    agent.messages.push({ id, role: "user", content: task, time: iso(typed) })
+    agent.messages.push({ id: id + 1, role: "agent", content: "", time: iso(typed) })
+  }
+
   #agentApi({ at, body, headers, method, path }: Received): Answer {
     if (headers["coder-session-token"] !== undefined) throw new Error("the token's header reached a workspace")
     if (headers["cookie"] !== `coder_session_token=${token}`) return html(303, { location: "/login" })
@@ -468,6 +480,7 @@ export class CoderModel {
       return html(404)
     if (this.status(latest(row), at) !== "running") return html(400)
     const { agent } = row
+    this.#typeFirstTask(row, at)
     if (method === "GET" && what === "messages") return json(200, { messages: screenOf(agent, at) })
     if (method === "GET" && what === "status") {
       const transport = this.options.transport === undefined ? "pty" : this.options.transport

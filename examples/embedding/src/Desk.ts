@@ -1,8 +1,7 @@
 import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Effect, Layer, Schema } from "effect"
 import { AgentService, TaskService, type FleetServices } from "fleet-mcp"
-import { AgentView } from "fleet-mcp/schemas/Agent"
-import { Outcome } from "fleet-mcp/schemas/Outcome"
+import { AgentView, NextStep, Outcome } from "fleet-mcp/schemas"
 
 // A small service of its own that has a fleet inside: it lists the agents, and gives them tasks.
 
@@ -13,10 +12,10 @@ export class FleetUnavailable extends Schema.TaggedError<FleetUnavailable>()(
   HttpApiSchema.annotations({ status: 503 })
 ) {}
 
-/** The agent cannot take this task now; the message says why. */
+/** The agent cannot take this task now; the message says why, and `next` what helps. */
 export class TaskRefused extends Schema.TaggedError<TaskRefused>()(
   "TaskRefused",
-  { message: Schema.String },
+  { message: Schema.String, next: Schema.Array(NextStep) },
   HttpApiSchema.annotations({ status: 409 })
 ) {}
 
@@ -40,7 +39,8 @@ export const DeskApi = HttpApi.make("desk").add(
     )
 )
 
-const refused = (error: { readonly message: string }) => new TaskRefused({ message: error.message })
+const refused = ({ message, next }: { readonly message: string; readonly next: ReadonlyArray<NextStep> }) =>
+  new TaskRefused({ message, next })
 const missing = (error: { readonly message: string }) => new NoSuchAgent({ message: error.message })
 const unavailable = (error: { readonly message: string }) => new FleetUnavailable({ message: error.message })
 

@@ -4,9 +4,16 @@ import { assert, expectTypeOf, it } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
 import * as FleetMcp from "fleet-mcp"
 import { EmbeddedCoder } from "fleet-mcp/embedded"
-import type { LookupFailure, UnknownFilterValue } from "fleet-mcp/schemas/errors/Agent"
-import type { CoderFailure, DeadlineExceeded } from "fleet-mcp/schemas/errors/Coder"
-import type { AgentNotIdle, AgentRefused, AgentUnreachable, InvalidTask } from "fleet-mcp/schemas/errors/Task"
+import type {
+  AgentNotIdle,
+  AgentRefused,
+  AgentUnreachable,
+  CoderFailure,
+  DeadlineExceeded,
+  InvalidTask,
+  LookupFailure,
+  UnknownFilterValue
+} from "fleet-mcp/schemas"
 import { execFileSync } from "node:child_process"
 import { DeskApi, layerDesk } from "../src/Desk.ts"
 
@@ -95,6 +102,7 @@ it.scopedLive("tells what is wrong in its own words", () =>
     assert.strictEqual(missing._tag, "NoSuchAgent")
     const empty = yield* Effect.flip(desk.desk.task({ path: { name: "nobody" }, payload: { task: " " } }))
     assert.strictEqual(empty._tag, "TaskRefused")
+    if (empty._tag === "TaskRefused") assert.deepStrictEqual(empty.next, ["change_request"])
     const client = yield* HttpClient.HttpClient
     const response = yield* client.get("/agents/nobody")
     assert.strictEqual(response.status, 404)

@@ -15,7 +15,7 @@ import {
 import { Stream, type Scope } from "effect"
 import type { TokenRole } from "../../schemas/AccessToken.ts"
 import { AuthConfig } from "../config/AuthConfig.ts"
-import { Limits } from "../config/Limits.ts"
+import { AuthLimits } from "./AuthLimits.ts"
 import type { TokenFileRefused } from "./FileRules.ts"
 import { makeRefusalLog, type RefusalReason } from "./RefusalLog.ts"
 import { TokenStore } from "./TokenStore.ts"
@@ -46,15 +46,15 @@ interface Credential extends Caller {
 
 const mainName = "main"
 
-// RFC 6750 2.1, but nothing may vary: not the case of the scheme, not the number of spaces.
-const grammar = /^Bearer ([\x21-\x7e]+)$/
+// The scheme counts in any case, and one or more spaces follow it (RFC 9110, 11.1 and 11.4); the token is exact.
+const grammar = /^Bearer +([\x21-\x7e]+)$/i
 
 /** The token of a request that has exactly one header, or what is wrong with it. */
-const tokenOf = (headers: ReadonlyArray<string>): Either.Either<Redacted.Redacted, RefusalReason> => {
+const tokenOf = (headers: ReadonlyArray<string>, longest: number): Either.Either<Redacted.Redacted, RefusalReason> => {
   const [header, ...others] = headers
   if (header === undefined) return Either.left("missing")
   if (others.length > 0) return Either.left("several")
-  if (header.length > Limits.authorizationHeader) return Either.left("malformed")
+  if (header.length > longest) return Either.left("malformed")
   const token = grammar.exec(header)?.[1]
   return token === undefined ? Either.left("malformed") : Either.right(Redacted.make(token))
 }
@@ -95,9 +95,10 @@ const none = "No further token is valid until that is corrected."
 const make = Effect.gen(function* () {
   const store = yield* TokenStore
   const merge = makeMerge()
-  const refusals = makeRefusalLog()
+  const limits = yield* AuthLimits
+  const refusals = makeRefusalLog(limits.refusalLog)
   // Who comes late is told what has ended already: credentials do not return.
-  const ended = yield* PubSub.unbounded<string>({ replay: Limits.namedTokens })
+  const ended = yield* PubSub.unbounded<string>({ replay: limits.named })
 
   const named = Effect.map(store.list, (tokens) =>
     tokens.map(({ expires_at, hash, name, role }): Wanted => ({
@@ -111,8 +112,8 @@ const make = Effect.gen(function* () {
   let stamp = yield* store.stamp
   let read = false
   const main = yield* store.main
-  if (Option.isNone(store.location) && Redacted.value(main).length < Limits.weakToken) {
-    yield* Effect.logWarning(`FLEET_MCP_AUTH_TOKEN has fewer than ${Limits.weakToken} characters; it may be guessed`)
+  if (Option.isNone(store.location) && Redacted.value(main).length < limits.weak) {
+    yield* Effect.logWarning(`FLEET_MCP_AUTH_TOKEN has fewer than ${limits.weak} characters; it may be guessed`)
   }
   let credentials = merge([], [mainOf(main), ...(yield* named)])
 
@@ -178,12 +179,12 @@ const make = Effect.gen(function* () {
     Effect.catchAllCause((cause) =>
       Cause.isInterruptedOnly(cause) ? Effect.interrupt : Effect.logError("the tokens could not be looked at", cause)
     ),
-    Effect.schedule(Schedule.spaced(Limits.tokenWatch)),
+    Effect.schedule(Schedule.spaced(limits.watch)),
     Effect.forkScoped
   )
 
   const check = Effect.fn("BearerAuth.check")(function* (authorization: ReadonlyArray<string>) {
-    const token = tokenOf(authorization)
+    const token = tokenOf(authorization, limits.header)
     const found = Either.isRight(token) ? find(credentials, token.right) : undefined
     const expired = found !== undefined && found.expiresAt <= (yield* Clock.currentTimeMillis)
     if (found !== undefined && !expired) return { credential: found.credential, role: found.role } satisfies Caller
@@ -203,13 +204,13 @@ const open: BearerAuth["Type"] = {
 export class BearerAuth extends Context.Tag("fleet-mcp/layers/auth/BearerAuth")<
   BearerAuth,
   {
-    /** Takes the values of all `Authorization` headers, as they came: exactly one, `Bearer`, one space, the token. */
+    /** Takes the values of all `Authorization` headers, as they came: exactly one: `Bearer` in any case, spaces, the token. */
     readonly check: (authorization: ReadonlyArray<string>) => Effect.Effect<Caller, Refused>
     /** Credentials that have ended: rotated, revoked or expired. */
     readonly changes: Stream.Stream<string>
   }
 >() {
-  /** Changes of the token files count after `Limits.tokenWatch`. With authentication off it lets everybody in. */
+  /** Changes of the token files count after `AuthLimits.watch`. With authentication off it lets everybody in. */
   static readonly layer: Layer.Layer<BearerAuth, TokenFileRefused, AuthConfig | TokenStore> = Layer.scoped(
     this,
     Effect.flatMap(

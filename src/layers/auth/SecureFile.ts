@@ -2,7 +2,6 @@ import { Effect, Option } from "effect"
 import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { Limits } from "../config/Limits.ts"
 import {
   ancestorProblem,
   directoryProblem,
@@ -13,7 +12,7 @@ import {
   type TokenFileRefused
 } from "./FileRules.ts"
 
-// The only place of this tier that touches files. What is checked is what is open: names may change in between.
+// Nothing else in this folder touches files. What is checked is what is open: names may change in between.
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
 
@@ -131,28 +130,30 @@ const openToRead = (path: string): Effect.Effect<Option.Option<number>, TokenFil
   )
 
 /** The text of an open file; none when it has just lost its name to another file. */
-const readOpen = Effect.fn("SecureFile.readOpen")(function* (path: string, descriptor: number) {
+const readOpen = Effect.fn("SecureFile.readOpen")(function* (path: string, descriptor: number, longest: number) {
   const stat = on(path, "read", () => fs.fstatSync(descriptor))
   const first = yield* stat
   if (first.nlink > 1) yield* dropTemporaryNames(path, first)
   const facts = yield* stat
   if (facts.nlink === 0) return Option.none<string>()
   yield* unless(fileProblem(path, facts, user()))
-  const buffer = new Uint8Array(Limits.tokenFile + 1)
+  const buffer = new Uint8Array(longest + 1)
   const length = yield* on(path, "read", () => fs.readSync(descriptor, buffer))
   return Option.some(new TextDecoder().decode(buffer.subarray(0, length)))
 })
 
 /**
  * The text of a file that nobody but this user can have read or written; none where there is no file. Everything else
- * is refused. One byte more than `Limits.tokenFile` is read of a longer one.
+ * is refused. Of one that is longer than `longest` (bytes), one byte more is read.
  */
-export const read = Effect.fn("SecureFile.read")(function* (path: string) {
+export const read = Effect.fn("SecureFile.read")(function* (path: string, longest: number) {
   if (!(yield* checkDirectory(dirname(path)))) return Option.none<string>()
   for (;;) {
     const opened = yield* openToRead(path)
     if (Option.isNone(opened)) return Option.none<string>()
-    const text = yield* withDescriptor(Effect.succeed(opened.value), (descriptor) => readOpen(path, descriptor))
+    const text = yield* withDescriptor(Effect.succeed(opened.value), (descriptor) =>
+      readOpen(path, descriptor, longest)
+    )
     if (Option.isSome(text)) return text
   }
 }, Effect.uninterruptible)
@@ -176,7 +177,7 @@ export const create = (path: string, content: string): Effect.Effect<boolean, To
     return made
   }).pipe(Effect.uninterruptible, Effect.withSpan("SecureFile.create"))
 
-/** Puts a new file in the place of whatever has the name, at once; on the disk when this completes. */
+/** Puts a new file under the name, instead of whatever has it, at once; on the disk when this completes. */
 export const replace = (path: string, content: string): Effect.Effect<void, TokenFileRefused> =>
   Effect.gen(function* () {
     yield* ensureDirectory(dirname(path))

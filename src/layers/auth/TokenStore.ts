@@ -1,7 +1,7 @@
 import { Array, Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { NamedToken, TokenFile, TokenName, type TokenRole } from "../../schemas/AccessToken.ts"
 import { AuthConfig } from "../config/AuthConfig.ts"
-import { Limits } from "../config/Limits.ts"
+import { AuthLimits } from "./AuthLimits.ts"
 import { orNewToken, TokenFileRefused } from "./FileRules.ts"
 import * as SecureFile from "./SecureFile.ts"
 import { digestOf, newValue, toHex } from "./TokenValues.ts"
@@ -35,16 +35,18 @@ export class TokenNotFound extends Schema.TaggedError<TokenNotFound>()("TokenNot
 }
 
 /** There are as many further tokens as there may be. */
-export class TooManyTokens extends Schema.TaggedError<TooManyTokens>()("TooManyTokens", {}) {
+export class TooManyTokens extends Schema.TaggedError<TooManyTokens>()("TooManyTokens", { most: Schema.Number }) {
   override get message() {
-    return `There are ${Limits.namedTokens} tokens already, the most there may be. Revoke one first: fleet-mcp token revoke NAME.`
+    return `There are ${this.most} tokens already, the most there may be. Revoke one first: fleet-mcp token revoke NAME.`
   }
 }
 
 /** The life that was asked for is none, or too long. */
-export class InvalidExpiry extends Schema.TaggedError<InvalidExpiry>()("InvalidExpiry", {}) {
+export class InvalidExpiry extends Schema.TaggedError<InvalidExpiry>()("InvalidExpiry", {
+  longest: Schema.DurationFromSelf
+}) {
   override get message() {
-    return `A token expires after more than nothing and at most ${Duration.format(Limits.tokenLife)}. Example: 30d. Without an expiry it lives until it is revoked.`
+    return `A token expires after more than nothing and at most ${Duration.format(this.longest)}. Example: 30d. Without an expiry it lives until it is revoked.`
   }
 }
 
@@ -57,12 +59,12 @@ export interface NewToken {
 }
 
 /** The file's text, strictly in the form of `schema`. What is wrong with it is not told: it would show a value. */
-const decode = <A, I>(schema: Schema.Schema<A, I>, path: string, remedy: string) => {
+const decode = <A, I>(schema: Schema.Schema<A, I>, path: string, remedy: string, longest: number) => {
   const parse = Schema.decode(Schema.parseJson(schema))
   const malformed = (problem: string) => new TokenFileRefused({ path, reason: "content", problem, remedy })
   return (text: string): Effect.Effect<A, TokenFileRefused> =>
-    text.length > Limits.tokenFile
-      ? Effect.fail(malformed(`is larger than ${Limits.tokenFile} bytes`))
+    text.length > longest
+      ? Effect.fail(malformed(`is larger than ${longest} bytes`))
       : Effect.mapError(parse(text), () => malformed("is not in the form of a token file, and was left as it is"))
 }
 
@@ -73,14 +75,14 @@ const encode = <A, I>(schema: Schema.Schema<A, I>, value: A): Effect.Effect<stri
 const ending = ".json"
 const decodeName = Schema.decodeUnknownOption(TokenName)
 
-const make = ({ token, tokenFile }: AuthConfig["Type"]) => {
+const make = ({ token, tokenFile }: AuthConfig["Type"], limits: AuthLimits["Type"]) => {
   const directory = `${tokenFile}.named`
   const fileOf = (name: TokenName) => `${directory}/${name}${ending}`
   const checkName = (name: string) => Effect.mapError(decodeName(name), () => new InvalidTokenName())
   const inFile = token === undefined ? Effect.void : Effect.fail(new TokenFromEnvironment())
 
-  const readFile = SecureFile.read(tokenFile).pipe(
-    Effect.flatMap(Effect.transposeMapOption(decode(TokenFile, tokenFile, orNewToken))),
+  const readFile = SecureFile.read(tokenFile, limits.file).pipe(
+    Effect.flatMap(Effect.transposeMapOption(decode(TokenFile, tokenFile, orNewToken, limits.file))),
     Effect.map(Option.map(({ value }) => value))
   )
   const findMain = token === undefined ? readFile : Effect.succeedSome(token)
@@ -109,8 +111,8 @@ const make = ({ token, tokenFile }: AuthConfig["Type"]) => {
   const readNamed = Effect.fn("TokenStore.readNamed")(function* (name: TokenName) {
     const path = fileOf(name)
     const remedy = `Run "fleet-mcp token revoke ${name}", and add it again.`
-    const text = yield* SecureFile.read(path)
-    const found = yield* Effect.transposeMapOption(text, decode(NamedToken, path, remedy))
+    const text = yield* SecureFile.read(path, limits.file)
+    const found = yield* Effect.transposeMapOption(text, decode(NamedToken, path, remedy, limits.file))
     return yield* Option.exists(found, (read) => read.name !== name)
       ? new TokenFileRefused({ path, reason: "content", problem: "holds the token of another name", remedy })
       : Effect.succeed(found)
@@ -130,10 +132,10 @@ const make = ({ token, tokenFile }: AuthConfig["Type"]) => {
   const add = Effect.fn("TokenStore.add")(function* ({ expires, name: given, role }: NewToken) {
     const name = yield* checkName(given)
     const inLimits = (life: Duration.Duration) =>
-      Duration.greaterThan(life, Duration.zero) && Duration.lessThanOrEqualTo(life, Limits.tokenLife)
-    if (Option.isSome(expires) && !inLimits(expires.value)) return yield* new InvalidExpiry()
+      Duration.greaterThan(life, Duration.zero) && Duration.lessThanOrEqualTo(life, limits.life)
+    if (Option.isSome(expires) && !inLimits(expires.value)) return yield* new InvalidExpiry({ longest: limits.life })
     const names = yield* listNames
-    if (!names.includes(name) && names.length >= Limits.namedTokens) return yield* new TooManyTokens()
+    if (!names.includes(name) && names.length >= limits.named) return yield* new TooManyTokens({ most: limits.named })
 
     const value = newValue()
     const created_at = yield* DateTime.now
@@ -196,5 +198,8 @@ export class TokenStore extends Context.Tag("fleet-mcp/layers/auth/TokenStore")<
     readonly stamp: Effect.Effect<string>
   }
 >() {
-  static readonly layer: Layer.Layer<TokenStore, never, AuthConfig> = Layer.effect(this, Effect.map(AuthConfig, make))
+  static readonly layer: Layer.Layer<TokenStore, never, AuthConfig> = Layer.effect(
+    this,
+    Effect.zipWith(AuthConfig, AuthLimits, make)
+  )
 }

@@ -9,6 +9,11 @@ import { deriveGroup, type GroupClient } from "./derive.ts"
 /** AgentAPI of one agent. */
 export type AgentApiOf = GroupClient<(typeof AgentApi.groups)[keyof typeof AgentApi.groups], "agent">
 
+/** Where the request at hand goes: the one client that is derived serves all agents. */
+class BasePath extends Context.Reference<BasePath>()("fleet-mcp/layers/clients/AgentApiClient/BasePath", {
+  defaultValue: (): Effect.Effect<string, CoderError> => Effect.succeed("")
+}) {}
+
 /** AgentAPI of any agent, through the path form of Coder's app proxy: `/@{owner}/{workspace}/apps/{slug}/`. */
 export class AgentApiClient extends Context.Tag("fleet-mcp/layers/clients/AgentApiClient")<
   AgentApiClient,
@@ -18,14 +23,21 @@ export class AgentApiClient extends Context.Tag("fleet-mcp/layers/clients/AgentA
     this,
     Effect.gen(function* () {
       const { app: httpClient } = yield* CoderHttp
+      const api = yield* deriveGroup(AgentApi, {
+        group: "agent",
+        httpClient: HttpClient.mapRequestInputEffect(httpClient, (request) =>
+          Effect.map(Effect.flatten(BasePath), (path) => HttpClientRequest.prependUrl(request, path))
+        )
+      })
       return {
-        of: (app) =>
-          deriveGroup(AgentApi, {
-            group: "agent",
-            httpClient: HttpClient.mapRequestInputEffect(httpClient, (request) =>
-              Effect.map(pathOf(app), (path) => HttpClientRequest.prependUrl(request, path))
-            )
+        of: (app) => {
+          const there = Effect.provideService(BasePath, pathOf(app))
+          return Effect.succeed({
+            status: (request) => there(api.status(request)),
+            messages: (request) => there(api.messages(request)),
+            message: (request) => there(api.message(request))
           })
+        }
       }
     })
   )

@@ -10,12 +10,28 @@ import {
 import { Clock, Context, Duration, Effect, Layer, Option, Record, Redacted, Schema, Stream } from "effect"
 import { Problem } from "../../schemas/agentapi/AgentApi.ts"
 import { CoderError, ErrorBody, type CoderErrorReason } from "../../schemas/coder/CoderError.ts"
+import { AnswerSize, AnswerTime } from "../../schemas/EndpointPolicy.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
 import { remaining, TimeLimits } from "../time/Deadline.ts"
-import { Limits } from "../config/Limits.ts"
 import { makeRedact, type Redact } from "./Redact.ts"
-import { readRetry, worthRepeating } from "./RetryPolicy.ts"
+import { repeated } from "./RetryPolicy.ts"
+
+const MiB = 1024 * 1024
+
+/** How long one request may take, and how large what comes back may be; see `EndpointPolicy` for the words. */
+export class CoderHttpLimits extends Context.Reference<CoderHttpLimits>()(
+  "fleet-mcp/layers/clients/CoderHttp/CoderHttpLimits",
+  {
+    defaultValue: () => ({
+      answerTime: { server: Duration.seconds(15), terminal: Duration.seconds(30) },
+      /** Bytes of a body, after decompression. */
+      answerSize: { one: 2 * MiB, many: 16 * MiB },
+      /** A text of an error that is passed on (characters). */
+      quotedText: 500
+    })
+  }
+) {}
 
 /** An `HttpClient` whose every failure is a `CoderError`, and whose every response is 2xx, JSON, and read to its end. */
 export type CoderHttpClient = HttpClient.HttpClient.With<CoderError>
@@ -40,33 +56,37 @@ export class CoderHttp extends Context.Tag("fleet-mcp/layers/clients/CoderHttp")
       const { sessionToken, url } = yield* CoderConfig
       const token = () => Redacted.value(sessionToken)
       const redact = makeRedact(sessionToken)
-      const make = (authorize: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest) =>
-        guarded(authorized(wire, url, authorize), redact).pipe(
+      const make = (authorize: Authorize, retry: typeof api) =>
+        guarded(authorized(wire, url, authorize), redact, repeated(retry)).pipe(
           HttpClient.mapRequest(HttpClientRequest.prependUrl(url.toString()))
         )
       return {
-        api: make((request) => HttpClientRequest.setHeader(request, "coder-session-token", token())),
-        app: make((request) =>
-          HttpClientRequest.setHeader(
-            request,
-            "cookie",
-            Cookies.toCookieHeader(Cookies.unsafeSetAll(Cookies.empty, [["coder_session_token", token()]]))
-          )
+        api: make((request) => HttpClientRequest.setHeader(request, "coder-session-token", token()), api),
+        app: make(
+          (request) =>
+            HttpClientRequest.setHeader(
+              request,
+              "cookie",
+              Cookies.toCookieHeader(Cookies.unsafeSetAll(Cookies.empty, [["coder_session_token", token()]]))
+            ),
+          app
         )
       }
     })
   )
 }
 
+type Authorize = (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest
+
+const api = { waitForServer: true }
+/** That nothing listens behind an app is an answer: it tells of the agent. */
+const app = { waitForServer: false }
+
 /**
  * Puts the token on at the lowest point, where no span, log or error of ours sees the request any more, and only for
  * the configured origin.
  */
-const authorized = (
-  wire: HttpClient.HttpClient,
-  base: URL,
-  authorize: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest
-): HttpClient.HttpClient => {
+const authorized = (wire: HttpClient.HttpClient, base: URL, authorize: Authorize): HttpClient.HttpClient => {
   const silent = wire.pipe(HttpClient.withTracerDisabledWhen(() => true))
   return HttpClient.make((request, url) =>
     url.origin === base.origin
@@ -90,7 +110,7 @@ const withoutToken = (request: HttpClientRequest.HttpClientRequest, error: HttpC
     cause: error.cause
   })
 
-const guarded = (client: HttpClient.HttpClient, redact: Redact): CoderHttpClient =>
+const guarded = (client: HttpClient.HttpClient, redact: Redact, retry: ReturnType<typeof repeated>): CoderHttpClient =>
   HttpClient.makeWith<CoderError, never, CoderError, never>(
     Effect.flatMap((request) => {
       const attempt = client.execute(request).pipe(
@@ -98,7 +118,7 @@ const guarded = (client: HttpClient.HttpClient, redact: Redact): CoderHttpClient
         Effect.flatMap((answer) => readAnswer(request, answer, redact)),
         timed(request)
       )
-      return request.method === "GET" ? Effect.retry(attempt, { schedule: readRetry, while: worthRepeating }) : attempt
+      return request.method === "GET" ? retry(attempt) : attempt
     }),
     Effect.succeed
   )
@@ -110,16 +130,19 @@ const pathOf = (url: string): string => (URL.canParse(url) ? new URL(url).pathna
 const timed =
   (request: HttpClientRequest.HttpClientRequest) =>
   <A>(effect: Effect.Effect<A, CoderError>): Effect.Effect<A, CoderError> =>
-    Effect.flatMap(Effect.all([remaining, TimeLimits]), ([left, { settle }]) => {
-      const own = request.url.endsWith("/message") ? Limits.messageTimeout : Limits.requestTimeout
-      const reserve = request.method === "GET" ? Duration.zero : settle
-      const duration = Duration.min(own, Duration.subtract(left, reserve))
-      const fail = (reason: CoderErrorReason, message: string) =>
-        new CoderError({ reason, status: null, message, ...about(request) })
-      if (Duration.isZero(duration)) return fail("unreachable", "no time was left to send the request")
-      const onTimeout = () => fail("timeout", `no answer within ${Math.round(Duration.toSeconds(duration))} s`)
-      return Effect.timeoutFail(effect, { duration, onTimeout })
-    })
+    Effect.flatMap(
+      Effect.all([remaining, TimeLimits, AnswerTime, CoderHttpLimits]),
+      ([left, { settle }, time, limits]) => {
+        const own = limits.answerTime[time]
+        const reserve = request.method === "GET" ? Duration.zero : settle
+        const duration = Duration.min(own, Duration.subtract(left, reserve))
+        const fail = (reason: CoderErrorReason, message: string) =>
+          new CoderError({ reason, status: null, message, ...about(request) })
+        if (Duration.isZero(duration)) return fail("unreachable", "no time was left to send the request")
+        const onTimeout = () => fail("timeout", `no answer within ${Math.round(Duration.toSeconds(duration))} s`)
+        return Effect.timeoutFail(effect, { duration, onTimeout })
+      }
+    )
 
 /** Codes of Node's network and TLS errors that come before a request is sent. */
 const neverSent =
@@ -149,15 +172,15 @@ const transportError = (
   }
   const codes = codesOf(error.cause)
   const sent = !codes.some((code) => neverSent.test(code))
+  const [code] = codes
   return new CoderError({
     reason: sent ? "interrupted" : "unreachable",
     status: null,
-    message: `${sent ? "the connection broke" : "no connection"}${codes.length === 0 ? "" : ` (${codes[0]})`}`,
+    message: `${sent ? "the connection broke" : "no connection"}${code === undefined ? "" : ` (${code})`}`,
+    ...(code === undefined ? {} : { code }),
     ...about(request)
   })
 }
-
-const largeBodies = /\/(workspaces|templates|logs|messages)$/
 
 const readAnswer = (
   request: HttpClientRequest.HttpClientRequest,
@@ -173,9 +196,8 @@ const readAnswer = (
       yield* giveUp(response)
       return yield* fail({ reason: "redirect", message: "redirected to another page, perhaps to sign in" })
     }
-    const path = pathOf(request.url)
-    const limit = request.method === "GET" && largeBodies.test(path) ? Limits.largeBody : Limits.smallBody
-    const body = redact.bytes(yield* readBody(response, limit, fail))
+    const { answerSize, quotedText } = yield* CoderHttpLimits
+    const body = redact.bytes(yield* readBody(response, answerSize[yield* AnswerSize], fail))
     const json = /\bjson\b/.test(headers["content-type"] ?? "")
     const retryAfterMillis = retryAfter(headers, yield* Clock.currentTimeMillis)
     if (!json && (status >= 400 || body.length > 0)) {
@@ -186,7 +208,7 @@ const readAnswer = (
       })
     }
     if (status >= 400) {
-      return yield* fail({ reason: "status", retryAfterMillis, ...errorText(body) })
+      return yield* fail({ reason: "status", retryAfterMillis, ...errorText(body, quotedText) })
     }
     return HttpClientResponse.fromWeb(request, readResponse(status, body))
   })
@@ -241,13 +263,12 @@ const joined = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
   return whole
 }
 
-const quoted = (text: string): string => cut(withoutControls(text), Limits.quotedText)
-
 const decodeError = Schema.decodeUnknownOption(Schema.parseJson(Schema.Union(ErrorBody, Problem)))
 
 /** The words of an error body: Coder's own, or AgentAPI's problem. */
-const errorText = (body: Uint8Array): Pick<CoderError, "message"> & Partial<CoderError> =>
-  Option.match(decodeError(new TextDecoder().decode(body)), {
+const errorText = (body: Uint8Array, limit: number): Pick<CoderError, "message"> & Partial<CoderError> => {
+  const quoted = (text: string): string => cut(withoutControls(text), limit)
+  return Option.match(decodeError(new TextDecoder().decode(body)), {
     onNone: () => ({ message: "an error without a readable message" }),
     onSome: (error) =>
       "title" in error
@@ -265,11 +286,18 @@ const errorText = (body: Uint8Array): Pick<CoderError, "message"> & Partial<Code
                 })
           }
   })
+}
 
-/** Retry-After in milliseconds from `now`: seconds or an HTTP date; anything else counts as absent. */
+const dateOf = (value = ""): Option.Option<number> =>
+  Option.filter(Option.some(/^[A-Z]/i.test(value) ? Date.parse(value) : Number.NaN), (date) => !Number.isNaN(date))
+
+/**
+ * Retry-After in milliseconds: seconds, or an HTTP date, measured against the answer's own `Date`, since the two clocks
+ * may differ, and `now` only where it has none; anything else counts as absent.
+ */
 const retryAfter = (headers: Headers.Headers, now: number): number | undefined => {
   const value = headers["retry-after"]?.trim() ?? ""
   if (/^\d+$/.test(value)) return Number(value) * 1000
-  const date = /^[A-Z]/i.test(value) ? Date.parse(value) : Number.NaN
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+  const answered = Option.getOrElse(dateOf(headers["date"]?.trim()), () => now)
+  return Option.getOrUndefined(Option.map(dateOf(value), (date) => Math.max(0, date - answered)))
 }

@@ -1,5 +1,7 @@
 import { Redacted } from "effect"
-import { Limits } from "../config/Limits.ts"
+
+/** A shorter one is not taken out of what a server says: it may be a word (characters). Coder's own tokens have 33. */
+export const shortestSecret = 12
 
 /** Takes a secret out of what a server says. */
 export interface Redact {
@@ -25,7 +27,7 @@ const instead = "<redacted>"
 /** Knows the secret as it is, escaped in JSON and encoded in a URL; not what is done to hide it, as by encryption. */
 export const makeRedact = (secret: Redacted.Redacted): Redact => {
   const value = Redacted.value(secret)
-  const forms = value.length < Limits.redactedToken ? [] : formsOf(value)
+  const forms = value.length < shortestSecret ? [] : formsOf(value)
   const text = (said: string) => forms.reduce((rest, form) => rest.replaceAll(form, instead), said)
   return {
     text,

@@ -1,31 +1,54 @@
-import { Duration, Effect, Schedule } from "effect"
+import { Context, Duration, Effect, Either, Random } from "effect"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 import { remaining } from "../time/Deadline.ts"
-import { Limits } from "../config/Limits.ts"
+
+/** How a read is repeated. */
+export class ReadRetry extends Context.Reference<ReadRetry>()("fleet-mcp/layers/clients/RetryPolicy/ReadRetry", {
+  defaultValue: () => ({
+    /** Attempts, the first included. */
+    attempts: 3,
+    /** The first pause; each further one is twice as long, give or take a fifth, up to `longestPause`. */
+    firstPause: Duration.millis(100),
+    longestPause: Duration.seconds(5)
+  })
+}) {}
 
 const transientStatuses = new Set([429, 500, 502, 503, 504])
 const transientReasons = new Set(["unreachable", "interrupted", "truncated", "timeout"])
 
 const isTransient = (error: CoderError): boolean =>
-  transientReasons.has(error.reason) || transientStatuses.has(error.status ?? 0)
+  !error.untrusted && (transientReasons.has(error.reason) || transientStatuses.has(error.status ?? 0))
 
-const backoff = Schedule.exponential(Limits.readRetryBase).pipe(
-  Schedule.jittered,
-  Schedule.modifyDelay((_, delay) => Duration.min(delay, Limits.readRetryCap)),
-  Schedule.intersect(Schedule.recurs(Limits.readAttempts - 1))
-)
+/** Nothing listens, or a proxy says so of the server behind it: as while a server restarts. */
+const nothingListens = (error: CoderError): boolean =>
+  error.reason === "unreachable" || [502, 503, 504].includes(error.status ?? 0)
+
+const pauseAfter = (attempt: number, error: CoderError): Effect.Effect<Duration.Duration> =>
+  Effect.gen(function* () {
+    const { firstPause, longestPause } = yield* ReadRetry
+    const doubled = Duration.times(firstPause, 2 ** (attempt - 1) * (yield* Random.nextRange(0.8, 1.2)))
+    return Duration.max(Duration.min(doubled, longestPause), Duration.millis(error.retryAfterMillis ?? 0))
+  })
 
 /**
- * How a GET is repeated: at most `Limits.readAttempts` attempts, with a jittered, capped delay, or the server's
- * Retry-After where that is longer. Nothing but a GET may use it.
+ * Repeats a read after a passing fault, or the server's Retry-After where that is longer; never where the pause does
+ * not fit into what is left of the call's time. `ReadRetry` numbers the attempts. With `waitForServer` they only end
+ * with the call's time, where it has one and as long as nothing listens. Nothing but a GET may use it.
  */
-export const readRetry: Schedule.Schedule<unknown, CoderError> = Schedule.identity<CoderError>().pipe(
-  Schedule.intersect(backoff),
-  Schedule.modifyDelay(([error], delay) => Duration.max(delay, Duration.millis(error.retryAfterMillis ?? 0)))
-)
-
-/** Worth another attempt: a passing fault, and the server's Retry-After fits into what is left of the call's time. */
-export const worthRepeating = (error: CoderError): Effect.Effect<boolean> =>
-  isTransient(error)
-    ? Effect.map(remaining, Duration.greaterThan(Duration.millis(error.retryAfterMillis ?? 0)))
-    : Effect.succeed(false)
+export const repeated =
+  (options: { readonly waitForServer: boolean }) =>
+  <A>(read: Effect.Effect<A, CoderError>): Effect.Effect<A, CoderError> =>
+    Effect.gen(function* () {
+      const { attempts } = yield* ReadRetry
+      for (let attempt = 1; ; attempt++) {
+        const result = yield* Effect.either(read)
+        if (Either.isRight(result)) return result.right
+        const error = result.left
+        const left = yield* remaining
+        const waits = options.waitForServer && nothingListens(error) && Duration.isFinite(left)
+        if (!isTransient(error) || (attempt >= attempts && !waits)) return yield* error
+        const pause = yield* pauseAfter(attempt, error)
+        if (Duration.greaterThanOrEqualTo(pause, left)) return yield* error
+        yield* Effect.sleep(pause)
+      }
+    })

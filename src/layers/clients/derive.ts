@@ -1,11 +1,5 @@
-import {
-  HttpApiClient,
-  type HttpApi,
-  type HttpApiEndpoint,
-  type HttpApiGroup,
-  type HttpClientError
-} from "@effect/platform"
-import { Effect, type ParseResult, Record, type Types } from "effect"
+import { HttpApi, HttpApiClient, type HttpApiEndpoint, type HttpApiGroup, type HttpClientError } from "@effect/platform"
+import { Context, Effect, type ParseResult, Record, type Types } from "effect"
 import { unsafeCoerce } from "effect/Function"
 import { CoderError } from "../../schemas/coder/CoderError.ts"
 import { placesOf } from "../../schemas/coder/places.ts"
@@ -68,7 +62,10 @@ const withAnswerError = (answer: Effect.Effect<unknown, Failure>) => Effect.mapE
 
 type AnyMethods = Record<string, (request: unknown) => Effect.Effect<unknown, Failure>>
 
-/** Derives the client of one group of a contract, over `httpClient`, with every failure a `CoderError`. */
+/**
+ * Derives the client of one group of a contract, over `httpClient`, with every failure a `CoderError`. Each request is
+ * made with its endpoint's annotations in context (`EndpointPolicy`).
+ */
 export const deriveGroup = <
   Id extends string,
   Groups extends HttpApiGroup.HttpApiGroup.Any,
@@ -77,12 +74,34 @@ export const deriveGroup = <
 >(
   api: HttpApi.HttpApi<Id, Groups, E>,
   options: { readonly group: Name; readonly httpClient: CoderHttpClient }
-): Effect.Effect<GroupClient<Groups, Name>> =>
-  HttpApiClient.group(api, { ...options, transformResponse: unsafeCoerce<unknown, never>(withAnswerError) }).pipe(
+): Effect.Effect<GroupClient<Groups, Name>> => {
+  const annotations = annotationsOf(api, options.group)
+  return HttpApiClient.group(api, {
+    ...options,
+    transformResponse: unsafeCoerce<unknown, never>(withAnswerError)
+  }).pipe(
     unsafeCoerce<unknown, Effect.Effect<AnyMethods>>,
     Effect.map((methods) =>
       unsafeCoerce<unknown, GroupClient<Groups, Name>>(
-        Record.map(methods, (method) => (request: unknown) => Effect.mapError(method(request), requestError))
+        Record.map(methods, (method, name) => {
+          const policy = annotations[name] ?? Context.empty()
+          return (request: unknown) => method(request).pipe(Effect.mapError(requestError), Effect.provide(policy))
+        })
       )
     )
   )
+}
+
+const annotationsOf = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E>(
+  api: HttpApi.HttpApi<Id, Groups, E>,
+  wanted: string
+): Readonly<Record<string, Context.Context<never>>> => {
+  const found: Record<string, Context.Context<never>> = {}
+  HttpApi.reflect(api, {
+    onGroup: () => undefined,
+    onEndpoint: ({ endpoint, group }) => {
+      if (group.identifier === wanted) found[endpoint.name] = endpoint.annotations
+    }
+  })
+  return found
+}

@@ -1,6 +1,7 @@
-import { Config, ConfigError, Context, Effect, Either, Layer, Option, Redacted } from "effect"
-import { homedir } from "node:os"
+import { Config, Context, Effect, Either, Layer, Redacted, type ConfigError } from "effect"
 import { join, resolve } from "node:path"
+import { StateDirectory } from "./StateDirectory.ts"
+import { flag, invalid, secret, text } from "./Variables.ts"
 
 /** How clients over HTTP prove who they are. */
 export interface AuthOptions {
@@ -12,42 +13,14 @@ export interface AuthOptions {
   readonly tokenFile: string
 }
 
-// No message repeats a value. Each names its variable: it is all that is shown.
-const invalid = (name: string, problem: string) => Either.left(ConfigError.InvalidData([name], `${name} ${problem}`))
-
-const blank = (value: string): boolean => value.trim() === ""
-
-const flag = (name: string) =>
-  Config.string(name).pipe(
-    Config.withDefault(""),
-    Config.mapOrFail((value) => {
-      const word = value.trim().toLowerCase()
-      if (word === "" || word === "true") return Either.right(true)
-      return word === "false" ? Either.right(false) : invalid(name, "is neither true nor false; unset, it is true")
-    })
-  )
-
-const token = (name: string) =>
-  Config.redacted(name).pipe(
-    Config.option,
-    Config.mapOrFail(
-      Option.match({
-        onNone: () => Either.right(undefined),
-        onSome: (value) => {
-          if (blank(Redacted.value(value))) return Either.right(undefined)
-          return /^[\x21-\x7e]+$/.test(Redacted.value(value))
-            ? Either.right(value)
-            : invalid(name, "contains spaces, line breaks, or characters that are not ASCII; no client could send it")
-        }
-      })
-    )
-  )
-
-const path = (name: string) =>
-  Config.string(name).pipe(
-    Config.withDefault(""),
-    Config.map((value) => (blank(value) ? undefined : value.trim()))
-  )
+const token = Config.mapOrFail(secret("FLEET_MCP_AUTH_TOKEN"), (value) =>
+  value === undefined || /^[\x21-\x7e]+$/.test(Redacted.value(value))
+    ? Either.right(value)
+    : invalid(
+        "FLEET_MCP_AUTH_TOKEN",
+        "contains spaces, line breaks, or characters that are not ASCII; no client could send it"
+      )
+)
 
 /** How this server authenticates its clients. */
 export class AuthConfig extends Context.Tag("fleet-mcp/layers/config/AuthConfig")<AuthConfig, AuthOptions>() {
@@ -55,19 +28,17 @@ export class AuthConfig extends Context.Tag("fleet-mcp/layers/config/AuthConfig"
 
   /**
    * Reads `FLEET_MCP_AUTH_ENABLED` (default `true`), `FLEET_MCP_AUTH_TOKEN`, and `FLEET_MCP_AUTH_TOKEN_FILE` (default
-   * `auth_token` in `FLEET_MCP_STATE_DIR`, and that by default `~/.fleet-mcp`). What is blank counts as unset.
+   * `auth_token` in the state directory). What is blank counts as unset.
    */
-  static readonly layerConfig: Layer.Layer<AuthConfig, ConfigError.ConfigError> = Layer.effect(
+  static readonly layerConfig: Layer.Layer<AuthConfig, ConfigError.ConfigError, StateDirectory> = Layer.effect(
     this,
     Effect.gen(function* () {
-      const enabled = yield* flag("FLEET_MCP_AUTH_ENABLED")
-      const given = yield* token("FLEET_MCP_AUTH_TOKEN")
-      const file = yield* path("FLEET_MCP_AUTH_TOKEN_FILE")
-      const state = yield* path("FLEET_MCP_STATE_DIR")
+      const { path } = yield* StateDirectory
+      const file = yield* text("FLEET_MCP_AUTH_TOKEN_FILE")
       return {
-        enabled,
-        token: given,
-        tokenFile: resolve(file ?? join(state ?? join(homedir(), ".fleet-mcp"), "auth_token"))
+        enabled: yield* flag("FLEET_MCP_AUTH_ENABLED", true),
+        token: yield* token,
+        tokenFile: resolve(file ?? join(path, "auth_token"))
       }
     })
   )

@@ -1,26 +1,17 @@
-import { Data, Redacted } from "effect"
+import { Config, Data, Redacted } from "effect"
+import { coderVariables } from "./CoderConfig.ts"
+import { text } from "./Variables.ts"
 
 /** Where the fleet lives, as far as the configuration says. */
 export type Backend = Data.TaggedEnum<{
   /** A Coder server. */
   Coder: { readonly url: URL; readonly sessionToken: Redacted.Redacted }
-  /** This machine. */
-  Local: {}
+  /** This machine: by default where nothing is said of a Coder server, else because the configuration says so. */
+  Local: { readonly byDefault: boolean }
   /** Nowhere yet. */
   Incomplete: { readonly problem: string; readonly remedy: string }
 }>
 export const Backend = Data.taggedEnum<Backend>()
-
-/** Environment variables; one that is empty or blank counts as unset. */
-export type Environment = Readonly<Record<string, string | undefined>>
-
-/** What the command line says about the backend. */
-export interface BackendFlags {
-  /** `--local` */
-  readonly local: boolean
-  /** `--coder-url URL` */
-  readonly coderUrl?: string | undefined
-}
 
 const incomplete = (problem: string, remedy: string): Backend => Backend.Incomplete({ problem, remedy })
 
@@ -37,38 +28,33 @@ const urlProblem = (url: URL): string | undefined => {
   return undefined
 }
 
-const coder = (source: string, address: string | undefined, token: string | undefined): Backend => {
+const coder = (address: string | undefined, token: Redacted.Redacted | undefined): Backend => {
   if (address === undefined) return incomplete(`No Coder server is named.`, setUrl)
-  if (!URL.canParse(address)) return incomplete(`${source} is not a URL.`, setUrl)
+  if (!URL.canParse(address)) return incomplete("CODER_URL (or --coder-url) is not a URL.", setUrl)
   const url = new URL(address)
   const problem = urlProblem(url)
-  if (problem !== undefined) return incomplete(`${source} ${problem}.`, setUrl)
+  if (problem !== undefined) return incomplete(`CODER_URL (or --coder-url) ${problem}.`, setUrl)
   if (token === undefined) return incomplete(`A Coder server is named, but CODER_SESSION_TOKEN is not set.`, setToken)
-  if (!/^[\x21-\x7e]+$/.test(token)) {
+  if (!/^[\x21-\x7e]+$/.test(Redacted.value(token))) {
     return incomplete("CODER_SESSION_TOKEN contains spaces, line breaks, or characters that are not ASCII.", setToken)
   }
-  return Backend.Coder({ url, sessionToken: Redacted.make(token) })
+  return Backend.Coder({ url, sessionToken: token })
 }
 
-/**
- * Chooses the backend. What is most explicit wins: `--local` and `--coder-url`, then `FLEET_MCP_BACKEND`, then whether
- * `CODER_URL` and `CODER_SESSION_TOKEN` are there. Half a configuration is `Incomplete`, never silently this machine.
- */
-export const chooseBackend = (environment: Environment, flags: BackendFlags): Backend => {
-  const read = (name: string) => (environment[name]?.trim() === "" ? undefined : environment[name])
-  const [address, token, pinned] = [read("CODER_URL"), read("CODER_SESSION_TOKEN"), read("FLEET_MCP_BACKEND")]
-
-  if (flags.coderUrl !== undefined) {
-    return flags.local
-      ? incomplete("--local and --coder-url contradict each other.", "Restart fleet-mcp with one of them.")
-      : coder("--coder-url", flags.coderUrl, token)
-  }
-  if (flags.local) return Backend.Local()
-  switch (pinned?.trim().toLowerCase()) {
+const choose = ({
+  address,
+  pinned,
+  sessionToken
+}: {
+  readonly address: string | undefined
+  readonly sessionToken: Redacted.Redacted | undefined
+  readonly pinned: string | undefined
+}): Backend => {
+  switch (pinned?.toLowerCase()) {
     case "local":
-      return Backend.Local()
+      return Backend.Local({ byDefault: false })
     case "coder":
-      return coder("CODER_URL", address, token)
+      return coder(address, sessionToken)
     case undefined:
       break
     default:
@@ -77,8 +63,17 @@ export const chooseBackend = (environment: Environment, flags: BackendFlags): Ba
         "Set it to one of them, or unset it, and restart fleet-mcp."
       )
   }
-  if (address !== undefined) return coder("CODER_URL", address, token)
-  return token === undefined
-    ? Backend.Local()
+  if (address !== undefined) return coder(address, sessionToken)
+  return sessionToken === undefined
+    ? Backend.Local({ byDefault: true })
     : incomplete("CODER_SESSION_TOKEN is set, but CODER_URL is not.", `${setUrl} ${orLocal}`)
 }
+
+/**
+ * Chooses the backend: by `FLEET_MCP_BACKEND` (`coder` or `local`), else by whether `CODER_URL` and
+ * `CODER_SESSION_TOKEN` are there. Half a configuration is `Incomplete`, never silently this machine.
+ */
+export const backendConfig: Config.Config<Backend> = Config.map(
+  Config.all({ coder: coderVariables, pinned: text("FLEET_MCP_BACKEND") }),
+  (read) => choose({ ...read.coder, pinned: read.pinned })
+)

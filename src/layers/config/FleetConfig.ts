@@ -1,4 +1,5 @@
-import { Config, Context, Layer, Option, type ConfigError } from "effect"
+import { Config, Context, Layer, type ConfigError } from "effect"
+import { list, text } from "./Variables.ts"
 
 /** What a fleet takes for granted about its templates. */
 export interface FleetOptions {
@@ -18,11 +19,9 @@ export class FleetConfig extends Context.Tag("fleet-mcp/layers/config/FleetConfi
   static readonly layerConfig: Layer.Layer<FleetConfig, ConfigError.ConfigError> = Layer.effect(
     this,
     Config.all({
-      projects: Config.array(Config.string(), "FLEET_MCP_PROJECTS").pipe(Config.withDefault([])),
-      promptParameter: Config.option(Config.string("FLEET_MCP_PROMPT_PARAMETER")).pipe(
-        Config.map(Option.getOrUndefined)
-      ),
-      appSlug: Config.option(Config.string("FLEET_MCP_APP_SLUG")).pipe(Config.map(Option.getOrUndefined))
+      projects: list("FLEET_MCP_PROJECTS", ","),
+      promptParameter: text("FLEET_MCP_PROMPT_PARAMETER"),
+      appSlug: text("FLEET_MCP_APP_SLUG")
     })
   )
 }

@@ -1,4 +1,3 @@
-import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 import { CoderUnauthorized } from "../../schemas/errors/Coder.ts"
 import { AgentRefused, AgentUnreachable } from "../../schemas/errors/Task.ts"
@@ -18,23 +17,23 @@ export const isRefusal = (error: CoderError): boolean =>
 
 /** A message that was refused, in the fleet's terms. */
 export const refusal =
-  (app: AgentApp) =>
+  (agent_name: string) =>
   (error: CoderError): AgentFailure | AgentRefused =>
     error.reason === "status" && error.status !== 401
-      ? new AgentRefused({ agent_name: app.workspace_name, reason: words(error) })
-      : unreachable(app)(error)
+      ? new AgentRefused({ agent_name, reason: words(error) })
+      : unreachable(agent_name)(error)
 
 /**
  * An agent that did not answer, in the fleet's terms. Coder's proxy answers in HTML, and sends an expired token to the
  * sign-in page (recording: app-proxy.json).
  */
 export const unreachable =
-  (app: AgentApp) =>
+  (agent_name: string) =>
   (error: CoderError): AgentFailure => {
     if (error.reason === "redirect" || error.status === 401) {
       return new CoderUnauthorized({ detail: `${cut(words(error), Limits.quotedText)}.` })
     }
-    return new AgentUnreachable({ agent_name: app.workspace_name, reason: noAnswer(error) })
+    return new AgentUnreachable({ agent_name, reason: noAnswer(error) })
   }
 
 /** Why an agent did not answer, as the end of a sentence. */

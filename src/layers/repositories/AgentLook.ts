@@ -1,14 +1,15 @@
 import { Context, DateTime, Duration, Effect, Option, Ref } from "effect"
 import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
-import type { CoderError } from "../../schemas/coder/CoderError.ts"
+import { CoderError } from "../../schemas/coder/CoderError.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
+import { TimeLimits } from "../time/Deadline.ts"
+import { shared } from "../time/Shared.ts"
 import { noAnswer } from "./AgentFailure.ts"
-import { cacheSuccesses } from "./cacheSuccesses.ts"
 import { freshReport, reportState, timeOf, workspaceState, type AgentState } from "./AgentState.ts"
-import { FirstTaskLimits, liveState, type Dialogue, type LiveAnswer, type LiveState } from "./LiveState.ts"
+import { ageOf, FirstTaskLimits, liveState, type Dialogue, type LiveAnswer, type LiveState } from "./LiveState.ts"
 
 /** Builds whose parameters are kept: they never change. */
 const parameterCache = 1000
@@ -61,13 +62,18 @@ export const makeAgentLook = Effect.gen(function* () {
   const askedLast = yield* Ref.make<ReadonlySet<string>>(new Set())
   const leftOver = yield* Ref.make<ReadonlySet<string>>(new Set())
 
-  const parameters = yield* cacheSuccesses(parameterCache, (build: string) =>
-    coder.builds.parameters({ path: { build } })
-  )
+  const { read } = yield* TimeLimits
+  const parameters = yield* shared({
+    capacity: parameterCache,
+    lookup: (build: string) => coder.builds.parameters({ path: { build } }),
+    time: read,
+    onTimeout: () =>
+      new CoderError({ reason: "timeout", status: null, message: "the parameters of a build were not read in time" })
+  })
 
   /** Whether a build carries a first task; where that cannot be read, as if it did. */
   const carriesTask = (build: string, promptParameter: string) =>
-    parameters.get(build).pipe(
+    parameters(build).pipe(
       Effect.map((values) => values.some(({ name, value }) => name === promptParameter && value.trim() !== "")),
       Effect.orElseSucceed(() => true)
     )
@@ -84,14 +90,15 @@ export const makeAgentLook = Effect.gen(function* () {
     Effect.gen(function* () {
       const { wait } = yield* FirstTaskLimits
       const old = yield* leftOver
+      // A first task that is overdue is not looked for: the agent takes the next one.
+      const due = Duration.lessThanOrEqualTo(ageOf(answer, workspace), wait)
       const untold = answer.status.agent_type !== "shell" && answer.messages.every(({ role }) => role !== "user")
       const hasFirstTask =
-        promptParameter !== null && untold && (yield* carriesTask(workspace.latest_build.id, promptParameter))
+        promptParameter !== null && due && untold && (yield* carriesTask(workspace.latest_build.id, promptParameter))
       return liveState(answer, {
         workspace,
         warning,
-        hasFirstTask,
-        firstTaskWait: wait,
+        firstTask: hasFirstTask,
         isLeftOver: (dialogue) =>
           !dialogue.certain && old.has(dialogueKey(workspace, answer.messages.at(-1)?.id, dialogue))
       })

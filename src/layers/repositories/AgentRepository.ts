@@ -1,5 +1,5 @@
 import { Array, Context, DateTime, Effect, Either, Layer, Option, Schema } from "effect"
-import { AgentName, type Agent, type AgentView } from "../../schemas/Agent.ts"
+import { AgentName, type AgentView } from "../../schemas/Agent.ts"
 import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
 import {
   AgentNotFound,
@@ -15,24 +15,17 @@ import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
 import { Limits } from "../config/Limits.ts"
-import { AgentUnreachable } from "../../schemas/errors/Task.ts"
+import { TimeLimits, within } from "../time/Deadline.ts"
+import { once } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
 import { agentApp, toAgent, toAgentView, unreadableView } from "./AgentState.ts"
-import { cacheSuccesses } from "./cacheSuccesses.ts"
-import type { Dialogue, LiveState } from "./LiveState.ts"
-import { ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
-import { translate, words } from "./translate.ts"
+import type { Dialogue } from "./LiveState.ts"
+import { wire, type FoundAgent, type WorkspaceHandle } from "./FoundAgent.ts"
+import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
+import { late, translate, words } from "./translate.ts"
 
-/** An agent, with what is needed to act on it. */
-export interface FoundAgent {
-  readonly agent: Agent
-  readonly workspace: Workspace
-  /** Its AgentAPI, where the running workspace shows one. */
-  readonly app: Option.Option<AgentApp>
-  /** What it answered itself just now, where it did. */
-  readonly live: Option.Option<LiveState>
-}
+export type { FoundAgent }
 
 /** The caller's agents, read from Coder's workspaces. Which workspaces are agents is decided here and nowhere else. */
 export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/AgentRepository")<
@@ -42,17 +35,17 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     readonly list: Effect.Effect<ReadonlyArray<AgentView>, CoderFailure>
     /** One agent by name, in any case, as it is now. The workspace belongs to the caller. */
     readonly find: (name: string) => Effect.Effect<FoundAgent, LookupFailure>
+    /** What has a name among the caller's workspaces, agent or not; none where the name is free. */
+    readonly holder: (name: string) => Effect.Effect<Option.Option<WorkspaceHandle>, CoderFailure | AgentUnreadable>
+    /** The workspace of that name, which is the caller's and an agent; the agent itself is not asked. */
+    readonly locate: (name: string) => Effect.Effect<WorkspaceHandle, LookupFailure>
+    /** Looks at the agent that a workspace is: asks the agent, for a short time, but not Coder for the workspace again. */
+    readonly look: (workspace: WorkspaceHandle) => Effect.Effect<FoundAgent>
     /**
-     * The same for who is about to act on the agent: it waits for the agent's own answer, and fails where there is none.
-     * An agent that is not there to be asked is told by its workspace.
+     * The same for who is about to act on the agent: waits for the agent's own answer, and fails where there is none. An
+     * agent that is not there to be asked is told by its workspace.
      */
-    readonly attend: (name: string) => Effect.Effect<FoundAgent, LookupFailure | AgentFailure>
-    /** A workspace of the caller, agent or not; none where the name is free. */
-    readonly workspace: (name: string) => Effect.Effect<Option.Option<Workspace>, CoderFailure | AgentUnreadable>
-    /** The agent that a workspace is: asks the agent, but not Coder for the workspace again. */
-    readonly look: (workspace: Workspace) => Effect.Effect<FoundAgent>
-    /** Looks at an agent that was found before again, without asking Coder for its workspace; fails as `attend` does. */
-    readonly lookAgain: (found: FoundAgent) => Effect.Effect<FoundAgent, AgentFailure>
+    readonly attend: (workspace: WorkspaceHandle) => Effect.Effect<FoundAgent, AgentFailure>
     /**
      * Takes an uncertain dialogue that one Escape did not move for what is left of an older one, until the next message
      * of the conversation.
@@ -63,20 +56,24 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
   static readonly layer: Layer.Layer<
     AgentRepository,
     never,
-    AgentApiClient | CoderClient | FleetConfig | ProjectRepository
-  > = Layer.effect(
+    CoderClient | AgentApiClient | ProjectRepository | FleetConfig
+  > = Layer.scoped(
     this,
     Effect.gen(function* () {
       const coder = yield* CoderClient
       const looks = yield* makeAgentLook
       const projects = yield* ProjectRepository
       const options = yield* FleetConfig
+      const { concurrency: versionConcurrency } = yield* ProjectLimits
       const configured = new Set((options.projects ?? []).map((name) => name.toLowerCase()))
 
-      const users = yield* cacheSuccesses(1, (user: string) =>
-        Effect.mapError(coder.users.user({ path: { user } }), translate("read whose token this is"))
+      const { read } = yield* TimeLimits
+      const me = yield* once(
+        coder.users.user({ path: { user: "me" } }).pipe(
+          Effect.mapError(translate("read whose token this is")),
+          within(read, () => late("read whose token this is", read))
+        )
       )
-      const me = users.get("me")
 
       const appOf = (workspace: WorkspaceSummary): Option.Option<AgentApp> =>
         Option.map(agentApp(workspace, options), ({ slug }) => ({
@@ -100,10 +97,10 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
             presets.find((preset) => preset.ID === workspace.latest_build.template_version_preset_id)?.Name ?? null
         })
 
-      const requestFor = <W extends WorkspaceSummary>(
-        workspace: W,
+      const requestFor = (
+        workspace: WorkspaceSummary,
         version: Either.Either<TemplateVersionInfo, CoderFailure>
-      ): LookRequest & { readonly workspace: W } => ({
+      ): LookRequest => ({
         workspace,
         app: appOf(workspace),
         promptParameter: Either.match(version, { onLeft: () => null, onRight: (info) => info.promptParameter })
@@ -129,7 +126,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           Effect.forEach(
             new Set(found.map((workspace) => workspace.latest_build.template_version_id)),
             (id) => Effect.map(Effect.either(projects.version(id)), (version) => [id, version] as const),
-            { concurrency: Limits.versionConcurrency }
+            { concurrency: versionConcurrency }
           ),
           (versions) => new Map(versions)
         )
@@ -166,62 +163,61 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           )
         )
 
-      const versionOfBuild = (found: Workspace) =>
-        Effect.either(projects.version(found.latest_build.template_version_id))
+      const holder = (name: string) =>
+        Effect.map(
+          workspace(name),
+          Option.map((found): WorkspaceHandle => ({ [wire]: { workspace: found } }))
+        )
+
+      const versionOf = ({ latest_build }: Workspace) =>
+        Effect.either(projects.version(latest_build.template_version_id))
 
       const toFound = (
-        workspace: Workspace,
+        found: Workspace,
         version: Either.Either<TemplateVersionInfo, CoderFailure>,
         { live, state }: Look
       ): FoundAgent => ({
-        agent: toAgent(workspace, state, roleOf(workspace, version)),
-        workspace,
-        app: appOf(workspace),
-        live
+        agent: toAgent(found, state, roleOf(found, version)),
+        live,
+        [wire]: { workspace: found, app: appOf(found) }
       })
 
-      const look = Effect.fn("AgentRepository.look")(function* (workspace: Workspace) {
-        const version = yield* versionOfBuild(workspace)
-        return toFound(workspace, version, yield* looks.one(requestFor(workspace, version)))
+      const look = Effect.fn("AgentRepository.look")(function* ({ [wire]: { workspace: found } }: WorkspaceHandle) {
+        const version = yield* versionOf(found)
+        return toFound(found, version, yield* looks.one(requestFor(found, version)))
       })
 
-      const attending = Effect.fnUntraced(function* (workspace: Workspace) {
-        const version = yield* versionOfBuild(workspace)
-        const request = requestFor(workspace, version)
-        const seen = yield* Effect.mapError(looks.attend(request), (error) =>
-          Option.match(request.app, {
-            onNone: () => new AgentUnreachable({ agent_name: workspace.name, reason: words(error) }),
-            onSome: (app) => unreachable(app)(error)
-          })
-        )
-        return toFound(workspace, version, seen)
+      const attend = Effect.fn("AgentRepository.attend")(function* ({ [wire]: { workspace: found } }: WorkspaceHandle) {
+        const version = yield* versionOf(found)
+        const request = requestFor(found, version)
+        const seen = yield* Effect.mapError(looks.attend(request), unreachable(found.name))
+        return toFound(found, version, seen)
       })
 
-      /** The workspace of that name, which is the caller's and an agent. */
       const locate = Effect.fn("AgentRepository.locate")(function* (name: string) {
         if (!isAgentName(name)) return yield* new AgentNotFound({ agent_name: name })
         const [found, { id }] = yield* Effect.all([workspace(name), me], { concurrency: 2 })
         if (Option.isNone(found)) return yield* new AgentNotFound({ agent_name: name })
         const { owner_id, owner_name, template_name } = found.value
         if (owner_id !== id) return yield* new NotYourAgent({ agent_name: name, owner_name })
-        const version = yield* versionOfBuild(found.value)
+        const version = yield* versionOf(found.value)
         const decided = isAgent(found.value, version)
         if (decided === null && Either.isLeft(version)) return yield* version.left
         if (decided !== true) return yield* new NotAnAgent({ agent_name: name, template_name })
-        return found.value
+        return { [wire]: { workspace: found.value } } satisfies WorkspaceHandle
       })
 
       return {
         list,
         find: (name) => Effect.flatMap(locate(name), look),
-        attend: (name) => Effect.flatMap(locate(name), attending),
-        workspace,
+        locate,
+        holder,
         look,
-        lookAgain: (found) => attending(found.workspace),
-        takeForOld: ({ live, workspace }, dialogue) =>
+        attend,
+        takeForOld: ({ live, [wire]: { workspace: found } }, dialogue) =>
           Option.match(live, {
             onNone: () => Effect.void,
-            onSome: (state) => looks.takeForOld(workspace, state, dialogue)
+            onSome: (state) => looks.takeForOld(found, state, dialogue)
           })
       }
     })

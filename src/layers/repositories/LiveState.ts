@@ -44,9 +44,8 @@ export interface Circumstances {
   readonly workspace: WorkspaceSummary
   /** A startup script that failed or is late; `""` for none. */
   readonly warning: string
-  /** The build carries a first task. */
-  readonly hasFirstTask: boolean
-  readonly firstTaskWait: Duration.Duration
+  /** The build carries a first task that is due, and the conversation has none. */
+  readonly firstTask: boolean
   /** One Escape did not move this dialogue, which was uncertain: it is taken for what is left of an older one. */
   readonly isLeftOver: (dialogue: Dialogue) => boolean
 }
@@ -92,20 +91,16 @@ const lastPrompt = (messages: ReadonlyArray<Message>): Message | undefined =>
   messages.findLast(({ role }) => role === "user")
 
 /** How long the agent has been there: since AgentAPI's first message, or else since its build ended. */
-const ageOf = ({ at, messages }: LiveAnswer, { latest_build }: WorkspaceSummary): Duration.Duration => {
+export const ageOf = ({ at, messages }: LiveAnswer, { latest_build }: WorkspaceSummary): Duration.Duration => {
   const since = timeOf(messages[0]?.time ?? "") ?? timeOf(latest_build.job.completed_at ?? latest_build.updated_at)
   return since === null ? Duration.infinity : DateTime.distanceDuration(since, at)
 }
 
-/** While the first task of the build was not seen in the conversation, whoever sends another comes before it. */
-const withFirstTask = (seen: Seen, answer: LiveAnswer, circumstances: Circumstances): Seen => {
-  const { firstTaskWait, hasFirstTask, workspace } = circumstances
-  if (!seen.takesTask || !hasFirstTask || lastPrompt(answer.messages) !== undefined) return seen
-  const late = Duration.greaterThan(ageOf(answer, workspace), firstTaskWait)
-  return late
-    ? { ...seen, detail: joined(seen.detail, `its first task was not taken within ${Duration.format(firstTaskWait)}`) }
-    : { status: "starting", detail: joined(seen.detail, "its first task was not taken yet"), takesTask: false }
-}
+/** While the first task of the build is due, whoever sends another comes before it. */
+const withFirstTask = (seen: Seen, { firstTask }: Circumstances): Seen =>
+  seen.takesTask && firstTask
+    ? { status: "starting", detail: joined(seen.detail, "its first task was not taken yet"), takesTask: false }
+    : seen
 
 /** A report that tells something else is told; one that needs a person stands until somebody has spoken since. */
 const withReport = (seen: Seen, { messages }: LiveAnswer, workspace: WorkspaceSummary): Seen => {
@@ -136,7 +131,7 @@ const joined = (...parts: ReadonlyArray<string>): string => parts.filter((part) 
 export const liveState = (answer: LiveAnswer, circumstances: Circumstances): LiveState => {
   const { warning, workspace } = circumstances
   const screen = screenSeen(readScreen(answer.status, answer.messages), circumstances.isLeftOver)
-  const seen = withReport(withFirstTask(screen, answer, circumstances), answer, workspace)
+  const seen = withReport(withFirstTask(screen, circumstances), answer, workspace)
   const detail = joined(`AgentAPI says ${answer.status.status}`, seen.detail) + warning
   return {
     ...observed(seen.status, "agentapi", detail, answer.at),

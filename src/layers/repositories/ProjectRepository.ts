@@ -4,12 +4,13 @@ import { ProjectAmbiguous, ProjectNotFound } from "../../schemas/errors/Project.
 import type { Unreadable } from "../../schemas/coder/elements.ts"
 import type { Preset, RichParameter, Template } from "../../schemas/coder/Templates.ts"
 import type { Project } from "../../schemas/Project.ts"
+import type { Role } from "../../schemas/Role.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
-import { Limits } from "../config/Limits.ts"
-import { cacheSuccesses } from "./cacheSuccesses.ts"
-import { translate } from "./translate.ts"
+import { TimeLimits } from "../time/Deadline.ts"
+import { shared } from "../time/Shared.ts"
+import { late, translate } from "./translate.ts"
 
 /** What a template version declares. It never changes, so it is kept once it was read. */
 export interface TemplateVersionInfo {
@@ -19,10 +20,18 @@ export interface TemplateVersionInfo {
   readonly promptParameter: string | null
 }
 
-/** A project, with its active version. */
+/** A role of a project. `setsPrompt`: it sets the prompt parameter by itself, and would beat the caller's task. */
+export interface FoundRole {
+  readonly role: Role
+  readonly setsPrompt: boolean
+}
+
+/** A project, as its active version declares it. */
 export interface FoundProject {
   readonly project: Project
-  readonly version: TemplateVersionInfo
+  readonly roles: ReadonlyArray<FoundRole>
+  /** The parameter that carries the first task; null where the version has none. */
+  readonly promptParameter: string | null
 }
 
 /** All usable projects; `note` says what was left out and why, `""` where nothing was. */
@@ -30,6 +39,21 @@ export interface FoundProjects {
   readonly projects: ReadonlyArray<FoundProject>
   readonly note: string
 }
+
+/** How much of the projects is looked at and kept. */
+export class ProjectLimits extends Context.Reference<ProjectLimits>()(
+  "fleet-mcp/layers/repositories/ProjectRepository/ProjectLimits",
+  {
+    defaultValue: () => ({
+      /** Template versions looked up at once. */
+      concurrency: 4,
+      /** Template versions kept: they never change. */
+      versionsKept: 1000,
+      /** What is told of templates that were left out (characters). */
+      note: 500
+    })
+  }
+) {}
 
 /** Projects: templates whose version has a prompt parameter, and those configured as projects. */
 export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositories/ProjectRepository")<
@@ -41,29 +65,37 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
     readonly version: (id: string) => Effect.Effect<TemplateVersionInfo, CoderFailure>
   }
 >() {
-  static readonly layer: Layer.Layer<ProjectRepository, never, CoderClient | FleetConfig> = Layer.effect(
+  static readonly layer: Layer.Layer<ProjectRepository, never, CoderClient | FleetConfig> = Layer.scoped(
     this,
     Effect.gen(function* () {
       const coder = yield* CoderClient
       const options = yield* FleetConfig
       const configured = new Set((options.projects ?? []).map(lower))
 
-      const versions = yield* cacheSuccesses(Limits.versionCache, (id: string) =>
-        Effect.all(
-          {
-            parameters: coder.templates.richParameters({ path: { version: id } }),
-            presets: coder.templates.presets({ path: { version: id } })
-          },
-          { concurrency: 2 }
-        ).pipe(
-          Effect.map(({ parameters, presets }) => ({
-            parameters,
-            presets: presets.map((preset) => ({ ...preset, Name: withoutControls(preset.Name) })),
-            promptParameter: findPromptParameter(parameters, options.promptParameter)
-          })),
-          Effect.mapError(translate(`read template version ${id}`))
-        )
-      )
+      const { read } = yield* TimeLimits
+      const limits = yield* ProjectLimits
+
+      const versionAction = (id: string) => `read template version ${id}`
+      const version = yield* shared({
+        capacity: limits.versionsKept,
+        time: read,
+        onTimeout: (id) => late(versionAction(id), read),
+        lookup: (id: string): Effect.Effect<TemplateVersionInfo, CoderFailure> =>
+          Effect.all(
+            {
+              parameters: coder.templates.richParameters({ path: { version: id } }),
+              presets: coder.templates.presets({ path: { version: id } })
+            },
+            { concurrency: 2 }
+          ).pipe(
+            Effect.map(({ parameters, presets }) => ({
+              parameters,
+              presets: presets.map((preset) => ({ ...preset, Name: withoutControls(preset.Name) })),
+              promptParameter: findPromptParameter(parameters, options.promptParameter)
+            })),
+            Effect.mapError(translate(versionAction(id)))
+          )
+      })
 
       const templates = (q?: string) =>
         Effect.mapError(coder.templates.list({ urlParams: { q } }), translate("list the projects"))
@@ -74,24 +106,26 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
         if ("reason" in template) return Effect.succeed(leaveOut(template.name, template.reason))
         const { deprecated = false, deprecation_message = "deprecated", name } = template
         if (deprecated) return Effect.succeed(leaveOut(name, deprecation_message))
-        return Effect.map(Effect.either(versions.get(template.active_version_id)), (version) => {
-          if (Either.isLeft(version)) return leaveOut(name, version.left.message)
-          return version.right.promptParameter !== null || configured.has(lower(name))
-            ? { project: toProject(template), version: version.right }
+        return Effect.map(Effect.either(version(template.active_version_id)), (info) => {
+          if (Either.isLeft(info)) return leaveOut(name, info.left.message)
+          return info.right.promptParameter !== null || configured.has(lower(name))
+            ? toFoundProject(template, info.right)
             : leaveOut(name, "no prompt parameter; to use it all the same, add it to FLEET_MCP_PROJECTS")
         })
       }
 
       const considerAll = (q?: string) =>
-        Effect.flatMap(templates(q), (all) => Effect.forEach(all, consider, { concurrency: Limits.versionConcurrency }))
+        Effect.flatMap(templates(q), (all) => Effect.forEach(all, consider, { concurrency: limits.concurrency }))
 
       const list = Effect.gen(function* () {
-        const considered = yield* considerAll()
+        const considered = yield* Effect.map(
+          Effect.all([considerAll(), considerAll("deprecated:true")], { concurrency: 2 }),
+          (both) => both.flat()
+        )
         const projects = considered.flatMap((one) => ("leftOut" in one ? [] : [one]))
-        const hidden = projects.length === 0 ? yield* considerAll("deprecated:true") : []
-        const leftOut = [...considered, ...hidden].flatMap((one) => ("leftOut" in one ? [one.leftOut] : []))
+        const leftOut = considered.flatMap((one) => ("leftOut" in one ? [one.leftOut] : []))
         const reasons = [...new Set(leftOut)].join("; ")
-        const note = reasons === "" ? "" : `Left out: ${cut(withoutControls(reasons), Limits.quotedText)}.`
+        const note = reasons === "" ? "" : `Left out: ${cut(withoutControls(reasons), limits.note)}.`
         return { projects, note }
       }).pipe(Effect.withSpan("ProjectRepository.list"))
 
@@ -113,7 +147,7 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
         return only
       })
 
-      return { list, find, version: (id) => versions.get(id) }
+      return { list, find, version }
     })
   )
 }
@@ -131,6 +165,23 @@ const toProject = (template: Template): Project => ({
   template_name: template.name,
   organization_name: template.organization_name
 })
+
+const toFoundProject = (template: Template, version: TemplateVersionInfo): FoundProject => {
+  const project = toProject(template)
+  const { promptParameter } = version
+  const roles = version.presets.map((preset): FoundRole => ({
+    role: {
+      id: preset.ID,
+      name: preset.Name,
+      description: withoutControls(preset.Description),
+      project_id: project.id,
+      project_name: project.name,
+      default: preset.Default
+    },
+    setsPrompt: preset.Parameters?.some((parameter) => parameter.Name === promptParameter) === true
+  }))
+  return { project, roles, promptParameter }
+}
 
 /** The form of a project's name that is unique. */
 const fullName = (project: Project): string => `${project.organization_name}/${project.template_name}`

@@ -1,6 +1,5 @@
 import { Context, DateTime, Duration, Effect, Layer, Option } from "effect"
 import { interruptKey, type AgentApp, type Message } from "../../schemas/agentapi/AgentApi.ts"
-import type { Workspace } from "../../schemas/coder/Workspaces.ts"
 import type { LogEntry } from "../../schemas/Conversation.ts"
 import { AgentUnreachable, type AgentRefused } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
@@ -9,8 +8,9 @@ import { withoutControls } from "../../schemas/Text.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { isRefusal, refusal, unreachable, type AgentFailure } from "./AgentFailure.ts"
-import { AgentRepository, type FoundAgent } from "./AgentRepository.ts"
+import { AgentRepository } from "./AgentRepository.ts"
 import { mainAgents, timeOf } from "./AgentState.ts"
+import { wire, type FoundAgent } from "./FoundAgent.ts"
 
 /** What agents report, what was said to them and by them, and the ways to speak to them. */
 export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/TaskRepository")<
@@ -44,7 +44,7 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
       const agentApi = yield* AgentApiClient
       const agents = yield* AgentRepository
 
-      const appOf = ({ agent, app }: FoundAgent): Effect.Effect<AgentApp, AgentUnreachable> =>
+      const appOf = ({ agent, [wire]: { app } }: FoundAgent): Effect.Effect<AgentApp, AgentUnreachable> =>
         Effect.mapError(
           app,
           () =>
@@ -61,14 +61,14 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
         Effect.flatMap(appOf(found), (app) =>
           messages(app).pipe(
             Effect.map((all) => all.map(toLogEntry).toReversed()),
-            Effect.mapError(unreachable(app))
+            Effect.mapError(unreachable(found.agent.name))
           )
         )
 
       const prepareMessage = Effect.fn("TaskRepository.prepareMessage")(function* (found: FoundAgent, text: string) {
         const app = yield* appOf(found)
         const api = yield* agentApi.of(app)
-        const before = yield* Effect.mapError(messages(app), unreachable(app))
+        const before = yield* Effect.mapError(messages(app), unreachable(found.agent.name))
         const running = Effect.map(api.status(), ({ status }) => status === "running")
         const seen = Effect.flatMap(messages(app), (now) => {
           const taken = sentIn(now, before.at(-1)?.id ?? -1, text)
@@ -84,7 +84,7 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
           Effect.matchEffect({
             onSuccess: () => settled,
             onFailure: (error): Effect.Effect<Outcome, AgentFailure | AgentRefused> =>
-              isRefusal(error) ? Effect.fail(refusal(app)(error)) : settled
+              isRefusal(error) ? Effect.fail(refusal(found.agent.name)(error)) : settled
           }),
           Effect.withSpan("TaskRepository.send")
         )
@@ -97,7 +97,7 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
         return yield* api.message({ payload: { content: interruptKey, type: "raw" } }).pipe(
           Effect.as<Outcome>("applied"),
           Effect.catchAll((error): Effect.Effect<Outcome, AgentFailure | AgentRefused> =>
-            isRefusal(error) ? Effect.fail(refusal(app)(error)) : Effect.succeed("unknown")
+            isRefusal(error) ? Effect.fail(refusal(found.agent.name)(error)) : Effect.succeed("unknown")
           )
         )
       })
@@ -108,15 +108,13 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
         prepareMessage,
         interrupt,
         lookUntil: (found, time, wanted) =>
-          lookUntil(time, Effect.map(Effect.option(agents.lookAgain(found)), Option.filter(wanted)))
+          lookUntil(time, Effect.map(Effect.option(agents.attend(found)), Option.filter(wanted)))
       }
     })
   )
 }
 
-const history = ({ workspace }: FoundAgent): ReadonlyArray<Task> => reportsOf(workspace)
-
-const reportsOf = (workspace: Workspace): ReadonlyArray<Task> =>
+const history = ({ [wire]: { workspace } }: FoundAgent): ReadonlyArray<Task> =>
   mainAgents(workspace.latest_build)
     .flatMap((agent) => agent.apps)
     .flatMap((app) => app.statuses)

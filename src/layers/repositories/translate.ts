@@ -1,3 +1,4 @@
+import { Duration } from "effect"
 import {
   CoderForbidden,
   CoderRateLimited,
@@ -30,5 +31,22 @@ export const translate =
     if (error.status !== null && error.notProcessed) {
       return new CoderRejected({ action, status: error.status, reason, request_id })
     }
-    return new CoderUnavailable({ action, reason, request_id })
+    return new CoderUnavailable({ action, reason, request_id, fault: faultOf(error) })
   }
+
+const faultOf = (error: CoderError): CoderUnavailable["fault"] => {
+  if (error.untrusted) return "untrusted_certificate"
+  if (error.reason === "redirect") return "not_coder"
+  // A proxy's page for a server that does not answer is no other server.
+  if (error.reason === "not_json") return (error.status ?? 0) < 500 ? "not_coder" : "answer"
+  return ["status", "unexpected", "too_large"].includes(error.reason) ? "answer" : "no_answer"
+}
+
+/** What a lookup ends in whose own time is over: others than its first caller may wait for it. */
+export const late = (action: string, time: Duration.Duration): CoderUnavailable =>
+  new CoderUnavailable({
+    action,
+    reason: `no answer within ${Duration.toSeconds(time)} s`,
+    request_id: null,
+    fault: "no_answer"
+  })

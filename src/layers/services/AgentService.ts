@@ -1,7 +1,5 @@
-import { Context, Duration, Effect, Layer, Option } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { AgentStatus, type Agent, type AgentView } from "../../schemas/Agent.ts"
-import type { Build } from "../../schemas/coder/Builds.ts"
-import type { Workspace } from "../../schemas/coder/Workspaces.ts"
 import {
   BuildInTheWay,
   RestartIncomplete,
@@ -10,17 +8,22 @@ import {
   type LookupFailure
 } from "../../schemas/errors/Agent.ts"
 import type { CoderFailure, DeadlineExceeded } from "../../schemas/errors/Coder.ts"
+import type { NextStep } from "../../schemas/errors/NextStep.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
-import type { CoderConfig } from "../config/CoderConfig.ts"
-import { remaining, TimeLimits } from "../time/Deadline.ts"
-import { Limits } from "../config/Limits.ts"
+import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
-import { BuildRepository, isOver } from "../repositories/BuildRepository.ts"
-import { ProjectRepository } from "../repositories/ProjectRepository.ts"
-import { TaskRepository } from "../repositories/TaskRepository.ts"
-import { makeCreate, type CreateAgent, type CreatedAgent, type CreateFailure } from "./CreateAgent.ts"
-import { changing, reading, sending } from "./deadlines.ts"
-import { buildFailed } from "./buildFailed.ts"
+import { Seen, type Settled } from "../repositories/Settled.ts"
+import { remaining, TimeLimits } from "../time/Deadline.ts"
+import { CreateAgent, type CreatedAgent, type CreateFailure, type CreateRequest } from "./CreateAgent.ts"
+import { changing, reading, sending, tookEffect } from "./deadlines.ts"
+
+/** How long the agents' lives are waited for. */
+export class LifeLimits extends Context.Reference<LifeLimits>()("fleet-mcp/layers/services/AgentService/LifeLimits", {
+  defaultValue: () => ({
+    /** How long a deletion waits for the end of its build. */
+    deletion: Duration.seconds(10)
+  })
+}) {}
 
 /** Which agents a list shows. Names are compared without regard to case. */
 export interface AgentFilter {
@@ -61,143 +64,158 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
   {
     readonly list: (filter: AgentFilter) => Effect.Effect<AgentList, ListFailure>
     readonly show: (name: string) => Effect.Effect<Agent, ShowFailure>
-    readonly create: (request: CreateAgent) => Effect.Effect<CreatedAgent, CreateFailure>
+    readonly create: (request: CreateRequest) => Effect.Effect<CreatedAgent, CreateFailure>
     readonly delete: (name: string) => Effect.Effect<DeletedAgent, DeleteFailure>
     readonly restart: (name: string) => Effect.Effect<RestartedAgent, RestartFailure>
   }
 >() {
-  static readonly layer: Layer.Layer<
-    AgentService,
-    never,
-    AgentRepository | BuildRepository | CoderConfig | ProjectRepository | TaskRepository
-  > = Layer.effect(
-    this,
-    Effect.gen(function* () {
-      const agents = yield* AgentRepository
-      const builds = yield* BuildRepository
-      const create = yield* makeCreate
+  static readonly layer: Layer.Layer<AgentService, never, AgentLifecycle | AgentRepository | CreateAgent> =
+    Layer.effect(
+      this,
+      Effect.gen(function* () {
+        const agents = yield* AgentRepository
+        const lifecycle = yield* AgentLifecycle
+        const { create } = yield* CreateAgent
 
-      /** What is left for waiting, when what comes after is to be settled too. */
-      const timeToWait = Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
-        Duration.subtract(left, settle)
-      )
+        /** What is left for waiting, when what comes after is to be settled too. */
+        const timeToWait = Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
+          Duration.subtract(left, settle)
+        )
 
-      const failed = (name: string, build: Build) =>
-        Effect.flatMap(builds.logs(build), (logs) => buildFailed(name, build, logs))
-
-      const list = Effect.fn("AgentService.list")(
-        function* ({ limit, project, status }: AgentFilter) {
-          const wanted = status === undefined ? undefined : yield* readStatus(status)
-          const matches = (yield* agents.list).filter(
-            (agent) =>
-              (wanted === undefined || agent.status === wanted) &&
-              (project === undefined || lower(agent.project) === lower(project))
-          )
-          return { agents: matches.slice(0, limit), total_count: matches.length }
-        },
-        (effect) => reading("list the agents")(effect)
-      )
-
-      const show = Effect.fn("AgentService.show")(
-        function* (name: string) {
-          return (yield* agents.find(name)).agent
-        },
-        (effect, name) => reading(`show the agent ${name}`)(effect)
-      )
-
-      const sendDelete = (workspace: Workspace) =>
-        Effect.gen(function* () {
-          const sent = yield* builds.build(workspace, "delete")
-          if (Option.isNone(sent)) return deleted(workspace.name, "unknown", [], noAnswer("the deletion began"))
-          const build = yield* builds.watch(sent.value, Limits.deleteWait)
-          if (isOver(build) && build.status !== "deleted") return yield* failed(workspace.name, build)
-          const log = (yield* builds.logs(build)).map((line) => line.output)
-          return isOver(build)
-            ? deleted(workspace.name, "applied", log, "The agent and its workspace are deleted.")
-            : deleted(workspace.name, "unknown", log, stillDeleting(build))
-        })
-
-      const remove = Effect.fn("AgentService.delete")(
-        function* (name: string) {
-          const { workspace } = yield* agents.find(name)
-          return yield* sendDelete(workspace).pipe(sending(`delete the agent ${name}`))
-        },
-        (effect, name) => changing(`delete the agent ${name}`)(effect)
-      )
-
-      /** Waits for the end of a stop build. */
-      const stopEnds = (workspace: Workspace, stop: Build) =>
-        Effect.gen(function* () {
-          const build = yield* builds.watch(stop, yield* timeToWait)
-          if (isOver(build)) return build
-          return yield* halfDone(workspace.name, build, "the time of the call was over.")
-        })
-
-      /** Brings a workspace to a stop. None = no read could tell. */
-      const stop = (workspace: Workspace) =>
-        Effect.gen(function* () {
-          if (workspace.latest_build.status === "stopped") return Option.some(workspace.latest_build)
-          const sent = yield* builds.build(workspace, "stop")
-          if (Option.isNone(sent)) return sent
-          const build = yield* stopEnds(workspace, sent.value)
-          return build.status === "stopped" ? Option.some(build) : yield* failed(workspace.name, build)
-        })
-
-      const sendRestart = (before: FoundAgent) =>
-        Effect.gen(function* () {
-          const stopped = yield* stop(before.workspace)
-          if (Option.isNone(stopped)) {
-            return restarted(
-              before.agent,
-              "unknown",
-              `${noAnswer("the stop began")} No start was sent; restart_agent goes on from there.`
+        const list = Effect.fn("AgentService.list")(
+          function* ({ limit, project, status }: AgentFilter) {
+            const wanted = status === undefined ? undefined : yield* readStatus(status)
+            const matches = (yield* agents.list).filter(
+              (agent) =>
+                (wanted === undefined || agent.status === wanted) &&
+                (project === undefined || lower(agent.project) === lower(project))
             )
-          }
-          const workspace = { ...before.workspace, latest_build: stopped.value }
-          const start = builds.build(workspace, "start")
-          const sent = yield* before.workspace.latest_build.status === "stopped"
-            ? start
-            : Effect.mapError(start, ({ message }) => halfDone(workspace.name, stopped.value, message))
-          if (Option.isNone(sent)) {
-            const { agent } = yield* agents.look(workspace)
-            return restarted(agent, "unknown", `The agent is stopped. ${noAnswer("the start began")}`)
-          }
-          const build = yield* builds.watch(sent.value, yield* timeToWait)
-          if (isOver(build) && build.status !== "running") return yield* failed(workspace.name, build)
-          const { agent } = yield* agents.look({ ...workspace, latest_build: build })
-          const done = before.workspace.latest_build.status === "stopped" ? "started" : "stopped and started"
-          const message = `The agent was ${done} (build ${build.build_number} is ${build.status}); it is ${agent.status}.`
-          return restarted(agent, "applied", message)
-        })
+            return { agents: matches.slice(0, limit), total_count: matches.length }
+          },
+          (effect) => reading("list the agents")(effect)
+        )
 
-      const restart = Effect.fn("AgentService.restart")(
-        function* (name: string) {
-          const found = yield* agents.find(name)
-          const latest = found.workspace.latest_build
-          if (!isOver(latest) && latest.transition !== "stop") {
-            const { build_number, status: build_status, transition } = latest
-            return yield* new BuildInTheWay({ agent_name: found.agent.name, build_number, transition, build_status })
-          }
-          // A stop at work is not ours: waiting for it can still be interrupted.
-          const workspace = { ...found.workspace, latest_build: yield* stopEnds(found.workspace, latest) }
-          return yield* sendRestart({ ...found, workspace }).pipe(sending(`restart the agent ${name}`))
-        },
-        (effect, name) => changing(`restart the agent ${name}`)(effect)
-      )
+        const show = Effect.fn("AgentService.show")(
+          function* (name: string) {
+            return (yield* agents.find(name)).agent
+          },
+          (effect, name) => reading(`show the agent ${name}`)(effect)
+        )
 
-      return { list, show, create, delete: remove, restart }
-    })
-  )
+        const sendDelete = ({ agent }: FoundAgent, sent: Settled<Change>) =>
+          Effect.gen(function* () {
+            if (sent._tag === "Unseen") return deleted(agent.name, "unknown", [], noAnswer("the deletion began"))
+            yield* tookEffect
+            const { deletion } = yield* LifeLimits
+            const change = yield* lifecycle.watch(sent.value, deletion)
+            if (change.state === "failed") return yield* yield* lifecycle.failure(change)
+            const log = yield* lifecycle.log(change)
+            return change.state === "succeeded"
+              ? deleted(agent.name, "applied", log, "The agent and its workspace are deleted.")
+              : deleted(agent.name, "unknown", log, stillDeleting(change, deletion))
+          })
+
+        const remove = Effect.fn("AgentService.delete")(
+          function* (name: string) {
+            const found = yield* agents.find(name)
+            return yield* Effect.flatMap(lifecycle.remove(found), (sent) => sendDelete(found, sent)).pipe(
+              sending(`delete the agent ${name}`)
+            )
+          },
+          (effect, name) => changing(`delete the agent ${name}`)(effect)
+        )
+
+        /** Waits for the end of a stop; `outcome` is told where the time is over first. */
+        const stopEnds = (name: string, stop: Change, outcome: Outcome) =>
+          Effect.gen(function* () {
+            const change = yield* lifecycle.watch(stop, yield* timeToWait)
+            if (change.state !== "at_work") return change
+            return yield* halfDone(name, change, "the time of the call was over.", ["wait"], outcome)
+          })
+
+        /** Stops an agent that is not stopped yet. */
+        const stop = (name: string, latest: Change): Effect.Effect<Settled<Change>, RestartFailure> =>
+          Effect.gen(function* () {
+            if (isStopped(latest)) return Seen({ value: latest })
+            const sent = yield* lifecycle.stop(latest)
+            if (sent._tag === "Unseen") return sent
+            yield* tookEffect
+            const change = yield* stopEnds(name, sent.value, "applied")
+            return change.state === "succeeded" ? Seen({ value: change }) : yield* yield* lifecycle.failure(change)
+          })
+
+        const sendRestart = (before: FoundAgent, latest: Change) =>
+          Effect.gen(function* () {
+            const { name } = before.agent
+            const stopped = yield* stop(name, latest)
+            if (stopped._tag === "Unseen") {
+              return restarted(
+                before.agent,
+                "unknown",
+                `${noAnswer("the stop began")} No start was sent; restart_agent goes on from there.`
+              )
+            }
+            const start = lifecycle.start(stopped.value)
+            const sent = yield* isStopped(latest)
+              ? start
+              : Effect.mapError(start, ({ message, next }) => halfDone(name, stopped.value, message, next, "applied"))
+            if (sent._tag === "Unseen") {
+              const { agent } = yield* agents.look(stopped.value)
+              return restarted(agent, "unknown", `The agent is stopped. ${noAnswer("the start began")}`)
+            }
+            yield* tookEffect
+            const change = yield* lifecycle.watch(sent.value, yield* timeToWait)
+            if (change.state === "failed") return yield* yield* lifecycle.failure(change)
+            const { agent } = yield* agents.look(change)
+            const done = isStopped(latest) ? "started" : "stopped and started"
+            const message = `The agent was ${done} (build ${change.build_number} is ${change.status}); it is ${agent.status}.`
+            return restarted(agent, "applied", message)
+          })
+
+        const restart = Effect.fn("AgentService.restart")(
+          function* (name: string) {
+            const found = yield* agents.find(name)
+            const latest = lifecycle.latest(found)
+            if (latest.state === "at_work" && latest.transition !== "stop") {
+              const { build_number, status: build_status, transition } = latest
+              return yield* new BuildInTheWay({ agent_name: found.agent.name, build_number, transition, build_status })
+            }
+            // A stop at work is not ours: waiting for it can still be interrupted.
+            const ended = yield* stopEnds(found.agent.name, latest, "not_applied")
+            return yield* sendRestart(found, ended).pipe(sending(`restart the agent ${name}`))
+          },
+          (effect, name) => changing(`restart the agent ${name}`)(effect)
+        )
+
+        return { list, show, create, delete: remove, restart }
+      })
+    )
 }
 
-const halfDone = (agent_name: string, { build_number, status }: Build, reason: string): RestartIncomplete =>
-  new RestartIncomplete({ agent_name, build_number, build_status: status, reason })
+/** Whether the agent is stopped, and nothing is left to be stopped. */
+const isStopped = ({ state, transition }: Change): boolean => transition === "stop" && state === "succeeded"
+
+const halfDone = (
+  agent_name: string,
+  { build_number, status }: Change,
+  reason: string,
+  next: ReadonlyArray<NextStep>,
+  outcome: Outcome
+): RestartIncomplete =>
+  new RestartIncomplete({
+    agent_name,
+    build_number,
+    build_status: status,
+    reason,
+    next: [...next.filter((step) => step !== "try_again" && step !== "change_request"), "restart_agent"],
+    outcome
+  })
 
 const noAnswer = (what: string): string =>
   `Coder gave no answer, and no read could tell whether ${what}. Call show_agent to see where it stands.`
 
-const stillDeleting = (build: Build): string =>
-  `The deletion was accepted (build ${build.build_number}) and is ${build.status} after ${Duration.toSeconds(Limits.deleteWait)} s. Call show_agent until the agent is gone.`
+const stillDeleting = ({ build_number, status }: Change, waited: Duration.Duration): string =>
+  `The deletion was accepted (build ${build_number}) and is ${status} after ${Duration.toSeconds(waited)} s. Call show_agent until the agent is gone.`
 
 const lower = (text: string): string => text.trim().toLowerCase()
 

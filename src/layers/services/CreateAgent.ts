@@ -1,7 +1,5 @@
-import { Duration, Effect, Option, Schema } from "effect"
+import { Context, Duration, Effect, Layer, Option, Schema } from "effect"
 import { AgentName, type Agent, type Stage } from "../../schemas/Agent.ts"
-import type { Preset } from "../../schemas/coder/Templates.ts"
-import type { CreateWorkspace, Workspace } from "../../schemas/coder/Workspaces.ts"
 import {
   InvalidAgentName,
   type AgentNameTaken,
@@ -19,16 +17,15 @@ import type { InvalidTask } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { TaskDelivery } from "../../schemas/Task.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
-import { lookUntil, remaining, TimeLimits } from "../time/Deadline.ts"
+import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
-import { BuildRepository, isOver } from "../repositories/BuildRepository.ts"
 import { ProjectRepository, type FoundProject } from "../repositories/ProjectRepository.ts"
 import { TaskRepository } from "../repositories/TaskRepository.ts"
-import { buildFailed } from "./buildFailed.ts"
+import { lookUntil, remaining, TimeLimits } from "../time/Deadline.ts"
 import { checkTask } from "./checkTask.ts"
-import { changing, sending } from "./deadlines.ts"
+import { changing, sending, tookEffect } from "./deadlines.ts"
 
-export interface CreateAgent {
+export interface CreateRequest {
   readonly name: string
   /** Display name or name of a project, or `organization/template`. */
   readonly project: string
@@ -43,7 +40,8 @@ export interface CreatedAgent {
   /** Null only where the outcome is `unknown`: no read could tell whether Coder created it. */
   readonly agent: Agent | null
   readonly outcome: Outcome
-  readonly stage: Stage
+  /** Null where the outcome is `unknown`. */
+  readonly stage: Stage | null
   readonly task: TaskDelivery
   readonly message: string
 }
@@ -61,120 +59,112 @@ export type CreateFailure =
   | BuildFailed
   | DeadlineExceeded
 
-/** `AgentService.create`, apart because it is the longest of the agents' lives. */
-export const makeCreate = Effect.gen(function* () {
-  const agents = yield* AgentRepository
-  const builds = yield* BuildRepository
-  const projects = yield* ProjectRepository
-  const tasks = yield* TaskRepository
-  const { place, url } = yield* CoderConfig
-
-  /** What is left for waiting, when a first message is to be sent and settled afterwards. */
-  const timeToWait = Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
-    Duration.subtract(left, Duration.times(settle, 2))
-  )
-
-  /** Looks at the agent until it is past its start or the time is up. */
-  const waitUntilReady = (created: FoundAgent) =>
+/** How agents come to be: what `AgentService.create` does, apart because it is the longest of their lives. */
+export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAgent")<
+  CreateAgent,
+  {
+    readonly create: (request: CreateRequest) => Effect.Effect<CreatedAgent, CreateFailure>
+  }
+>() {
+  static readonly layer: Layer.Layer<
+    CreateAgent,
+    never,
+    AgentLifecycle | AgentRepository | CoderConfig | ProjectRepository | TaskRepository
+  > = Layer.effect(
+    this,
     Effect.gen(function* () {
-      const build = yield* builds.watch(created.workspace.latest_build, yield* timeToWait)
-      if (isOver(build) && build.status !== "running") {
-        return yield* buildFailed(created.agent.name, build, yield* builds.logs(build))
-      }
-      let seen = created
-      const look = Effect.gen(function* () {
-        const now = Option.flatten(yield* Effect.option(agents.workspace(created.agent.name)))
-        if (Option.isSome(now)) seen = yield* agents.look(now.value)
-        return Option.liftPredicate(seen.agent, (agent) => stageOf(agent) === "ready")
-      })
-      yield* lookUntil(yield* timeToWait, look)
-      return seen
-    })
+      const agents = yield* AgentRepository
+      const lifecycle = yield* AgentLifecycle
+      const projects = yield* ProjectRepository
+      const tasks = yield* TaskRepository
+      const { place, url } = yield* CoderConfig
 
-  /** The first task as the first message, for a version without a prompt parameter. */
-  const deliver = (found: FoundAgent, task: string): Effect.Effect<TaskDelivery> =>
-    !Option.exists(found.live, ({ takesTask }) => takesTask)
-      ? Effect.succeed("not_delivered")
-      : tasks.prepareMessage(found, task).pipe(
-          Effect.flatMap(({ send }) => send),
-          Effect.map((outcome): TaskDelivery => (outcome === "applied" ? "delivered" : "unknown")),
-          Effect.catchAll((error) =>
-            Effect.as(
-              Effect.logWarning("The first task was not delivered", { agent: found.agent.name, error: error._tag }),
-              "not_delivered" as const
-            )
-          )
-        )
-
-  const follow = <E>(
-    request: CreateAgent,
-    promptParameter: string | null,
-    task: string,
-    sent: Effect.Effect<Option.Option<Workspace>, E>
-  ) =>
-    Effect.gen(function* () {
-      const workspace = yield* sent
-      if (Option.isNone(workspace)) {
-        const message = `Coder gave no answer, and no read could tell whether ${request.name} was created. Call show_agent before you try again.`
-        return created(null, "unknown", "build_accepted", "unknown", message)
-      }
-      const accepted = yield* agents.look(workspace.value)
-      const waited =
-        request.wait_ready === true || promptParameter === null ? yield* waitUntilReady(accepted) : accepted
-      const delivery = promptParameter === null ? yield* deliver(waited, task) : "in_build"
-      const stage = stageOf(waited.agent)
-      return created(
-        waited.agent,
-        "applied",
-        stage,
-        delivery,
-        tell(waited.agent, place ?? url.origin, stage, delivery, task)
+      /** What is left for waiting, when a first message is to be sent and settled afterwards. */
+      const timeToWait = Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
+        Duration.subtract(left, Duration.times(settle, 2))
       )
-    }).pipe(sending(`create the agent ${request.name}`))
 
-  return Effect.fn("AgentService.create")(
-    function* (request: CreateAgent) {
-      if (!Schema.is(AgentName)(request.name)) return yield* new InvalidAgentName({ agent_name: request.name })
-      const task = yield* checkTask(request.task)
-      const found = yield* projects.find(request.project)
-      const preset = yield* choosePreset(found, request.role)
-      const { send } = yield* builds.prepareCreate(toPayload(request.name, found, preset, task))
-      return yield* follow(request, found.version.promptParameter, task, send)
-    },
-    (effect, request) => changing(`create the agent ${request.name}`)(effect)
+      /** Looks at the agent until it is past its start or the time is up. */
+      const waitUntilReady = (name: string, accepted: Change) =>
+        Effect.gen(function* () {
+          const start = yield* lifecycle.watch(accepted, yield* timeToWait)
+          if (start.state === "failed") return yield* yield* lifecycle.failure(start)
+          let seen = yield* agents.look(start)
+          const look = Effect.gen(function* () {
+            const now = Option.flatten(yield* Effect.option(agents.holder(name)))
+            if (Option.isSome(now)) seen = yield* agents.look(now.value)
+            return Option.liftPredicate(seen.agent, (agent) => stageOf(agent) === "ready")
+          })
+          yield* lookUntil(yield* timeToWait, look)
+          return seen
+        })
+
+      /** The first task as the first message, for a project without a prompt parameter. */
+      const deliver = (found: FoundAgent, task: string): Effect.Effect<TaskDelivery> =>
+        !Option.exists(found.live, ({ takesTask }) => takesTask)
+          ? Effect.succeed("not_delivered")
+          : tasks.prepareMessage(found, task).pipe(
+              Effect.flatMap(({ send }) => send),
+              Effect.map((outcome): TaskDelivery => (outcome === "applied" ? "delivered" : "unknown")),
+              Effect.catchAll((error) =>
+                Effect.as(
+                  Effect.logWarning("The first task was not delivered", { agent: found.agent.name, error: error._tag }),
+                  "not_delivered" as const
+                )
+              )
+            )
+
+      const create = Effect.fn("CreateAgent.create")(
+        function* (request: CreateRequest) {
+          const { name, wait_ready = false } = request
+          if (!Schema.is(AgentName)(name)) return yield* new InvalidAgentName({ agent_name: name })
+          const task = yield* checkTask(request.task)
+          const project = yield* projects.find(request.project)
+          const role = yield* chooseRole(project, request.role)
+          const { send } = yield* lifecycle.create({ name, project, role, task })
+          const withBuild = project.promptParameter !== null
+
+          return yield* Effect.gen(function* () {
+            const sent = yield* send
+            if (sent._tag === "Unseen") return unseen(name)
+            yield* tookEffect
+            const found = yield* wait_ready || !withBuild ? waitUntilReady(name, sent.value) : agents.look(sent.value)
+            const delivery = withBuild ? "in_build" : yield* deliver(found, task)
+            return created(found.agent, place ?? url.origin, delivery, task)
+          }).pipe(sending(`create the agent ${name}`))
+        },
+        (effect, { name }) => changing(`create the agent ${name}`)(effect)
+      )
+
+      return { create }
+    })
   )
-})
+}
 
-const choosePreset = ({ project, version }: FoundProject, role: string | undefined) =>
+const chooseRole = ({ project, promptParameter, roles }: FoundProject, wanted: string | undefined) =>
   Effect.gen(function* () {
-    const { presets, promptParameter } = version
-    const preset =
-      role === undefined
-        ? (presets.find((one) => one.Default) ?? presets[0])
-        : presets.find((one) => one.Name.toLowerCase() === role.trim().toLowerCase())
-    if (preset === undefined && role !== undefined) {
-      const available = presets.map((one) => one.Name)
+    const found =
+      wanted === undefined
+        ? (roles.find(({ role }) => role.default) ?? roles[0])
+        : roles.find(({ role }) => role.name.toLowerCase() === wanted.trim().toLowerCase())
+    if (found === undefined && wanted !== undefined) {
+      const available = roles.map(({ role }) => role.name)
       return yield* new RoleNotFound({
-        role,
+        role: wanted,
         project: project.name,
         available,
         note: available.length === 0 ? project.description : ""
       })
     }
-    if (preset?.Parameters?.some((parameter) => parameter.Name === promptParameter) === true) {
-      return yield* new RoleSetsPrompt({ role: preset.Name, project: project.name, parameter: promptParameter ?? "" })
+    if (found?.setsPrompt === true) {
+      return yield* new RoleSetsPrompt({
+        role: found.role.name,
+        project: project.name,
+        parameter: promptParameter ?? ""
+      })
     }
-    return preset
+    return found?.role
   })
-
-const toPayload = (name: string, found: FoundProject, preset: Preset | undefined, task: string): CreateWorkspace => ({
-  name,
-  template_id: found.project.id,
-  ...(preset === undefined ? {} : { template_version_preset_id: preset.ID }),
-  ...(found.version.promptParameter === null
-    ? {}
-    : { rich_parameter_values: [{ name: found.version.promptParameter, value: task }] })
-})
 
 /** How far an agent has come, from its status and what that was derived from. */
 const stageOf = ({ evidence, status }: Agent): Stage => {
@@ -193,32 +183,37 @@ const stageOf = ({ evidence, status }: Agent): Stage => {
   }
 }
 
-const created = (
-  agent: Agent | null,
-  outcome: Outcome,
-  stage: Stage,
-  task: TaskDelivery,
-  message: string
-): CreatedAgent => ({
-  agent,
-  outcome,
-  stage,
-  task,
-  message
+const unseen = (name: string): CreatedAgent => ({
+  agent: null,
+  outcome: "unknown",
+  stage: null,
+  task: "unknown",
+  message: `Coder gave no answer, and no read could tell whether ${name} was created. Call show_agent before you try again.`
 })
 
-const tell = (agent: Agent, place: string, stage: Stage, delivery: TaskDelivery, task: string): string => {
+const created = (agent: Agent, place: string, delivery: TaskDelivery, task: string): CreatedAgent => {
+  const stage = stageOf(agent)
   const where = `Agent ${agent.name} on ${place}: stage ${stage} (${agent.evidence.detail}).`
+  return {
+    agent,
+    outcome: "applied",
+    stage,
+    task: delivery,
+    message: `${where} ${toldOf(agent.name, delivery, task)}`
+  }
+}
+
+const toldOf = (agent_name: string, delivery: TaskDelivery, task: string): string => {
   switch (delivery) {
     case "in_build":
-      return `${where} Its task travels with the build. Call show_agent to watch it.`
+      return "Its task travels with the build. Call show_agent to watch it."
     case "delivered":
-      return `${where} Its task was seen in the conversation.`
+      return "Its task was seen in the conversation."
     case "unknown":
-      return `${where} Its task was sent, but not seen in the conversation. Call show_agent_log before you send it again.`
+      return "Its task was sent, but not seen in the conversation. Call show_agent_log before you send it again."
     case "not_delivered": {
-      const call = JSON.stringify({ agent_name: agent.name, task_description: task })
-      return `${where} Its task was NOT delivered. When show_agent says idle, call start_agent_task with ${call}`
+      const call = JSON.stringify({ agent_name, task_description: task })
+      return `Its task was NOT delivered. When show_agent says idle, call start_agent_task with ${call}`
     }
   }
 }

@@ -1,9 +1,8 @@
 import { Context, Effect, Layer } from "effect"
-import { DeadlineExceeded, type CoderFailure } from "../../schemas/errors/Coder.ts"
+import type { CoderFailure, DeadlineExceeded } from "../../schemas/errors/Coder.ts"
 import type { ProjectAmbiguous, ProjectNotFound } from "../../schemas/errors/Project.ts"
 import type { Project } from "../../schemas/Project.ts"
 import type { Role } from "../../schemas/Role.ts"
-import { withoutControls } from "../../schemas/Text.ts"
 import { ProjectRepository } from "../repositories/ProjectRepository.ts"
 import { reading } from "./deadlines.ts"
 
@@ -45,15 +44,9 @@ export class ProjectService extends Context.Tag("fleet-mcp/layers/services/Proje
 
       const roles = Effect.fn("ProjectService.roles")(
         function* (name: string) {
-          const { project, version } = yield* repository.find(name)
-          const offered = version.presets.map((preset): Role => ({
-            id: preset.ID,
-            name: preset.Name,
-            description: withoutControls(preset.Description),
-            project_id: project.id,
-            project_name: project.name,
-            default: preset.Default
-          }))
+          const found = yield* repository.find(name)
+          const { project } = found
+          const offered = found.roles.map(({ role }) => role)
           return { project, roles: offered, note: offered.length === 0 ? project.description : "" }
         },
         (effect, name) => reading(`list the roles of ${name}`)(effect)

@@ -70,9 +70,11 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
       const start = Effect.fn("TaskService.start")(
         function* (name: string, task: string) {
           const text = yield* checkTask(task)
-          const found = yield* agents.attend(name)
+          const found = yield* Effect.flatMap(agents.locate(name), agents.attend)
           const { agent } = found
-          if (!Option.exists(found.live, ({ takesTask }) => takesTask)) {
+          // Without an app there is nobody to ask; sending says so.
+          const nobody = Option.isNone(found.live) && ["app_status", "nothing"].includes(agent.evidence.source)
+          if (!nobody && !Option.exists(found.live, ({ takesTask }) => takesTask)) {
             return yield* new AgentNotIdle({ ...agent, agent_name: agent.name })
           }
           const { send } = yield* tasks.prepareMessage(found, text)
@@ -120,7 +122,7 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
 
       const cancel = Effect.fn("TaskService.cancel")(
         function* (name: string) {
-          const found = yield* agents.attend(name)
+          const found = yield* Effect.flatMap(agents.locate(name), agents.attend)
           const { agent } = found
           const live = Option.getOrUndefined(found.live)
           const dialogue = live?.dialogue ?? null

@@ -1,24 +1,52 @@
-import { Duration, Effect } from "effect"
+import { Context, Duration, Effect, MutableRef, Option } from "effect"
 import { DeadlineExceeded } from "../../schemas/errors/Coder.ts"
+import type { Outcome } from "../../schemas/Outcome.ts"
 import { mutation, TimeLimits, within } from "../time/Deadline.ts"
 
-const exceeded = (action: string, time: Duration.Duration) => () =>
-  new DeadlineExceeded({ action, seconds: Duration.toSeconds(time) })
+/** How far the change at hand has come, as its deadline would tell it; none outside of a change. */
+class Progress extends Context.Reference<Progress>()("fleet-mcp/layers/services/deadlines/Progress", {
+  defaultValue: (): Option.Option<MutableRef.MutableRef<Outcome>> => Option.none()
+}) {}
+
+const exceeded = (action: string, time: Duration.Duration, outcome: Outcome) =>
+  new DeadlineExceeded({ action, seconds: Duration.toSeconds(time), outcome })
+
+const reached = (outcome: Outcome): Effect.Effect<void> =>
+  Effect.map(
+    Progress,
+    Option.map((progress) => MutableRef.set(progress, outcome))
+  )
 
 /** The deadline of a call that only reads; an interruption ends it at once. */
 export const reading =
   (action: string) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | DeadlineExceeded, R> =>
-    Effect.flatMap(TimeLimits, ({ read }) => within(read, exceeded(action, read))(effect))
+    Effect.flatMap(TimeLimits, ({ read }) => within(read, () => exceeded(action, read, "not_applied"))(effect))
 
 /** The deadline of a call that changes something. Until it sends anything, an interruption ends it at once. */
 export const changing =
   (action: string) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | DeadlineExceeded, R> =>
-    Effect.flatMap(TimeLimits, ({ change }) => within(change, exceeded(action, change))(effect))
+    Effect.flatMap(TimeLimits, ({ change }) =>
+      Effect.suspend(() => {
+        const progress = MutableRef.make<Outcome>("not_applied")
+        return effect.pipe(
+          Effect.provideService(Progress, Option.some(progress)),
+          within(change, () => exceeded(action, change, MutableRef.get(progress)))
+        )
+      })
+    )
 
-/** The part of a change that sends and settles: nothing but the call's deadline ends it. */
+/**
+ * The part of a change that sends and settles, from its first request on: nothing but the call's deadline ends it, and
+ * that leaves the outcome open.
+ */
 export const sending =
   (action: string) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | DeadlineExceeded, R> =>
-    Effect.flatMap(TimeLimits, ({ change }) => mutation(change, exceeded(action, change))(effect))
+    Effect.flatMap(TimeLimits, ({ change }) =>
+      Effect.zipRight(reached("unknown"), effect).pipe(mutation(change, () => exceeded(action, change, "unknown")))
+    )
+
+/** Within `sending`: from here on the change was seen to take effect, at least in part. */
+export const tookEffect: Effect.Effect<void> = reached("applied")

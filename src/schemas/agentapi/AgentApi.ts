@@ -1,12 +1,14 @@
 import { HttpApi, HttpApiEndpoint, HttpApiGroup } from "@effect/platform"
 import { Schema } from "effect"
 import { CoderError } from "../coder/CoderError.ts"
+import { readable, shown } from "../coder/elements.ts"
+import { AnswerSize, AnswerTime } from "../EndpointPolicy.ts"
 
 /** `running` = at work (or starting), `stable` = waiting for input. `transport` is absent before AgentAPI 0.12. */
 export const AgentApiStatus = Schema.Struct({
   status: Schema.String,
-  agent_type: Schema.String,
-  transport: Schema.optionalWith(Schema.String, { exact: true })
+  agent_type: shown,
+  transport: Schema.optionalWith(Schema.String, { exact: true, nullable: true })
 })
 export type AgentApiStatus = typeof AgentApiStatus.Type
 
@@ -15,7 +17,7 @@ export const Message = Schema.Struct({
   id: Schema.Number,
   role: Schema.String,
   content: Schema.String,
-  time: Schema.String
+  time: shown
 })
 export type Message = typeof Message.Type
 
@@ -51,11 +53,16 @@ export const AgentApi = HttpApi.make("agentapi")
   .add(
     HttpApiGroup.make("agent", { topLevel: true })
       .add(HttpApiEndpoint.get("status", "/status").addSuccess(AgentApiStatus))
-      .add(HttpApiEndpoint.get("messages", "/messages").addSuccess(Schema.Struct({ messages: Schema.Array(Message) })))
+      .add(
+        HttpApiEndpoint.get("messages", "/messages")
+          .addSuccess(Schema.Struct({ messages: readable(Message) }))
+          .annotate(AnswerSize, "many")
+      )
       .add(
         HttpApiEndpoint.post("message", "/message")
           .setPayload(PostMessage)
           .addSuccess(Schema.Struct({ ok: Schema.Boolean }))
+          .annotate(AnswerTime, "terminal")
       )
   )
   .addError(CoderError)

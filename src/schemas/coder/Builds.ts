@@ -1,5 +1,7 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { type ParseResult, Schema } from "effect"
+import { AnswerSize } from "../EndpointPolicy.ts"
+import { readable, shown } from "./elements.ts"
 import { queryInteger } from "./QueryInteger.ts"
 import { Segment } from "./Segment.ts"
 
@@ -135,20 +137,20 @@ export const CreateBuild = Schema.Struct({
 /** A line of a build's log, ascending by `id`. */
 export const BuildLog = Schema.Struct({
   id: Schema.Number,
-  created_at: Schema.String,
-  log_source: Schema.String,
-  log_level: Schema.String,
-  stage: Schema.String,
-  output: Schema.String
+  created_at: shown,
+  log_source: shown,
+  log_level: shown,
+  stage: shown,
+  output: shown
 })
 export type BuildLog = typeof BuildLog.Type
 
 /** A line of an agent's startup log. */
 export const AgentLog = Schema.Struct({
   id: Schema.Number,
-  created_at: Schema.String,
-  output: Schema.String,
-  level: Schema.String
+  created_at: shown,
+  output: shown,
+  level: shown
 })
 export type AgentLog = typeof AgentLog.Type
 
@@ -186,17 +188,19 @@ export const Builds = HttpApiGroup.make("builds")
   .add(
     HttpApiEndpoint.get("logs")`/api/v2/workspacebuilds/${buildId}/logs`
       .setUrlParams(after)
-      .addSuccess(Schema.Array(BuildLog))
+      .addSuccess(readable(BuildLog))
+      .annotate(AnswerSize, "many")
   )
   .add(
     HttpApiEndpoint.get("parameters")`/api/v2/workspacebuilds/${buildId}/parameters`.addSuccess(
-      Schema.Array(BuildParameter)
+      readable(BuildParameter)
     )
   )
   .add(
     HttpApiEndpoint.get("agentLogs")`/api/v2/workspaceagents/${HttpApiSchema.param("agent", Segment)}/logs`
       .setUrlParams(after)
-      .addSuccess(Schema.Array(AgentLog))
+      .addSuccess(readable(AgentLog))
+      .annotate(AnswerSize, "many")
   )
   .add(
     HttpApiEndpoint.patch("appStatus", "/api/v2/workspaceagents/me/app-status")

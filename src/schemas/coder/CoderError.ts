@@ -8,8 +8,8 @@ export type Validation = typeof Validation.Type
 /** The body of every error under `/api` (recordings: platform.json, create.json). */
 export const ErrorBody = Schema.Struct({
   message: Schema.String,
-  detail: Schema.optionalWith(Schema.String, { exact: true }),
-  validations: Schema.optionalWith(Schema.Array(Validation), { exact: true })
+  detail: Schema.optionalWith(Schema.String, { exact: true, nullable: true }),
+  validations: Schema.optionalWith(Schema.Array(Validation), { exact: true, nullable: true })
 })
 export type ErrorBody = typeof ErrorBody.Type
 
@@ -42,6 +42,10 @@ export type CoderErrorReason = typeof CoderErrorReason.Type
 /** Statuses that prove that Coder did not carry out the request. */
 const refusals = new Set([400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 425, 428, 429])
 
+/** OpenSSL's results of a verification that concern trust. */
+const untrustedCodes =
+  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER|VERIFY)\w*|CERT_UNTRUSTED)$/
+
 /**
  * The one error of the Coder contract, on both sides: what the client reports, and what the embedded Coder answers
  * with. It holds no header and no part of a request but its method and path.
@@ -56,6 +60,8 @@ export class CoderError extends Schema.TaggedError<CoderError>("fleet-mcp/schema
     validations: Schema.optional(Schema.Array(Validation)),
     retryAfterMillis: Schema.optional(Schema.Number),
     requestId: Schema.optional(Schema.String),
+    /** The code of the network or TLS error that ended it, as Node has it: `ECONNREFUSED`. */
+    code: Schema.optional(Schema.String),
     method: Schema.optional(Schema.String),
     path: Schema.optional(Schema.String)
   },
@@ -64,6 +70,11 @@ export class CoderError extends Schema.TaggedError<CoderError>("fleet-mcp/schema
   /** An answer of the server side: a status and Coder's own words. */
   static answer(status: number, message: string, more?: { detail?: string; validations?: ReadonlyArray<Validation> }) {
     return new CoderError({ reason: "status", status, message, ...more })
+  }
+
+  /** True where the server showed a certificate that nobody trusts here: it will not pass by itself. */
+  get untrusted(): boolean {
+    return untrustedCodes.test(this.code ?? "")
   }
 
   /**

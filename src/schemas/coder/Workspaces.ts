@@ -1,7 +1,8 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
 import { AppStatus, Build, BuildParameter, BuildSummary } from "./Builds.ts"
-import { elements, type Unreadable } from "./elements.ts"
+import { AnswerSize } from "../EndpointPolicy.ts"
+import { elements } from "./elements.ts"
 import { queryInteger } from "./QueryInteger.ts"
 import { Segment } from "./Segment.ts"
 
@@ -31,9 +32,6 @@ export type WorkspaceSummary = typeof WorkspaceSummary.Type
  */
 export const Workspace = workspace(Build)
 export type Workspace = typeof Workspace.Type
-
-/** An element of a list of workspaces. */
-export type ListedWorkspace = WorkspaceSummary | Unreadable
 
 /**
  * A page of workspaces. An element that cannot be decoded becomes an `Unreadable`, never a failed list.
@@ -65,6 +63,7 @@ export const Workspaces = HttpApiGroup.make("workspaces")
         })
       )
       .addSuccess(WorkspacePage)
+      .annotate(AnswerSize, "many")
   )
   .add(
     HttpApiEndpoint.get("get")`/api/v2/workspaces/${HttpApiSchema.param("workspace", Segment)}`

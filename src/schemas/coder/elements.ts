@@ -1,4 +1,4 @@
-import { Either, ParseResult, Schema } from "effect"
+import { Either, Option, ParseResult, Schema } from "effect"
 import { placesOf } from "./places.ts"
 
 /** What is left of an element that does not decode: what could be read, and where it went wrong (paths, no values). */
@@ -37,3 +37,37 @@ export const elements = <A, I>(
     encode: (values: ReadonlyArray<unknown>) => values
   })
 }
+
+/**
+ * A list in which one bad element costs that element: what cannot be decoded is left out. Null is a list of none. For
+ * lists whose elements are worth nothing in part; `elements` keeps what could be read.
+ */
+export const readable = <A, I>(
+  element: Schema.Schema<A, I>
+): Schema.Schema<ReadonlyArray<A>, ReadonlyArray<unknown> | null> => {
+  const decode = ParseResult.decodeUnknownOption(element)
+  const encode = ParseResult.encodeUnknown(Schema.Array(element))
+  const isList = (input: unknown): input is ReadonlyArray<A> => Array.isArray(input)
+  // Its elements are not validated a second time.
+  const decoded = Schema.declare(
+    [Schema.typeSchema(element)],
+    {
+      decode: () => (input, _, ast) =>
+        isList(input) ? ParseResult.succeed(input) : ParseResult.fail(new ParseResult.Type(ast, input)),
+      encode: () => (input, _, ast) =>
+        isList(input) ? ParseResult.succeed(input) : ParseResult.fail(new ParseResult.Type(ast, input))
+    },
+    { arbitrary: (one) => (fastCheck) => fastCheck.array(one(fastCheck)) }
+  )
+  return Schema.transformOrFail(Schema.NullOr(Schema.Array(Schema.Unknown)), decoded, {
+    strict: true,
+    decode: (values) => ParseResult.succeed((values ?? []).flatMap((value) => Option.toArray(decode(value)))),
+    encode: (values) => encode(values)
+  })
+}
+
+/** A text that is only shown: absent, null and empty are one thing. */
+export const shown = Schema.optionalWith(Schema.String, { nullable: true, default: () => "" })
+
+/** A flag that is off unless it is said to be on. */
+export const flag = Schema.optionalWith(Schema.Boolean, { nullable: true, default: () => false })

@@ -1,27 +1,36 @@
 import { Schema } from "effect"
-
-const list = (names: ReadonlyArray<string>): string => (names.length === 0 ? "none" : names.join(", "))
+import { notApplied } from "../Outcome.ts"
+import { listed } from "../Text.ts"
+import type { NextStep } from "./NextStep.ts"
 
 /** No usable project has that name. */
 export class ProjectNotFound extends Schema.TaggedError<ProjectNotFound>()("ProjectNotFound", {
   project: Schema.String,
   available: Schema.Array(Schema.String),
   /** Why there is none at all, where the server says so; else "". */
-  note: Schema.String
+  note: Schema.String,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["change_request", "list_projects"]
+  }
   override get message() {
     const why = this.note === "" ? "" : ` ${this.note}`
-    return `There is no project ${JSON.stringify(this.project)}. Projects: ${list(this.available)}.${why} Call list_agent_projects for more.`
+    return `There is no project ${JSON.stringify(this.project)}. Projects: ${listed(this.available)}.${why}`
   }
 }
 
 /** Several projects have that name; `candidates` are `organization/template` names, which are unique. */
 export class ProjectAmbiguous extends Schema.TaggedError<ProjectAmbiguous>()("ProjectAmbiguous", {
   project: Schema.String,
-  candidates: Schema.Array(Schema.String)
+  candidates: Schema.Array(Schema.String),
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["change_request"]
+  }
   override get message() {
-    return `Several projects are called ${JSON.stringify(this.project)}. Pass one of these instead: ${list(this.candidates)}.`
+    return `Several projects are called ${JSON.stringify(this.project)}. Pass one of these instead: ${listed(this.candidates)}.`
   }
 }
 
@@ -31,11 +40,15 @@ export class RoleNotFound extends Schema.TaggedError<RoleNotFound>()("RoleNotFou
   project: Schema.String,
   available: Schema.Array(Schema.String),
   /** What the project says about itself; it may say how roles come to be. */
-  note: Schema.String
+  note: Schema.String,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["change_request", "list_roles"]
+  }
   override get message() {
     const why = this.note === "" ? "" : ` ${this.note}`
-    return `Project ${JSON.stringify(this.project)} has no role ${JSON.stringify(this.role)}. Roles: ${list(this.available)}.${why} Call list_agent_roles for more.`
+    return `Project ${JSON.stringify(this.project)} has no role ${JSON.stringify(this.role)}. Roles: ${listed(this.available)}.${why}`
   }
 }
 
@@ -43,9 +56,13 @@ export class RoleNotFound extends Schema.TaggedError<RoleNotFound>()("RoleNotFou
 export class RoleSetsPrompt extends Schema.TaggedError<RoleSetsPrompt>()("RoleSetsPrompt", {
   role: Schema.String,
   project: Schema.String,
-  parameter: Schema.String
+  parameter: Schema.String,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["list_roles", "mend_cause"]
+  }
   override get message() {
-    return `Role ${JSON.stringify(this.role)} of project ${JSON.stringify(this.project)} sets the parameter ${JSON.stringify(this.parameter)} itself, so your task would be lost. Nothing was created. Choose another role (list_agent_roles), or take the parameter out of the preset.`
+    return `Role ${JSON.stringify(this.role)} of project ${JSON.stringify(this.project)} sets the parameter ${JSON.stringify(this.parameter)} itself, so your task would be lost. Nothing was created.`
   }
 }

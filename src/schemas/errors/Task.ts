@@ -1,12 +1,18 @@
 import { Schema } from "effect"
 import { AgentStatus, Evidence } from "../Agent.ts"
+import { notApplied } from "../Outcome.ts"
+import type { NextStep } from "./NextStep.ts"
 
 /** The task says nothing, or too much. Sizes are UTF-8 bytes. */
 export class InvalidTask extends Schema.TaggedError<InvalidTask>()("InvalidTask", {
   reason: Schema.Literal("empty", "too_large"),
   bytes: Schema.Number,
-  max_bytes: Schema.Number
+  max_bytes: Schema.Number,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["change_request"]
+  }
   override get message() {
     return this.reason === "empty"
       ? "The task is empty. Nothing was sent. Say what the agent is to do."
@@ -14,23 +20,33 @@ export class InvalidTask extends Schema.TaggedError<InvalidTask>()("InvalidTask"
   }
 }
 
+const about = (agent_name: string, status: AgentStatus, evidence: Evidence): string =>
+  `Agent ${JSON.stringify(agent_name)} is ${status} (${evidence.detail})`
+
 /** Tasks go to idle agents only. */
 export class AgentNotIdle extends Schema.TaggedError<AgentNotIdle>()("AgentNotIdle", {
   agent_name: Schema.String,
   status: AgentStatus,
-  evidence: Evidence
+  evidence: Evidence,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    switch (this.status) {
+      case "busy":
+        return ["wait", "cancel_task"]
+      case "stopped":
+      case "failed":
+      case "offline":
+      case "canceled":
+        return ["restart_agent"]
+      case "waiting":
+        return ["answer_agent", "cancel_task"]
+      default:
+        return ["wait", "look_at_agent"]
+    }
+  }
   override get message() {
-    const next =
-      this.status === "busy"
-        ? "Wait until it is idle (show_agent), or stop its work with cancel_agent_task."
-        : this.status === "stopped" ||
-            this.status === "failed" ||
-            this.status === "offline" ||
-            this.status === "canceled"
-          ? "Start it with restart_agent."
-          : "Call show_agent until it is idle."
-    return `Agent ${JSON.stringify(this.agent_name)} is ${this.status} (${this.evidence.detail}), not idle. Nothing was sent. ${next}`
+    return `${about(this.agent_name, this.status, this.evidence)}, not idle. Nothing was sent.`
   }
 }
 
@@ -38,30 +54,42 @@ export class AgentNotIdle extends Schema.TaggedError<AgentNotIdle>()("AgentNotId
 export class AgentNotBusy extends Schema.TaggedError<AgentNotBusy>()("AgentNotBusy", {
   agent_name: Schema.String,
   status: AgentStatus,
-  evidence: Evidence
+  evidence: Evidence,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["read_history"]
+  }
   override get message() {
-    return `Agent ${JSON.stringify(this.agent_name)} is ${this.status} (${this.evidence.detail}), not busy: there is nothing to cancel. Nothing was sent. Call show_agent_task_history to see what it did.`
+    return `${about(this.agent_name, this.status, this.evidence)}, not busy: there is nothing to cancel. Nothing was sent.`
   }
 }
 
 /** The agent cannot be interrupted over its transport: it would take the key as a prompt. */
 export class InterruptNotSupported extends Schema.TaggedError<InterruptNotSupported>()("InterruptNotSupported", {
   agent_name: Schema.String,
-  transport: Schema.String
+  transport: Schema.String,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["restart_agent"]
+  }
   override get message() {
-    return `Agent ${JSON.stringify(this.agent_name)} runs over AgentAPI's transport ${JSON.stringify(this.transport)}, which cannot be interrupted. Nothing was sent. Call restart_agent to stop its work.`
+    return `Agent ${JSON.stringify(this.agent_name)} runs over AgentAPI's transport ${JSON.stringify(this.transport)}, which cannot be interrupted. Nothing was sent.`
   }
 }
 
-/** The agent's AgentAPI does not answer, or says something unusable. */
+/** The agent's AgentAPI does not answer, or says something unusable. A task or key was not sent to it. */
 export class AgentUnreachable extends Schema.TaggedError<AgentUnreachable>()("AgentUnreachable", {
   agent_name: Schema.String,
-  reason: Schema.String
+  reason: Schema.String,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["look_at_agent", "restart_agent"]
+  }
   override get message() {
-    return `Agent ${JSON.stringify(this.agent_name)} cannot be reached: ${this.reason}. Call show_agent for its status, or restart_agent.`
+    return `Agent ${JSON.stringify(this.agent_name)} cannot be reached: ${this.reason}.`
   }
 }
 
@@ -73,29 +101,41 @@ export class DialogueNotRefusable extends Schema.TaggedError<DialogueNotRefusabl
   agent_name: Schema.String,
   dialogue: Schema.String,
   text: Schema.String,
-  ends_agent: Schema.Boolean
+  ends_agent: Schema.Boolean,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["answer_agent", "restart_agent"]
+  }
   override get message() {
     const why = this.ends_agent ? "Escape would end the agent" : "what Escape does to it is not known"
-    return `Agent ${JSON.stringify(this.agent_name)} waits for a person (${this.dialogue}): ${this.text}\nNothing was sent: ${why}. Answer it in the agent's terminal, or call restart_agent.`
+    return `Agent ${JSON.stringify(this.agent_name)} waits for a person (${this.dialogue}): ${this.text}\nNothing was sent: ${why}.`
   }
 }
 
 /** AgentAPI took the request and refused it. */
 export class AgentRefused extends Schema.TaggedError<AgentRefused>()("AgentRefused", {
   agent_name: Schema.String,
-  reason: Schema.String
+  reason: Schema.String,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["look_at_agent", "try_again"]
+  }
   override get message() {
-    return `Agent ${JSON.stringify(this.agent_name)} refused: ${this.reason}. Call show_agent for its status, then try again.`
+    return `Agent ${JSON.stringify(this.agent_name)} refused: ${this.reason}.`
   }
 }
 
 /** The page does not exist. */
 export class PageOutOfRange extends Schema.TaggedError<PageOutOfRange>()("PageOutOfRange", {
   page: Schema.Number,
-  pages: Schema.Number
+  pages: Schema.Number,
+  outcome: notApplied
 }) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["change_request"]
+  }
   override get message() {
     return `There is no page ${this.page}: pages run from 1 to ${this.pages}.`
   }

@@ -20,9 +20,11 @@ import { BearerAuth } from "../../../src/layers/auth/BearerAuth.ts"
 import { TokenStore } from "../../../src/layers/auth/TokenStore.ts"
 import { digestOf, toHex } from "../../../src/layers/auth/TokenValues.ts"
 import { AuthConfig } from "../../../src/layers/config/AuthConfig.ts"
-import { Limits } from "../../../src/layers/config/Limits.ts"
+import { AuthLimits } from "../../../src/layers/auth/AuthLimits.ts"
 import { traces } from "../../support/clients.ts"
 import { authOf, bearer, secret, storeAt, temporaryDirectory, tokenText } from "./support.ts"
+
+const limits = AuthLimits.defaultValue()
 
 const other = "x".repeat(43)
 const inFile = Effect.map(temporaryDirectory, (directory) => {
@@ -33,7 +35,7 @@ const inFile = Effect.map(temporaryDirectory, (directory) => {
 })
 
 /** Lets the server look at its files. */
-const look = TestClock.adjust(Limits.tokenWatch)
+const look = TestClock.adjust(limits.watch)
 
 const collectLogs = () => {
   const lines: Array<string> = []
@@ -50,10 +52,6 @@ const forms: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
   ["only the scheme", ["Bearer"]],
   ["the scheme and a space", ["Bearer "]],
   ["only the token", [secret]],
-  ["lower case scheme", [`bearer ${secret}`]],
-  ["upper case scheme", [`BEARER ${secret}`]],
-  ["mixed case scheme", [`bEaReR ${secret}`]],
-  ["two spaces", [`Bearer  ${secret}`]],
   ["a tab", [`Bearer\t${secret}`]],
   ["a space and a tab", [`Bearer \t${secret}`]],
   ["no space", [`Bearer${secret}`]],
@@ -108,6 +106,15 @@ describe("check", () => {
     })
   )
 
+  for (const scheme of ["bearer ", "BEARER ", "bEaReR ", "Bearer  ", `bearer${" ".repeat(20)}`]) {
+    it.scoped(`takes the scheme in any case, and any number of spaces: ${JSON.stringify(scheme)}`, () =>
+      Effect.gen(function* () {
+        const auth = yield* authOf({ tokenFile: yield* inFile })
+        assert.strictEqual((yield* auth.check([scheme + secret])).role, "main")
+      })
+    )
+  }
+
   for (const [form, headers] of forms) {
     it.scoped(`refuses, like all others: ${form}`, () =>
       Effect.gen(function* () {
@@ -132,7 +139,7 @@ describe("check", () => {
   it.scoped("does not look at a header that is longer than allowed, whatever is in it", () =>
     Effect.gen(function* () {
       const tokenFile = join(yield* temporaryDirectory, "auth_token")
-      const fits = Limits.authorizationHeader - "Bearer ".length
+      const fits = limits.header - "Bearer ".length
       const check = (length: number) => {
         const token = Redacted.make("x".repeat(length))
         return Effect.flatMap(authOf({ token, tokenFile }), (auth) => auth.check(bearer(token)))
@@ -337,7 +344,7 @@ describe("what is logged", () => {
           }
           yield* look
         }
-        yield* TestClock.adjust(Limits.refusalLog)
+        yield* TestClock.adjust(limits.refusalLog)
       }).pipe(Effect.provide(layer))
       assert.strictEqual(lines.length, 3)
       assert.include(lines[0] ?? "", "refusals: 1")

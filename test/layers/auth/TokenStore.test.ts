@@ -4,10 +4,12 @@ import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import type { TokenFileRefused } from "../../../src/layers/auth/FileRules.ts"
-import { Limits } from "../../../src/layers/config/Limits.ts"
+import { AuthLimits } from "../../../src/layers/auth/AuthLimits.ts"
 import { traces } from "../../support/clients.ts"
 import { secret, storeAt, storeOf, temporaryDirectory, tokenText } from "./support.ts"
 import { TokenStore } from "../../../src/layers/auth/TokenStore.ts"
+
+const limits = AuthLimits.defaultValue()
 
 const isRoot = process.geteuid?.() === 0
 
@@ -156,7 +158,7 @@ const states: ReadonlyArray<State> = [
     ["a bad date", JSON.stringify({ value: secret, created_at: "yesterday" })],
     ["no value", JSON.stringify({ created_at: "2026-01-01T00:00:00Z" })],
     ["an array", JSON.stringify([secret])],
-    ["too large", tokenText() + " ".repeat(Limits.tokenFile)]
+    ["too large", tokenText() + " ".repeat(limits.file)]
   ].map(([what = "", text = ""]): State => ({
     state: `content: ${what}`,
     reason: "content",
@@ -305,7 +307,7 @@ describe("further tokens", () => {
         const error = yield* Effect.flip(store.add({ ...some, name: "a", expires: Option.some(life) }))
         assert.strictEqual(error._tag, "InvalidExpiry")
       }
-      for (let count = 0; count < Limits.namedTokens; count++) yield* store.add({ ...some, name: `t${count}` })
+      for (let count = 0; count < limits.named; count++) yield* store.add({ ...some, name: `t${count}` })
       assert.strictEqual((yield* Effect.flip(store.add({ ...some, name: "more" })))._tag, "TooManyTokens")
     })
   )

@@ -4,10 +4,11 @@ import { homedir } from "node:os"
 import { join, resolve } from "node:path"
 import { inspect } from "node:util"
 import { AuthConfig } from "../../../src/layers/config/AuthConfig.ts"
+import { StateDirectory } from "../../../src/layers/config/StateDirectory.ts"
 
 const read = (entries: Record<string, string>) =>
   AuthConfig.pipe(
-    Effect.provide(AuthConfig.layerConfig),
+    Effect.provide(Layer.provide(AuthConfig.layerConfig, StateDirectory.layerConfig)),
     Effect.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(entries)))))
   )
 

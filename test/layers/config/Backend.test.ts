@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { FastCheck, Redacted } from "effect"
-import { chooseBackend, type Backend, type BackendFlags, type Environment } from "../../../src/layers/config/Backend.ts"
+import { Effect, FastCheck, Redacted } from "effect"
+import { providerOf, type Environment, type Flags } from "../../../src/commands/Settings.ts"
+import { backendConfig, type Backend } from "../../../src/layers/config/Backend.ts"
 
 const url = "https://coder.example.com"
 const token = "abc-DEF_123"
@@ -16,11 +17,12 @@ const shown = (backend: Backend): string => {
   }
 }
 
-const choose = (environment: Environment, flags: Partial<BackendFlags> = {}) =>
-  shown(chooseBackend(environment, { local: false, ...flags }))
+/** The backend that the flags of a command line and an environment choose. */
+const choose = (environment: Environment, flags: Flags = {}): Backend =>
+  Effect.runSync(Effect.withConfigProvider(backendConfig, providerOf({ environment, flags })))
 
-describe("chooseBackend", () => {
-  it.each<readonly [string, Environment, Partial<BackendFlags>, string]>([
+describe("backendConfig", () => {
+  it.each<readonly [string, Environment, Flags, string]>([
     ["nothing", {}, {}, "local"],
     ["empty and blank values", { CODER_URL: "", CODER_SESSION_TOKEN: "  ", FLEET_MCP_BACKEND: "" }, {}, "local"],
     ["both", { CODER_URL: url, CODER_SESSION_TOKEN: token }, {}, `${url} ${token}`],
@@ -60,8 +62,12 @@ describe("chooseBackend", () => {
       { coderUrl: url },
       "! A Coder server is named, but CODER_SESSION_TOKEN is not set."
     ],
-    ["an empty --coder-url", { CODER_SESSION_TOKEN: token }, { coderUrl: "" }, "! --coder-url is not a URL."],
-    ["both flags", {}, { local: true, coderUrl: url }, "! --local and --coder-url contradict each other."],
+    [
+      "an empty --coder-url",
+      { CODER_URL: url, CODER_SESSION_TOKEN: token },
+      { coderUrl: "" },
+      "! No Coder server is named."
+    ],
     ["pinned to this machine", { FLEET_MCP_BACKEND: "local", CODER_URL: url, CODER_SESSION_TOKEN: token }, {}, "local"],
     [
       "pinned to Coder",
@@ -72,7 +78,7 @@ describe("chooseBackend", () => {
     ["pinned to Coder without one", { FLEET_MCP_BACKEND: "coder" }, {}, "! No Coder server is named."],
     ["pinned to nonsense", { FLEET_MCP_BACKEND: "docker" }, {}, "! FLEET_MCP_BACKEND is neither coder nor local."]
   ])("%s", (_, environment, flags, expected) => {
-    expect(choose(environment, flags)).toBe(expected)
+    expect(shown(choose(environment, flags))).toBe(expected)
   })
 
   it.each([
@@ -86,15 +92,15 @@ describe("chooseBackend", () => {
     ["https://coder.example.com/workspaces?hunter2", "has something behind the host"],
     ["https://coder.example.com/#hunter2", "has something behind the host"]
   ])("refuses the address %s, without repeating it", (address, problem) => {
-    const said = choose({ CODER_URL: address, CODER_SESSION_TOKEN: token })
-    expect(said).toContain(`! CODER_URL ${problem}`)
+    const said = shown(choose({ CODER_URL: address, CODER_SESSION_TOKEN: token }))
+    expect(said).toContain(`! CODER_URL (or --coder-url) ${problem}`)
     expect(said).not.toContain("hunter2")
   })
 
   it.each(["xyz\nqq", "xyz\rqq", "xyz qq", "xyzöqq", "xyzqq\u0000", " xyzqq", "xyzqq\n"])(
     "refuses the token %j, without repeating it",
     (bad) => {
-      const backend = chooseBackend({ CODER_URL: url, CODER_SESSION_TOKEN: bad }, { local: false })
+      const backend = choose({ CODER_URL: url, CODER_SESSION_TOKEN: bad })
       expect(shown(backend)).toContain("! CODER_SESSION_TOKEN contains")
       expect(JSON.stringify(backend)).not.toMatch(/xyz|qq/)
     }
@@ -114,7 +120,7 @@ describe("chooseBackend", () => {
     "always chooses; a problem comes with a remedy, and a server with a token it may be sent",
     [settings],
     ([[environment, flags]]) => {
-      const backend = chooseBackend(environment, flags)
+      const backend = choose(environment, flags)
       if (backend._tag === "Incomplete") {
         expect(backend.problem).toMatch(/\.$/)
         expect(backend.remedy).toMatch(/\.$/)
@@ -130,6 +136,6 @@ describe("chooseBackend", () => {
   it.prop("never falls back to this machine when something of Coder is set", [settings], ([[environment, flags]]) => {
     const isSet = [environment.CODER_URL, environment.CODER_SESSION_TOKEN].some((text) => (text ?? "").trim() !== "")
     const asked = flags.local || environment.FLEET_MCP_BACKEND?.trim().toLowerCase() === "local"
-    if (isSet && !asked) expect(chooseBackend(environment, flags)._tag).not.toBe("Local")
+    if (isSet && !asked) expect(choose(environment, flags)._tag).not.toBe("Local")
   })
 })

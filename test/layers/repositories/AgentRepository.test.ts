@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
 import { TaskService } from "../../../src/layers/services/TaskService.ts"
+import type { FleetError } from "../../../src/schemas/errors/FleetError.ts"
+import { tell } from "../../../src/tools/Messages.ts"
 import type { ModelOptions, ModelTemplate } from "../../support/CoderModel.ts"
 import { begin, elapse, failure, inFleet, makeFleet, settle, type TestFleet } from "../../support/fleet.ts"
-import { answer, answerAfter, hangBefore, html, json } from "../../support/ScriptedCoder.ts"
+import { answer, answerAfter, delayed, hangBefore, html, json } from "../../support/ScriptedCoder.ts"
 
 const list = (filter = {}) => Effect.flatMap(AgentService, (agents) => agents.list(filter))
 const show = (name: string) => Effect.flatMap(AgentService, (agents) => agents.show(name))
@@ -62,10 +64,9 @@ describe.concurrent("which workspaces are agents", () => {
 })
 
 describe.concurrent("what is not the caller's agent is refused by everything, with nothing sent", () => {
-  type Refused = { readonly _tag: string; readonly message: string }
   const everything = (
     name: string
-  ): ReadonlyArray<readonly [string, Effect.Effect<unknown, Refused, AgentService | TaskService>]> => [
+  ): ReadonlyArray<readonly [string, Effect.Effect<unknown, FleetError, AgentService | TaskService>]> => [
     ["show", show(name)],
     ["delete", Effect.flatMap(AgentService, (agents) => agents.delete(name))],
     ["restart", Effect.flatMap(AgentService, (agents) => agents.restart(name))],
@@ -93,7 +94,7 @@ describe.concurrent("what is not the caller's agent is refused by everything, wi
           Effect.gen(function* () {
             const error = yield* failure(effect)
             assert.strictEqual(error._tag, tag)
-            assert.include(error.message, words)
+            assert.include(tell(error).message, words)
             assert.deepStrictEqual(fleet.proxy.mutations, [])
             assert.deepStrictEqual(fleet.proxy.asked(/\/@/), [])
           })
@@ -137,10 +138,11 @@ describe.concurrent("lists", () => {
           assert.strictEqual(total_count, count)
           assert.strictEqual(new Set(agents.map(({ name }) => name)).size, count)
           const pages = Math.max(1, Math.ceil(count / 100))
-          assert.isAtMost(fleet.proxy.received.length, pages + (count === 0 ? 0 : 2))
-          assert.isTrue(fleet.proxy.received.every(({ query }) => ["owner:me", null].includes(query.get("q"))))
+          const asked = () => fleet.proxy.received.filter(({ path }) => path.startsWith("/api/"))
+          assert.isAtMost(asked().length, pages + (count === 0 ? 0 : 2))
+          assert.isTrue(asked().every(({ query }) => ["owner:me", null].includes(query.get("q"))))
           yield* settle(list())
-          assert.isAtMost(fleet.proxy.received.length, 2 * pages + (count === 0 ? 0 : 2))
+          assert.isAtMost(asked().length, 2 * pages + (count === 0 ? 0 : 2))
         })
       )
     })
@@ -283,10 +285,10 @@ describe.concurrent("probes", () => {
     return fleet
   }
 
-  it.effect("say idle and busy, of running agents without a fresh report alone", () => {
+  it.effect("a live answer beats a report, and the difference is told", () => {
     const fleet = many(3)
     fleet.coder.get("bot-1").agent.runningUntil = Infinity
-    fleet.coder.get("bot-2").reports.push({ state: "working", message: "", at: begin - 1 })
+    fleet.coder.get("bot-2").reports.push({ state: "working", message: "Fixing", at: begin - 1 })
     const stale = fleet.coder.add("bot-3", { at: begin - 1000 })
     stale.reports.push({ state: "working", message: "before the restart", at: begin - 2000 })
     const stopped = fleet.coder.add("bot-4")
@@ -300,21 +302,38 @@ describe.concurrent("probes", () => {
           [
             ["idle", "agentapi"],
             ["busy", "agentapi"],
-            ["busy", "app_status"],
+            ["idle", "agentapi"],
             ["idle", "agentapi"],
             ["stopped", "build"]
           ]
         )
+        assert.include(agents[2]?.evidence.detail, "AgentAPI says stable")
+        assert.include(agents[2]?.evidence.detail, "its newest report, of 2025-12-31T23:59:59Z, says working: Fixing")
+        assert.strictEqual(agents[2]?.last_status?.state, "working")
         assert.strictEqual(agents[3]?.last_task, null)
         assert.strictEqual(agents[3]?.last_status, null)
-        assert.strictEqual(fleet.proxy.asked(/\/@/).length, 3)
       })
     )
   })
 
-  it.effect("that nobody answers: 16 at once, 1.5 s in all, then unknown", () => {
+  it.effect("an agent that does not answer is told by its report, with the reason", () => {
+    const fleet = many(1)
+    fleet.coder.get("bot-0").reports.push({ state: "working", message: "Fixing", at: begin - 1 })
+    fleet.proxy.on(/\/@/, hangBefore)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { evidence, status } = yield* settle(show("bot-0"))
+        assert.deepStrictEqual([status, evidence.source], ["busy", "app_status"])
+        assert.include(evidence.detail, "AgentAPI did not answer in time")
+      })
+    )
+  })
+
+  it.effect("that nobody answers: 1.5 s in all, then unknown; the next list asks the others", () => {
     const fleet = many(100)
     fleet.proxy.on(/\/@/, hangBefore)
+    const asked = () => new Set(fleet.proxy.asked(/\/@/))
     return inFleet(
       fleet,
       Effect.gen(function* () {
@@ -322,13 +341,33 @@ describe.concurrent("probes", () => {
         assert.isAtMost(took, 1500)
         const { agents } = yield* exit
         assert.isTrue(agents.every(({ evidence, status }) => status === "unknown" && evidence.source === "nothing"))
-        assert.strictEqual(fleet.proxy.asked(/\/@/).length, 16)
+        assert.strictEqual(asked().size, 32)
+        yield* settle(list())
+        assert.strictEqual(asked().size, 64)
       })
     )
   })
 
-  it.effect("at most 16 at once, and all of them while there is time", () => {
-    const fleet = many(100)
+  it.effect("of agents that hang cost those that answer nothing in the next list", () => {
+    const fleet = many(40)
+    const hanging = Array.from({ length: 16 }, (_, index) => `bot-${index}`)
+    for (const name of hanging) fleet.proxy.on(new RegExp(`/@ada/${name}/`), hangBefore)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { agents } = yield* settle(list())
+        const idle = agents.filter(({ status }) => status === "idle").map(({ name }) => name)
+        assert.strictEqual(idle.length, 24)
+        assert.isTrue(idle.every((name) => !hanging.includes(name)))
+      })
+    )
+  })
+
+  it.effect("at most 16 at once; first those without a report, then those with the oldest", () => {
+    const fleet = many(60)
+    for (let index = 0; index < 40; index++) {
+      fleet.coder.get(`bot-${index}`).reports.push({ state: "idle", message: "", at: begin - 1000 - index })
+    }
     let now = 0
     let most = 0
     fleet.proxy.on(/\/@/, (forward) =>
@@ -347,7 +386,13 @@ describe.concurrent("probes", () => {
         const { exit, took } = yield* elapse(list())
         assert.isTrue((yield* exit).agents.every(({ status }) => status === "idle"))
         assert.strictEqual(most, 16)
-        assert.isAtMost(took, 700)
+        assert.isAtMost(took, 1500)
+        const order = fleet.proxy.asked(/status$/).map((path) => Number(/bot-(\d+)/.exec(path)?.[1]))
+        assert.isTrue(order.slice(0, 20).every((index) => index >= 40))
+        assert.deepStrictEqual(
+          order.slice(20),
+          order.slice(20).toSorted((a, b) => b - a)
+        )
       })
     )
   })
@@ -369,4 +414,38 @@ describe.concurrent("probes", () => {
       )
     })
   }
+})
+
+describe.concurrent("what several calls look up at once", () => {
+  it.effect("goes on for the other when one of two is cancelled", () => {
+    const fleet = makeFleet()
+    fleet.coder.add("bot-1")
+    fleet.proxy.on(/users\/me$|templateversions/, delayed("1 second"))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const first = yield* Effect.fork(show("bot-1"))
+        const second = yield* Effect.fork(show("bot-1"))
+        yield* TestClock.adjust("500 millis")
+        yield* Fiber.interrupt(first)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* Fiber.join(second)).name, "bot-1")
+        assert.strictEqual(fleet.proxy.asked(/users\/me$/).length, 1)
+      })
+    )
+  })
+
+  it.effect("tells at once of a wait that is longer than it has", () => {
+    const fleet = makeFleet()
+    fleet.coder.add("bot-1")
+    fleet.proxy.on(/users\/me$/, answer(json(429, { message: "m" }, { "retry-after": "300" })))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(Effect.flip(show("bot-1")))
+        assert.deepInclude(yield* exit, { _tag: "CoderRateLimited", retry_after_ms: 300_000 })
+        assert.isAtMost(took, 10)
+      })
+    )
+  })
 })

@@ -26,7 +26,7 @@ const fleetOf = (
 
 const withOdd = (templates: ReadonlyArray<object>) => [
   ...templates,
-  { ...templates[0], id: "t", name: "odd", description: null }
+  { ...templates[0], id: "t", name: "odd", active_version_id: null }
 ]
 
 describe.concurrent("projects", () => {
@@ -98,7 +98,7 @@ describe.concurrent("projects", () => {
           projects.map(({ name }) => name),
           ["web"]
         )
-        assert.include(note, "odd (not in the shape of the contract at: description)")
+        assert.include(note, "odd (not in the shape of the contract at: active_version_id)")
       })
     )
   })
@@ -127,7 +127,8 @@ describe.concurrent("projects", () => {
     fleet.proxy.on(/GET .*templates$/, (forward, request) =>
       Effect.flatMap(forward, (response) =>
         Effect.flatMap(response.text, (text) => {
-          const broken = `${text.slice(0, -1)},{"name":"odd","id":7},null,${deep}]`
+          const elements = [text.slice(1, -1), '{"name":"odd","id":7}', "null", deep]
+          const broken = `[${elements.filter((element) => element !== "").join(",")}]`
           return answer({ status: 200, text: broken, headers: { "content-type": "application/json" } })(
             forward,
             request
@@ -202,7 +203,7 @@ describe.concurrent("projects", () => {
       Effect.map(failure(roles("nope")), (error) => {
         assert.strictEqual(error._tag, "ProjectNotFound")
         assert.include(error.message, "Website, Website, Web")
-        assert.include(error.message, "list_agent_projects")
+        assert.deepStrictEqual(error.next, ["change_request", "list_projects"])
       })
     )
   })
@@ -275,6 +276,32 @@ describe.concurrent("roles", () => {
       Effect.gen(function* () {
         const agent = yield* settle(Effect.flatMap(AgentService, (agents) => agents.show("bot")))
         assert.strictEqual(agent.role, "coder")
+      })
+    )
+  })
+})
+
+describe.concurrent("what an older or a newer Coder leaves out", () => {
+  it.effect("costs nothing where it is only shown, and one role where a preset is no preset", () => {
+    const fleet = makeFleet()
+    const presets = [
+      { ID: "p-1", Name: "Tester" },
+      { Name: "without an id" },
+      null,
+      { ID: "p-2", Name: "Writer", Default: null }
+    ]
+    fleet.proxy.on(/presets$/, answer(json(200, presets)))
+    fleet.proxy.on(/rich-parameters$/, answer(json(200, [{ name: "AI Prompt", description: null }, {}, 7])))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { projects } = yield* settle(list)
+        assert.strictEqual(projects.length, 1)
+        const found = yield* settle(roles(projects[0]?.name ?? ""))
+        assert.sameMembers(
+          found.roles.map(({ name }) => name),
+          ["Tester", "Writer"]
+        )
       })
     )
   })

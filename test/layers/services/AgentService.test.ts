@@ -1,8 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Duration, Effect, Exit, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
+import { TimeLimits } from "../../../src/layers/time/Deadline.ts"
+import type { FleetError } from "../../../src/schemas/errors/FleetError.ts"
 import { begin, elapse, failure, inFleet, makeFleet, settle } from "../../support/fleet.ts"
-import { answer, dropAfter, dropBefore, hangAfter, hangBefore, json } from "../../support/ScriptedCoder.ts"
+import {
+  answer,
+  dropAfter,
+  dropBefore,
+  hangAfter,
+  hangBefore,
+  json,
+  processedLate
+} from "../../support/ScriptedCoder.ts"
 
 const remove = Effect.flatMap(AgentService, (agents) => agents.delete("bot-1"))
 const restart = Effect.flatMap(AgentService, (agents) => agents.restart("bot-1"))
@@ -81,7 +91,8 @@ describe.concurrent("delete", () => {
         Effect.gen(function* () {
           const error = yield* failure(remove)
           assert.strictEqual(error._tag, "BuildFailed")
-          assert.include(error.message, `delete build of "bot-1" ended as ${result}`)
+          assert.strictEqual(error.outcome, "applied")
+          assert.include(error.message, `delete build 2 of "bot-1" ended as ${result}`)
           if (result === "failed") assert.include(error.message, "Error: no capacity")
         })
       )
@@ -229,6 +240,7 @@ describe.concurrent("restart", () => {
         Effect.gen(function* () {
           const error = yield* failure(restart)
           assert.strictEqual(error._tag, "BuildFailed")
+          assert.strictEqual(error.outcome, "applied")
           assert.include(error.message, "stop build")
           assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop"])
         })
@@ -245,6 +257,7 @@ describe.concurrent("restart", () => {
         assert.isAtMost(took, 45_000)
         const error = yield* Effect.flip(exit)
         assert.strictEqual(error._tag, "RestartIncomplete")
+        assert.strictEqual(error.outcome, "applied")
         assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop"])
       })
     )
@@ -274,6 +287,7 @@ describe.concurrent("restart", () => {
       Effect.gen(function* () {
         const error = yield* failure(restart)
         assert.strictEqual(error._tag, "BuildFailed")
+        assert.strictEqual(error.outcome, "applied")
         assert.include(error.message, "start build")
         assert.include(error.message, "terraform apply: exit status 1")
       })
@@ -311,6 +325,7 @@ describe.concurrent("restart", () => {
       Effect.gen(function* () {
         const error = yield* failure(restart)
         assert.strictEqual(error._tag, "RestartIncomplete")
+        assert.strictEqual(error.outcome, "applied")
         assert.include(error.message, "its stop build 2 is stopped")
         assert.include(error.message, 'Build 3 of "bot-1" (start, starting) is in the way')
         assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
@@ -392,4 +407,48 @@ describe.concurrent("restart", () => {
       )
     })
   }
+})
+
+describe.concurrent("a deadline", () => {
+  const inTenSeconds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.flatMap(TimeLimits, (limits) =>
+      Effect.provideService(effect, TimeLimits, { ...limits, change: Duration.seconds(10) })
+    )
+
+  for (const [what, call] of [
+    ["delete", remove],
+    ["restart", restart]
+  ] as const) {
+    it.effect(`before anything of a ${what} was sent: not applied`, () => {
+      const fleet = fleetWith()
+      fleet.proxy.on(/^GET/, hangBefore)
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const error = yield* failure(inTenSeconds<unknown, FleetError, AgentService>(call))
+          assert.include(["CoderUnavailable", "DeadlineExceeded"], error._tag)
+          assert.strictEqual(error.outcome, "not_applied")
+          assert.deepStrictEqual(fleet.proxy.mutations, [])
+        })
+      )
+    })
+  }
+})
+
+describe.concurrent("a build that another client made while ours was lost", () => {
+  it.effect("proves nothing: the request may still arrive, so it is unknown", () => {
+    const fleet = fleetWith()
+    fleet.proxy.on(builds, (forward, request) => {
+      fleet.coder.build(fleet.coder.get("bot-1"), "stop", begin, { millis: 0 })
+      return processedLate("60 seconds", dropBefore)(forward, request)
+    })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.strictEqual((yield* settle(remove)).outcome, "unknown")
+        yield* TestClock.adjust("90 seconds")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "delete"])
+      })
+    )
+  })
 })

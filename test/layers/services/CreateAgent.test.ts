@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, FastCheck, Fiber, Schema, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
-import type { CreateAgent } from "../../../src/layers/services/CreateAgent.ts"
+import type { CreateRequest } from "../../../src/layers/services/CreateAgent.ts"
 import { AgentName } from "../../../src/schemas/Agent.ts"
+import { tell } from "../../../src/tools/Messages.ts"
 import { elapse, failure, inFleet, makeFleet, settle } from "../../support/fleet.ts"
 import {
   answer,
@@ -18,7 +19,7 @@ import {
   truncatedAfter
 } from "../../support/ScriptedCoder.ts"
 
-const create = (request: Partial<CreateAgent> = {}) =>
+const create = (request: Partial<CreateRequest> = {}) =>
   Effect.flatMap(AgentService, (agents) =>
     agents.create({ name: "bot-1", project: "Claude Code", task: "Say hello", ...request })
   )
@@ -93,7 +94,7 @@ describe.concurrent("create: what is sent", () => {
 })
 
 describe.concurrent("create: refused before anything is sent", () => {
-  const cases: ReadonlyArray<readonly [string, Partial<CreateAgent>, string]> = [
+  const cases: ReadonlyArray<readonly [string, Partial<CreateRequest>, string]> = [
     ["a bad name", { name: "a--b" }, "InvalidAgentName"],
     ["an empty task", { task: " \u0000\n" }, "InvalidTask"],
     ["a task of 1 MB", { task: "x".repeat(1_000_000) }, "InvalidTask"],
@@ -225,7 +226,8 @@ describe.concurrent("create: each refusal of Coder is told apart", () => {
         Effect.gen(function* () {
           const error = yield* failure(create())
           assert.strictEqual(error._tag, tag)
-          assert.include(error.message, words)
+          assert.strictEqual(error.outcome, "not_applied")
+          assert.include(tell(error).message, words)
           assert.strictEqual(fleet.proxy.mutations.length, 1)
           assert.strictEqual(fleet.coder.workspaces.length, 0)
         })
@@ -304,8 +306,8 @@ describe.concurrent("create: an answer that is lost is settled by name", () => {
       return inFleet(
         fleet,
         Effect.gen(function* () {
-          const { agent, message, outcome } = yield* settle(create())
-          assert.deepStrictEqual([outcome, agent], ["unknown", null])
+          const { agent, message, outcome, stage, task } = yield* settle(create())
+          assert.deepStrictEqual([outcome, agent, stage, task], ["unknown", null, null, "unknown"])
           assert.include(message, "show_agent")
           assert.strictEqual(fleet.proxy.mutations.length, 1)
         })
@@ -382,6 +384,8 @@ describe.concurrent("create: wait_ready", () => {
         assert.strictEqual(error._tag, "BuildFailed")
         assert.include(error.message, "terraform apply: exit status 1")
         assert.include(error.message, "Error: no capacity")
+        assert.strictEqual(error.outcome, "applied")
+        assert.include(error.message, "A look afterwards showed its workspace as failed")
         assert.notInclude(error.message, "\u001b")
       })
     )

@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, FastCheck } from "effect"
+import { Effect, Exit, FastCheck, TestClock } from "effect"
+import { AgentService } from "../../../src/layers/services/AgentService.ts"
 import { TaskService } from "../../../src/layers/services/TaskService.ts"
+import { tell } from "../../../src/tools/Messages.ts"
 import type { PageRequest } from "../../../src/schemas/Pagination.ts"
-import { notWaiting, type ModelOptions } from "../../support/CoderModel.ts"
+import { answerScreen, notWaiting, type ModelOptions } from "../../support/CoderModel.ts"
 import { begin, elapse, failure, inFleet, makeFleet, settle } from "../../support/fleet.ts"
+import { olderPermission, trust, writePermission, type Message } from "../../support/Screens.ts"
 import {
   answer,
   answerAfter,
@@ -71,6 +74,7 @@ describe.concurrent("start task", () => {
   it.effect("an earlier message of the same words is not taken for it", () => {
     const fleet = fleetWith()
     fleet.row.agent.messages.push({ id: 1, role: "user", content: "Fix it", time: "2026-01-01T00:00:00Z" })
+    fleet.row.agent.messages.push({ id: 2, role: "agent", content: answerScreen, time: "2026-01-01T00:00:00Z" })
     fleet.proxy.on(message, dropBefore)
     return inFleet(
       fleet,
@@ -81,12 +85,6 @@ describe.concurrent("start task", () => {
   const refusals: ReadonlyArray<readonly [string, (fleet: ReturnType<typeof fleetWith>) => void, string, string]> = [
     ["busy by AgentAPI", ({ row }) => (row.agent.runningUntil = Infinity), "AgentNotIdle", "cancel_agent_task"],
     [
-      "busy by its report",
-      ({ row }) => row.reports.push({ state: "working", message: "m", at: begin - 1 }),
-      "AgentNotIdle",
-      "cancel_agent_task"
-    ],
-    [
       "idle by its report, busy by AgentAPI",
       ({ row }) => {
         row.reports.push({ state: "idle", message: "", at: begin - 1 })
@@ -94,12 +92,6 @@ describe.concurrent("start task", () => {
       },
       "AgentNotIdle",
       "cancel_agent_task"
-    ],
-    [
-      "waiting for a person",
-      ({ row }) => row.reports.push({ state: "working", message: "?", at: begin - 1, needs_user_attention: true }),
-      "AgentNotIdle",
-      "show_agent"
     ],
     ["stopped", ({ coder, row }) => coder.build(row, "stop", begin - 5000), "AgentNotIdle", "restart_agent"],
     ["starting", ({ coder, row }) => coder.build(row, "start", begin), "AgentNotIdle", "show_agent"],
@@ -138,7 +130,7 @@ describe.concurrent("start task", () => {
         Effect.gen(function* () {
           const error = yield* failure(start())
           assert.strictEqual(error._tag, tag)
-          assert.include(error.message, words)
+          assert.include(tell(error).message, words)
           assert.deepStrictEqual(fleet.proxy.mutations, [])
         })
       )
@@ -345,7 +337,7 @@ describe.concurrent("cancel", () => {
       Effect.gen(function* () {
         const error = yield* failure(cancel)
         assert.strictEqual(error._tag, "InterruptNotSupported")
-        assert.include(error.message, "restart_agent")
+        assert.include(tell(error).message, "restart_agent")
         assert.deepStrictEqual(fleet.proxy.mutations, [])
       })
     )
@@ -468,6 +460,178 @@ describe.concurrent("history", () => {
   })
 })
 
+describe.concurrent("a dialogue on the screen", () => {
+  const asking = (messages: ReadonlyArray<Message>) => {
+    const fleet = fleetWith()
+    fleet.row.agent.messages = messages.map((one) => ({ ...one }))
+    return fleet
+  }
+  const show = Effect.flatMap(AgentService, (agents) => agents.show("bot-1"))
+  /** The dialogue goes, and the agent waits for input. */
+  const dismissed: (fleet: ReturnType<typeof asking>) => Fault =
+    ({ row }) =>
+    (forward) =>
+      Effect.tap(forward, () => {
+        const last = row.agent.messages.at(-1)
+        if (last !== undefined) last.content = answerScreen
+      })
+
+  for (const [what, messages] of [
+    ["that is certain", writePermission],
+    ["of an older version", olderPermission],
+    ["at the start", trust]
+  ] as const) {
+    it.effect(`${what}: the agent is waiting, a task is refused with what is asked, and nothing is sent`, () => {
+      const fleet = asking(messages)
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const { evidence, status } = yield* settle(show)
+          assert.strictEqual(status, "waiting")
+          assert.match(evidence.detail, /its screen (perhaps )?asks/)
+          const error = yield* failure(start())
+          assert.strictEqual(error._tag, "AgentNotIdle")
+          assert.include(error.message, evidence.detail.slice(0, 60))
+          assert.deepStrictEqual(fleet.proxy.mutations, [])
+          assert.deepStrictEqual(fleet.row.agent.keys, [])
+        })
+      )
+    })
+  }
+
+  it.effect("is refused by one Escape, which is seen to have worked; then a task is taken", () => {
+    const fleet = asking(writePermission)
+    fleet.proxy.on(message, dismissed(fleet), 1)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { message, outcome } = yield* settle(cancel)
+        assert.strictEqual(outcome, "applied", message)
+        assert.deepStrictEqual(fleet.row.agent.keys, ["\u001b"])
+        assert.strictEqual((yield* settle(start())).outcome, "applied")
+      })
+    )
+  })
+
+  it.effect("that one Escape does not move: told as still there, no second Escape", () => {
+    const fleet = asking(writePermission)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { message, outcome } = yield* settle(cancel)
+        assert.strictEqual(outcome, "unknown")
+        assert.include(message, "still waits")
+        assert.deepStrictEqual(fleet.row.agent.keys, ["\u001b"])
+        assert.strictEqual((yield* failure(start()))._tag, "AgentNotIdle")
+      })
+    )
+  })
+
+  it.effect("that is uncertain, and that one Escape does not move, locks nobody out", () => {
+    const fleet = asking(olderPermission)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.strictEqual((yield* failure(start()))._tag, "AgentNotIdle")
+        assert.strictEqual((yield* settle(cancel)).outcome, "unknown")
+        assert.deepStrictEqual(fleet.row.agent.keys, ["\u001b"])
+        assert.strictEqual((yield* settle(show)).status, "idle")
+        assert.strictEqual((yield* settle(start())).outcome, "applied")
+      })
+    )
+  })
+
+  it.effect("that Escape would end the agent with: nothing is sent", () => {
+    const fleet = asking(trust)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const error = yield* failure(cancel)
+        assert.strictEqual(error._tag, "DialogueNotRefusable")
+        assert.deepStrictEqual(fleet.row.agent.keys, [])
+      })
+    )
+  })
+})
+
+describe.concurrent("what comes before an agent can take a task", () => {
+  it.effect("a blank screen: starting, and nothing is sent", () => {
+    const fleet = fleetWith()
+    fleet.row.agent.messages = [{ id: 0, role: "agent", content: " \n ", time: "2026-01-01T00:00:00Z" }]
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const error = yield* failure(start())
+        assert.deepStrictEqual([error._tag, "status" in error ? error.status : ""], ["AgentNotIdle", "starting"])
+        assert.deepStrictEqual(fleet.proxy.mutations, [])
+      })
+    )
+  })
+
+  it.effect("its first task, which is not in the conversation yet: starting, for two minutes", () => {
+    const fleet = makeFleet({ buildMillis: { start: 0 }, firstTaskMillis: Infinity })
+    const create = Effect.flatMap(AgentService, (agents) =>
+      agents.create({ name: "bot-1", project: "claude-code", task: "Fix it" })
+    )
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        yield* settle(create)
+        const before = fleet.proxy.mutations.length
+        const error = yield* failure(start("another"))
+        assert.deepStrictEqual([error._tag, "status" in error ? error.status : ""], ["AgentNotIdle", "starting"])
+        assert.include(error.message, "first task was not taken yet")
+        assert.strictEqual(fleet.proxy.mutations.length, before)
+        yield* TestClock.adjust("3 minutes")
+        assert.strictEqual((yield* settle(start("another"))).outcome, "applied")
+      })
+    )
+  })
+
+  it.effect("a report says working while it waits for input: the task is taken", () => {
+    const fleet = fleetWith()
+    fleet.row.reports.push({ state: "working", message: "m", at: begin - 1 })
+    return inFleet(
+      fleet,
+      Effect.map(settle(start()), ({ outcome }) => assert.strictEqual(outcome, "applied"))
+    )
+  })
+
+  it.effect("a question in its report: waiting for a person, whose answer is taken as a task", () => {
+    const fleet = fleetWith()
+    fleet.row.reports.push({ state: "working", message: "Which?", at: begin - 1, needs_user_attention: true })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const show = Effect.flatMap(AgentService, (agents) => agents.show("bot-1"))
+        const { evidence, status } = yield* settle(show)
+        assert.strictEqual(status, "waiting")
+        assert.include(evidence.detail, "Which?")
+        assert.strictEqual((yield* settle(start("The first"))).outcome, "applied")
+        yield* TestClock.adjust("5 minutes")
+        assert.strictEqual((yield* settle(show)).status, "idle")
+      })
+    )
+  })
+
+  it.effect("a prompt that AgentAPI recorded and the agent never worked on: unknown", () => {
+    const fleet = fleetWith()
+    fleet.proxy.on(message, (forward) =>
+      Effect.tap(forward, () => {
+        fleet.row.agent.runningUntil = 0
+        fleet.row.agent.messages.pop()
+      })
+    )
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { message, outcome } = yield* settle(start())
+        assert.strictEqual(outcome, "unknown", message)
+      })
+    )
+  })
+})
+
 describe.concurrent("log", () => {
   it.effect("is newest first, says who spoke, without control characters", () => {
     const fleet = fleetWith()
@@ -511,7 +675,7 @@ describe.concurrent("log", () => {
   for (const [what, fault, tag] of [
     ["expired token", answer(html(303, { location: "/login" })), "CoderUnauthorized"],
     ["nothing listens", answer(html(502)), "AgentUnreachable"],
-    ["another shape", answer(json(200, { messages: [{ id: "0" }] })), "AgentUnreachable"],
+    ["another shape", answer(json(200, { messages: { id: "0" } })), "AgentUnreachable"],
     ["silence", hangBefore, "AgentUnreachable"]
   ] as const) {
     it.effect(`${what}: ${tag}, within 30 s`, () => {

@@ -1,10 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import { lastLook, lookUntil, mutation, remaining, within, TimeLimits } from "../../../src/layers/time/Deadline.ts"
+import { CoderHttpLimits } from "../../../src/layers/clients/CoderHttp.ts"
+import { ReadRetry } from "../../../src/layers/clients/RetryPolicy.ts"
 import { Limits } from "../../../src/layers/config/Limits.ts"
 import { elapse } from "../../support/fleet.ts"
 
 const times = TimeLimits.defaultValue()
+const http = CoderHttpLimits.defaultValue()
+const retry = ReadRetry.defaultValue()
 
 const seconds = Duration.seconds
 const late = () => "late" as const
@@ -161,27 +165,25 @@ describe("Limits", () => {
   it("are those that the design names", () => {
     assert.strictEqual(millis(times.read), 30_000)
     assert.strictEqual(millis(times.change), 45_000)
-    assert.strictEqual(Limits.readAttempts, 3)
-    assert.strictEqual(Limits.largeBody, 16 * 1024 * 1024)
-    assert.strictEqual(Limits.smallBody, 2 * 1024 * 1024)
+    assert.strictEqual(retry.attempts, 3)
+    assert.deepStrictEqual(http.answerSize, { one: 2 * 1024 * 1024, many: 16 * 1024 * 1024 })
     assert.strictEqual(Limits.listPageSize, 100)
     assert.strictEqual(Limits.probeConcurrency, 16)
     assert.strictEqual(millis(Limits.probeTimeout), 1500)
     assert.strictEqual(millis(Limits.cancelWait), 10_000)
-    assert.strictEqual(millis(Limits.deleteWait), 10_000)
   })
 
   it("fit into each other", () => {
     assert.isAtMost(millis(times.change), 45_000)
-    for (const wait of [Limits.cancelWait, Limits.deleteWait, Limits.messageTimeout]) {
+    for (const wait of [Limits.cancelWait, http.answerTime.terminal]) {
       assert.isAtMost(millis(wait) + millis(times.settle), millis(times.change))
     }
-    assert.isBelow(millis(Limits.requestTimeout), millis(times.read))
-    assert.isBelow(millis(Limits.probeTimeout), millis(Limits.requestTimeout))
-    assert.isBelow(millis(Limits.readRetryBase), millis(Limits.readRetryCap))
+    assert.isBelow(millis(http.answerTime.server), millis(times.read))
+    assert.isBelow(millis(Limits.probeTimeout), millis(http.answerTime.server))
+    assert.isBelow(millis(retry.firstPause), millis(retry.longestPause))
     assert.isBelow(millis(times.poll), millis(times.settle))
     // The largest task, escaped six bytes a byte, still fits a line on stdin and a body.
     assert.isBelow(Limits.taskBytes * 6, Limits.stdinLine)
-    assert.isBelow(Limits.taskBytes * 6, Limits.smallBody)
+    assert.isBelow(Limits.taskBytes * 6, http.answerSize.one)
   })
 })

@@ -72,9 +72,10 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
         }))
       )
 
+      const advice = options.projects === undefined ? (options.projectAdvice ?? "") : ""
       const repositoryOf = (directory: string) =>
         inspect(directory).pipe(
-          Effect.mapError(({ message }) => new ProjectUnusable({ message })),
+          Effect.mapError(({ message }) => new ProjectUnusable({ message: `${message} ${advice}`.trim() })),
           Effect.cachedWithTTL(Limits.projectInspection)
         )
 

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { Limits } from "../../config/Limits.ts"
+import type { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 
 /** One message of a client, as far as the transport has to know it. */
@@ -14,7 +14,11 @@ export interface Message {
 }
 
 /** Reads a body, and stops when it is too long. The client is told to go on sending only now. */
-const read = (request: IncomingMessage, response: ServerResponse): Effect.Effect<Uint8Array, HttpRefusal.HttpRefusal> =>
+const read = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  limits: HttpLimits["Type"]
+): Effect.Effect<Uint8Array, HttpRefusal.HttpRefusal> =>
   Effect.async((resume) => {
     const chunks: Array<Uint8Array> = []
     let length = 0
@@ -27,13 +31,13 @@ const read = (request: IncomingMessage, response: ServerResponse): Effect.Effect
     }
     const onData = (chunk: Uint8Array) => {
       length += chunk.length
-      if (length <= Limits.httpBody) {
+      if (length <= limits.message) {
         chunks.push(chunk)
         return
       }
       stop()
       request.pause()
-      resume(Effect.fail(HttpRefusal.tooLarge))
+      resume(Effect.fail(HttpRefusal.tooLarge(limits)))
     }
     if (request.headers.expect !== undefined) response.writeContinue()
     request.on("data", onData).on("end", onEnd)
@@ -49,7 +53,7 @@ const [quote, backslash, comma, openBracket, closeBracket, openBrace, closeBrace
  * Whether JSON is nested too deep or has too many parts: to decode many small ones takes far longer than to read them,
  * and all other clients wait meanwhile. What is no JSON may get any answer.
  */
-const isTooComplex = (bytes: Uint8Array): boolean => {
+const isTooComplex = (bytes: Uint8Array, { jsonDepth, jsonParts }: HttpLimits["Type"]): boolean => {
   let depth = 0
   let parts = 0
   let inString = false
@@ -64,14 +68,14 @@ const isTooComplex = (bytes: Uint8Array): boolean => {
       parts++
     } else if (byte === closeBracket || byte === closeBrace) depth--
     else if (byte === comma) parts++
-    if (depth > Limits.jsonDepth || parts > Limits.jsonParts) return true
+    if (depth > jsonDepth || parts > jsonParts) return true
   }
   return false
 }
 
-const parseJson = (bytes: Uint8Array): Effect.Effect<unknown, HttpRefusal.HttpRefusal> =>
-  isTooComplex(bytes)
-    ? Effect.fail(HttpRefusal.tooComplex)
+const parseJson = (bytes: Uint8Array, limits: HttpLimits["Type"]): Effect.Effect<unknown, HttpRefusal.HttpRefusal> =>
+  isTooComplex(bytes, limits)
+    ? Effect.fail(HttpRefusal.tooComplex(limits))
     : Effect.try({
         try: (): unknown => JSON.parse(decoder.decode(bytes)),
         catch: () => HttpRefusal.parseError
@@ -95,8 +99,9 @@ const toMessage = (value: unknown, bytes: number): Effect.Effect<Message, HttpRe
 /** The message in the body of a request that has passed the gate. */
 export const readMessage = (
   request: IncomingMessage,
-  response: ServerResponse
+  response: ServerResponse,
+  limits: HttpLimits["Type"]
 ): Effect.Effect<Message, HttpRefusal.HttpRefusal> =>
-  Effect.flatMap(read(request, response), (bytes) =>
-    Effect.flatMap(parseJson(bytes), (value) => toMessage(value, bytes.length))
+  Effect.flatMap(read(request, response, limits), (bytes) =>
+    Effect.flatMap(parseJson(bytes, limits), (value) => toMessage(value, bytes.length))
   )

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { BearerAuth, Caller } from "../../auth/BearerAuth.ts"
-import { Limits } from "../../config/Limits.ts"
+import type { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 
 /** Whom the gate lets through. */
@@ -15,12 +15,17 @@ export interface GateOptions {
   readonly auth: typeof BearerAuth.Service
 }
 
-type Route = { readonly path: string; readonly methods: ReadonlyArray<string>; readonly open?: true }
+type Route = {
+  /** Exactly these: nothing is decoded, folded or joined before they are compared. */
+  readonly paths: ReadonlyArray<string>
+  readonly methods: ReadonlyArray<string>
+  readonly open?: true
+}
 
 /** All that is served. What is open needs no token. */
 export const routes: ReadonlyArray<Route> = [
-  { path: "/mcp", methods: ["GET", "POST", "DELETE"] },
-  { path: "/health", methods: ["GET"], open: true }
+  { paths: ["/mcp", "/mcp/"], methods: ["GET", "POST", "DELETE"] },
+  { paths: ["/health"], methods: ["GET", "HEAD"], open: true }
 ]
 
 /** A request that may go on. */
@@ -59,11 +64,11 @@ export const isLoopback = (host: string): boolean => loopback.includes(host) || 
 
 const mediaType = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i
 
-const contentRefusal = (request: IncomingMessage): HttpRefusal.HttpRefusal | undefined => {
+const contentRefusal = (request: IncomingMessage, limits: HttpLimits["Type"]): HttpRefusal.HttpRefusal | undefined => {
   const [type = "", ...more] = values(request, "content-type")
   const encoding = request.headers["content-encoding"] ?? "identity"
   if (more.length > 0 || !mediaType.test(type) || encoding !== "identity") return HttpRefusal.notJson
-  return Number(request.headers["content-length"] ?? 0) > Limits.httpBody ? HttpRefusal.tooLarge : undefined
+  return Number(request.headers["content-length"] ?? 0) > limits.message ? HttpRefusal.tooLarge(limits) : undefined
 }
 
 /** From what address a request comes, for the log. */
@@ -98,15 +103,15 @@ export const answerPreflight = (response: ServerResponse): void => {
  * Looks at a request before anything of it is served: route and method, Host, Origin, token, content type and length.
  * The body has not been touched then.
  */
-export const make = ({ auth, hosts, origins, proxies }: GateOptions) => {
+export const make = ({ auth, hosts, origins, proxies }: GateOptions, limits: HttpLimits["Type"]) => {
   const knownHosts = new Set([...loopback, ...hosts.flatMap((host) => allowedHost(host) ?? [])])
   const knownOrigins = new Set(origins.flatMap((origin) => originName(origin) ?? []))
   const knownProxies = new Set(proxies)
 
   /** The route, or why the request is refused without looking at its token. */
-  const place = (request: IncomingMessage, response: ServerResponse): Route | HttpRefusal.HttpRefusal => {
-    const [path] = (request.url ?? "").split("?", 1)
-    const route = routes.find((each) => each.path === path)
+  const findRoute = (request: IncomingMessage, response: ServerResponse): Route | HttpRefusal.HttpRefusal => {
+    const [path = ""] = (request.url ?? "").split("?", 1)
+    const route = routes.find(({ paths }) => paths.includes(path))
     if (route === undefined) return HttpRefusal.notFound
     const isPreflight = request.method === "OPTIONS" && knownOrigins.size > 0
     if (!isPreflight && !route.methods.includes(request.method ?? "")) {
@@ -124,7 +129,7 @@ export const make = ({ auth, hosts, origins, proxies }: GateOptions) => {
   }
 
   return (request: IncomingMessage, response: ServerResponse): Effect.Effect<Passed, HttpRefusal.HttpRefusal> => {
-    const route = place(request, response)
+    const route = findRoute(request, response)
     if ("status" in route) return Effect.fail(route)
     if (request.method === "OPTIONS") return Effect.succeed({ to: "preflight" })
     if (route.open === true) return Effect.succeed({ to: "health" })
@@ -134,7 +139,7 @@ export const make = ({ auth, hosts, origins, proxies }: GateOptions) => {
         Effect.mapError(() => HttpRefusal.unauthorized)
       ),
       (caller) => {
-        const refusal = request.method === "POST" ? contentRefusal(request) : undefined
+        const refusal = request.method === "POST" ? contentRefusal(request, limits) : undefined
         return refusal === undefined ? Effect.succeed({ to: "mcp", caller }) : Effect.fail(refusal)
       }
     )

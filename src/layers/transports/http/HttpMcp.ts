@@ -3,7 +3,9 @@ import { Clock, Deferred, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { BearerAuth, Caller } from "../../auth/BearerAuth.ts"
 import { Limits } from "../../config/Limits.ts"
+import { nameAccepted } from "./HttpAccept.ts"
 import { readMessage, type Message } from "./HttpBody.ts"
+import type { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 import * as HttpSessions from "./HttpSessions.ts"
 import type { HttpSession } from "./HttpSessions.ts"
@@ -19,16 +21,19 @@ const isKnownVersion = (version: string | ReadonlyArray<string>): boolean =>
   typeof version === "string" && SUPPORTED_PROTOCOL_VERSIONS.includes(version)
 
 /** Serves `/mcp` to callers whose requests have passed the gate. */
-export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Service) =>
+export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Service, limits: HttpLimits["Type"]) =>
   Effect.gen(function* () {
-    const sessions = yield* HttpSessions.make(connect, auth)
+    const sessions = yield* HttpSessions.make(connect, auth, limits)
     const drained = yield* Deferred.make<void>()
     let requests = 0
     let calls = 0
     let draining = false
 
     const hand = ({ transport }: HttpSession, request: IncomingMessage, response: ServerResponse, body?: unknown) =>
-      Effect.promise(() => transport.handleRequest(request, response, body))
+      Effect.promise(() => {
+        nameAccepted(request)
+        return transport.handleRequest(request, response, body)
+      })
 
     /** Counts what is at work, in all and of this client. */
     const counted =
@@ -53,11 +58,11 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
       }
 
     const admit = (session: HttpSession, { id, method }: Message): HttpRefusal.HttpRefusal | undefined => {
-      if (draining) return HttpRefusal.shuttingDown
+      if (draining) return HttpRefusal.shuttingDown(limits)
       if (id !== undefined && session.ids.has(id)) return HttpRefusal.idInUse
       if (method !== "tools/call" || id === undefined) return undefined
-      if (calls >= Limits.httpCalls) return HttpRefusal.overloaded
-      return session.calls >= Limits.concurrentCalls + Limits.httpQueue ? HttpRefusal.queueFull(id) : undefined
+      if (calls >= limits.calls) return HttpRefusal.overloaded(limits)
+      return session.calls >= Limits.concurrentCalls + limits.queue ? HttpRefusal.queueFull(limits, id) : undefined
     }
 
     /** The SDK leaves the stream of a cancelled request open, and forgets a request only when it sends an answer. */
@@ -68,7 +73,13 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
         return Effect.ignore(Effect.tryPromise(() => transport.send({ jsonrpc: "2.0", id, result: {} })))
       })
 
-    /** A client that has gone gets no answer, so that nobody waits for what only reads. Changes run to their end. */
+    /**
+     * Cancels the request of a client that has gone. The protocol says that a disconnect SHOULD NOT be taken for a
+     * cancellation (2025-11-25, Streamable HTTP, "Sending Messages"): the client could come back for the answer on a
+     * stream that can be resumed. None can here (there is no event store), so nobody could ever get it, while a read
+     * that goes on holds the turn of others for up to its deadline; clients that give up on a call close the request
+     * without another word. Nothing is lost: a read is asked for again, and a change runs to its recorded end.
+     */
     const giveUp = (session: HttpSession, requestId: string | number) =>
       Effect.suspend(() => {
         const params = { requestId, reason: "the client has gone" }
@@ -100,12 +111,18 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
 
     const begin = (caller: Caller, message: Message, request: IncomingMessage, response: ServerResponse) =>
       Effect.gen(function* () {
-        if (draining) return yield* Effect.fail(HttpRefusal.shuttingDown)
-        if (message.bytes > Limits.httpInitialize) return yield* Effect.fail(HttpRefusal.tooLargeToBegin)
-        const session = yield* sessions.open(caller)
-        // Who has gone does not know its session.
-        yield* Effect.onInterrupt(serveMessage(session, message, request, response), () => sessions.discard(session))
-        if (session.transport.sessionId === undefined) yield* sessions.discard(session)
+        if (draining) return yield* Effect.fail(HttpRefusal.shuttingDown(limits))
+        if (message.bytes > limits.initialize) return yield* Effect.fail(HttpRefusal.tooLargeToBegin(limits))
+        yield* Effect.uninterruptibleMask((restore) =>
+          Effect.gen(function* () {
+            const session = yield* sessions.open(caller)
+            // Who has gone does not know its session.
+            yield* Effect.onInterrupt(restore(serveMessage(session, message, request, response)), () =>
+              sessions.discard(session)
+            )
+            if (session.transport.sessionId === undefined) yield* sessions.discard(session)
+          })
+        )
       })
 
     const existing = (caller: Caller, { headers }: IncomingMessage) => {
@@ -116,14 +133,14 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
     }
 
     const post = (caller: Caller, request: IncomingMessage, response: ServerResponse) =>
-      Effect.flatMap(readMessage(request, response), (message) =>
+      Effect.flatMap(readMessage(request, response, limits), (message) =>
         message.method === "initialize" && request.headers["mcp-session-id"] === undefined
           ? begin(caller, message, request, response)
           : Effect.flatMap(existing(caller, request), (session) => serveMessage(session, message, request, response))
       )
 
     const serve = (caller: Caller, request: IncomingMessage, response: ServerResponse) => {
-      if (draining) return Effect.fail(HttpRefusal.shuttingDown)
+      if (draining) return Effect.fail(HttpRefusal.shuttingDown(limits))
       return request.method === "POST"
         ? post(caller, request, response)
         : Effect.flatMap(existing(caller, request), (session) => {
@@ -140,7 +157,7 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
     const drain = Effect.suspend(() => {
       draining = true
       return requests === 0 ? Effect.void : Effect.interruptible(Deferred.await(drained))
-    }).pipe(Effect.timeoutOption(Limits.httpDrain), Effect.zipRight(sessions.endAll))
+    }).pipe(Effect.timeoutOption(limits.drain), Effect.zipRight(sessions.endAll))
 
     return { serve, drain, sessions: sessions.count }
   })

@@ -1,21 +1,23 @@
 import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js"
 import { Duration, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { Limits } from "../../config/Limits.ts"
+import type { HttpLimits } from "./HttpLimits.ts"
 
 /** An answer that serves nothing: one constant for each reason. */
 export interface HttpRefusal {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** How many bytes of a body that was not read are still taken, and thrown away. Default: none are left. */
-  readonly rest?: number
+  /**
+   * What is still taken of a body that was not read, and thrown away: a little (`HttpLimits.refusedRest`), or as much as
+   * a message may have. Default: none is left.
+   */
+  readonly rest?: "little" | "message"
 }
 
-type RequestId = string | number
+type Limits = HttpLimits["Type"]
 
-const retryMillis = Duration.toMillis(Limits.httpRetryAfter)
-const retryAfter = { "Retry-After": `${Math.ceil(Duration.toSeconds(Limits.httpRetryAfter))}` }
+type RequestId = string | number
 
 const rpcError = (code: number, message: string, id: RequestId | null = null, data?: object): string =>
   JSON.stringify({ jsonrpc: "2.0", error: { code, message, ...(data === undefined ? {} : { data }) }, id })
@@ -31,7 +33,7 @@ const early = (
   status: number,
   message: string,
   headers: Readonly<Record<string, string>> = {},
-  rest: number = Limits.httpRefusedRest
+  rest: "little" | "message" = "little"
 ): HttpRefusal => ({ ...answer(status, rpcError(-32000, message), { ...headers, Connection: "close" }), rest })
 
 export const notFound = early(404, "Not found: MCP is at /mcp.")
@@ -40,21 +42,18 @@ export const methodNotAllowed = (allowed: ReadonlyArray<string>): HttpRefusal =>
 export const hostRefused = early(403, "Host not allowed: see --allow-host.")
 export const originRefused = early(403, "Origin not allowed: see --allow-origin.")
 export const unauthorized = early(401, "A bearer token is required.", { "WWW-Authenticate": "Bearer" })
-export const notJson = early(415, "Unsupported media type: Content-Type must be application/json.", {}, Limits.httpBody)
-export const tooLarge = early(413, `A message may have at most ${Limits.httpBody} bytes.`, {}, Limits.httpBody)
-export const tooLargeToBegin = answer(
-  413,
-  rpcError(-32000, `initialize may have at most ${Limits.httpInitialize} bytes.`)
-)
+export const notJson = early(415, "Unsupported media type: Content-Type must be application/json.", {}, "message")
+export const tooLarge = ({ message }: Limits): HttpRefusal =>
+  early(413, `A message may have at most ${message} bytes.`, {}, "message")
+export const tooLargeToBegin = ({ initialize }: Limits): HttpRefusal =>
+  answer(413, rpcError(-32000, `initialize may have at most ${initialize} bytes.`))
 
 export const parseError = answer(400, rpcError(-32700, "Parse error: the body is one JSON value in UTF-8."))
-export const tooComplex = answer(
-  400,
-  rpcError(
-    -32700,
-    `Parse error: JSON nested deeper than ${Limits.jsonDepth}, or of more than ${Limits.jsonParts} parts.`
+export const tooComplex = ({ jsonDepth, jsonParts }: Limits): HttpRefusal =>
+  answer(
+    400,
+    rpcError(-32700, `Parse error: JSON nested deeper than ${jsonDepth}, or of more than ${jsonParts} parts.`)
   )
-)
 export const invalidRequest = answer(
   400,
   rpcError(-32600, "Invalid request: the body is one JSON-RPC 2.0 message; batches are not supported.")
@@ -72,22 +71,31 @@ export const sessionRequired = answer(400, rpcError(-32000, "Bad request: Mcp-Se
 export const sessionUnknown = answer(404, rpcError(-32001, "Session not found: begin a new one with initialize."))
 export const internalError = answer(500, rpcError(-32603, "A fault of fleet-mcp; its log on stderr has the details."))
 
-const unavailable = (message: string, headers: Readonly<Record<string, string>> = {}): HttpRefusal =>
-  answer(503, rpcError(-32000, message, null, { retry_after_ms: retryMillis }), { ...retryAfter, ...headers })
+const unavailable = (
+  { retryAfter }: Limits,
+  message: string,
+  headers: Readonly<Record<string, string>> = {}
+): HttpRefusal =>
+  answer(503, rpcError(-32000, message, null, { retry_after_ms: Duration.toMillis(retryAfter) }), {
+    "Retry-After": `${Math.ceil(Duration.toSeconds(retryAfter))}`,
+    ...headers
+  })
 
-export const tooManySessions = unavailable("Too many sessions: end one (DELETE), or try again later.")
-export const overloaded = unavailable("Too many calls at once: try again later.")
-export const shuttingDown: HttpRefusal = {
-  ...unavailable("This server is shutting down: try again later.", { Connection: "close" }),
-  rest: Limits.httpBody
-}
+export const tooManySessions = (limits: Limits): HttpRefusal =>
+  unavailable(limits, "Too many sessions: end one (DELETE), or try again later.")
+export const overloaded = (limits: Limits): HttpRefusal =>
+  unavailable(limits, "Too many calls at once: try again later.")
+export const shuttingDown = (limits: Limits): HttpRefusal => ({
+  ...unavailable(limits, "This server is shutting down: try again later.", { Connection: "close" }),
+  rest: "message"
+})
 
 /** The queue of one client is full. An error of the call, not of the connection: the client's other calls go on. */
-export const queueFull = (id: RequestId): HttpRefusal =>
+export const queueFull = ({ queue, retryAfter }: Limits, id: RequestId): HttpRefusal =>
   answer(
     200,
-    rpcError(-32000, `More than ${Limits.httpQueue} calls of this client wait already: try again later.`, id, {
-      retry_after_ms: retryMillis
+    rpcError(-32000, `More than ${queue} calls of this client wait already: try again later.`, id, {
+      retry_after_ms: Duration.toMillis(retryAfter)
     })
   )
 
@@ -117,7 +125,8 @@ const discard = (request: IncomingMessage, bytes: number): Effect.Effect<void> =
 export const send = (
   request: IncomingMessage,
   response: ServerResponse,
-  { body, headers, rest = 0, status }: HttpRefusal
+  { body, headers, rest, status }: HttpRefusal,
+  { message, refusedRest, refusedWait }: Limits
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (response.headersSent) return Effect.void
@@ -128,11 +137,9 @@ export const send = (
     })
     response.write(body)
     // Who asks first whether to send a body does not send it after a refusal.
-    if (rest === 0 || request.complete || request.headers.expect !== undefined) return end
-    return Effect.zipRight(
-      Effect.timeoutOption(Effect.interruptible(discard(request, rest)), Limits.httpRefusedWait),
-      end
-    )
+    if (rest === undefined || request.complete || request.headers.expect !== undefined) return end
+    const left = Effect.interruptible(discard(request, rest === "little" ? refusedRest : message))
+    return Effect.zipRight(Effect.timeoutOption(left, refusedWait), end)
   })
 
 /** The same for a connection on which no request could be read. */

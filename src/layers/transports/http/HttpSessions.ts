@@ -3,7 +3,7 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
 import { Clock, Duration, Effect, Exit, Runtime, Schedule, Scope, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import type { BearerAuth, Caller } from "../../auth/BearerAuth.ts"
-import { Limits } from "../../config/Limits.ts"
+import type { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 
 /** Serves a client over its transport until the scope ends. */
@@ -30,7 +30,7 @@ interface Entry extends HttpSession {
 const sameCaller = (one: Caller, other: Caller) => one.credential === other.credential && one.role === other.role
 
 /** The sessions of all clients: each bound to the token that opened it. They share the tools and the fleet, and nothing else. */
-export const make = (connect: Connect, auth: typeof BearerAuth.Service) =>
+export const make = (connect: Connect, auth: typeof BearerAuth.Service, limits: HttpLimits["Type"]) =>
   Effect.gen(function* () {
     const sessions = new Map<string, Entry>()
     const endedCredentials = new Set<string>()
@@ -55,11 +55,12 @@ export const make = (connect: Connect, auth: typeof BearerAuth.Service) =>
 
     /** Beyond the cap, the session that has been unused for longest makes room. */
     const makeRoom = Effect.suspend((): Effect.Effect<void, HttpRefusal.HttpRefusal> => {
-      if (sessions.size < Limits.httpSessions) return Effect.void
+      if (sessions.size < limits.sessions) return Effect.void
       const unused = longestUnused()
-      return unused === undefined ? Effect.fail(HttpRefusal.tooManySessions) : endInBackground([unused])
+      return unused === undefined ? Effect.fail(HttpRefusal.tooManySessions(limits)) : endInBackground([unused])
     })
 
+    /** A new session, or none: also when whoever opens it is interrupted. */
     const open = (caller: Caller): Effect.Effect<HttpSession, HttpRefusal.HttpRefusal> =>
       Effect.gen(function* () {
         // Its token was good when the request began; the body may have taken longer.
@@ -78,9 +79,13 @@ export const make = (connect: Connect, auth: typeof BearerAuth.Service) =>
         const entry: Entry = { id, caller, transport, scope, usedAt, ids: new Set(), open: 0, calls: 0 }
         sessions.set(id, entry)
         // Only its declaration differs: optional properties that may hold undefined.
-        yield* Scope.extend(connect(transport as Transport, caller), scope)
+        const connected = Scope.extend(connect(transport as Transport, caller), scope)
+        // Whoever is gone before it is connected never learns of it.
+        yield* Effect.onExit(Effect.interruptible(connected), (exit) =>
+          Exit.isSuccess(exit) ? Effect.void : end(entry)
+        )
         return entry
-      })
+      }).pipe(Effect.uninterruptible)
 
     /** The session of this caller; one of somebody else is as unknown as one that never was. */
     const find = (id: string, caller: Caller): Effect.Effect<HttpSession, HttpRefusal.HttpRefusal> =>
@@ -101,7 +106,7 @@ export const make = (connect: Connect, auth: typeof BearerAuth.Service) =>
     const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
       endInBackground(
         [...sessions.values()].filter(
-          (entry) => entry.open === 0 && now - entry.usedAt >= Duration.toMillis(Limits.httpSessionIdle)
+          (entry) => entry.open === 0 && now - entry.usedAt >= Duration.toMillis(limits.sessionIdle)
         )
       )
     )
@@ -117,7 +122,7 @@ export const make = (connect: Connect, auth: typeof BearerAuth.Service) =>
     )
 
     yield* Effect.addFinalizer(() => endAll)
-    yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(Limits.httpSessionSweep)))
+    yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(limits.sessionSweep)))
     yield* Effect.forkScoped(Stream.runForEach(auth.changes, endThoseOf))
     return { open, find, discard, endAll, count: Effect.sync(() => sessions.size) }
   })

@@ -5,13 +5,13 @@ import { Cause, Data, Duration, Effect, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
-import { Limits } from "../../config/Limits.ts"
+import { once } from "../../time/Shared.ts"
 import * as HttpGate from "./HttpGate.ts"
+import { HttpLimits } from "./HttpLimits.ts"
 import * as HttpMcp from "./HttpMcp.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 import type { Connect } from "./HttpSessions.ts"
 import { McpSession, type McpSessionOptions } from "../session/McpSession.ts"
-import { startOnce } from "../session/startOnce.ts"
 
 /** Where the server listens, whom it lets in, and what it serves them. */
 export interface HttpTransportOptions extends HttpGate.GateOptions {
@@ -20,20 +20,6 @@ export interface HttpTransportOptions extends HttpGate.GateOptions {
   readonly port: number
   /** Usually `sessions`. */
   readonly connect: Connect
-  /** Default: what `Limits` says. */
-  readonly patience?: Patience
-}
-
-/** How long clients may take, before they are hung up on. */
-export interface Patience {
-  /** For all headers of a request. */
-  readonly headers: Duration.Duration
-  /** For the whole request. */
-  readonly request: Duration.Duration
-  /** How often both are looked at. */
-  readonly check: Duration.Duration
-  /** On a connection on which nothing moves: it says nothing, or does not take what it is sent. */
-  readonly silence: Duration.Duration
 }
 
 /** A server that listens. */
@@ -55,13 +41,6 @@ export class CannotListen extends Data.TaggedError("CannotListen")<{
     const reason = this.cause instanceof Error ? this.cause.message : "unknown"
     return `fleet-mcp http cannot listen on ${this.host}, port ${this.port} (${reason}). Choose another with --port, or --port 0 for any.`
   }
-}
-
-const defaultPatience: Patience = {
-  headers: Limits.httpHeadersTimeout,
-  request: Limits.httpRequestTimeout,
-  check: Limits.httpTimeoutCheck,
-  silence: Limits.httpSilence
 }
 
 /** The one answer of `/health`: it says that the server answers, and nothing about it. */
@@ -94,17 +73,17 @@ const answerBroken = (server: Server) => {
   })
 }
 
-const openServer = (patience: Patience): Server => {
+const openServer = (limits: HttpLimits["Type"]): Server => {
   const server = createServer({
-    headersTimeout: Duration.toMillis(patience.headers),
-    requestTimeout: Duration.toMillis(patience.request),
-    connectionsCheckingInterval: Duration.toMillis(patience.check),
-    keepAliveTimeout: Duration.toMillis(Limits.httpKeepAlive),
-    maxHeaderSize: Limits.httpHeaderSize,
+    headersTimeout: Duration.toMillis(limits.headersTimeout),
+    requestTimeout: Duration.toMillis(limits.requestTimeout),
+    connectionsCheckingInterval: Duration.toMillis(limits.timeoutCheck),
+    keepAliveTimeout: Duration.toMillis(limits.keepAlive),
+    maxHeaderSize: limits.headerSize,
     keepAlive: true
   })
-  server.maxConnections = Limits.httpConnections
-  server.timeout = Duration.toMillis(patience.silence)
+  server.maxConnections = limits.connections
+  server.timeout = Duration.toMillis(limits.silence)
   // Whether the client may send its body is decided by the gate, whatever the client expects.
   const toGate = (request: IncomingMessage, response: ServerResponse) => server.emit("request", request, response)
   server.on("checkContinue", toGate).on("checkExpectation", toGate)
@@ -144,20 +123,21 @@ const close = (server: Server): Effect.Effect<void> =>
 
 /** A route of @effect/platform over the raw request and response, which the SDK wants. */
 const toApp = (
-  handle: (request: IncomingMessage, response: ServerResponse) => Effect.Effect<void, HttpRefusal.HttpRefusal>
+  handle: (request: IncomingMessage, response: ServerResponse) => Effect.Effect<void, HttpRefusal.HttpRefusal>,
+  limits: HttpLimits["Type"]
 ) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (platform) => {
     const request = NodeHttpServerRequest.toIncomingMessage(platform)
     const response = NodeHttpServerRequest.toServerResponse(platform)
     // A route of the platform is beyond interruption; this one ends when its client goes.
     return Effect.interruptible(handle(request, response)).pipe(
-      Effect.catchAll((refusal) => HttpRefusal.send(request, response, refusal)),
+      Effect.catchAll((refusal) => HttpRefusal.send(request, response, refusal, limits)),
       Effect.catchAllCause((cause) =>
         Cause.isInterruptedOnly(cause)
           ? Effect.sync(() => response.end())
           : Effect.zipRight(
               Effect.logError("a request failed by a fault", cause),
-              HttpRefusal.send(request, response, HttpRefusal.internalError)
+              HttpRefusal.send(request, response, HttpRefusal.internalError, limits)
             )
       ),
       Effect.as(HttpServerResponse.empty())
@@ -169,7 +149,7 @@ const toApp = (
  * beneath them are built at the first tool call of any client, and shared by all.
  */
 export const sessions = <R>(options: McpSessionOptions<R>): Effect.Effect<Connect, never, Scope.Scope> =>
-  Effect.map(startOnce(options.services), (services) => (transport, { role }) => {
+  Effect.map(once(options.services), (services) => (transport, { role }) => {
     const readOnly = options.readOnly ?? (role === "read" ? "token" : undefined)
     return McpSession.make(transport, { ...options, services, readOnly })
   })
@@ -179,9 +159,10 @@ export const sessions = <R>(options: McpSessionOptions<R>): Effect.Effect<Connec
  */
 export const serve = (options: HttpTransportOptions): Effect.Effect<HttpTransport, CannotListen, Scope.Scope> =>
   Effect.gen(function* () {
-    const { auth, connect, host, patience = defaultPatience, port } = options
-    const gate = HttpGate.make(options)
-    const mcp = yield* HttpMcp.make(connect, auth)
+    const { auth, connect, host, port } = options
+    const limits = yield* HttpLimits
+    const gate = HttpGate.make(options, limits)
+    const mcp = yield* HttpMcp.make(connect, auth, limits)
 
     const handle = (request: IncomingMessage, response: ServerResponse) =>
       Effect.flatMap(gate(request, response), (passed): Effect.Effect<void, HttpRefusal.HttpRefusal> => {
@@ -201,11 +182,11 @@ export const serve = (options: HttpTransportOptions): Effect.Effect<HttpTranspor
 
     // Its spans would show headers and addresses.
     const handler = yield* HttpMiddleware.withTracerDisabledWhenEffect(
-      NodeHttpServer.makeHandler(toApp(handle)),
+      NodeHttpServer.makeHandler(toApp(handle, limits)),
       () => true
     )
     const server = yield* Effect.acquireRelease(
-      Effect.sync(() => openServer(patience)),
+      Effect.sync(() => openServer(limits)),
       close
     )
     server.on("request", handler)

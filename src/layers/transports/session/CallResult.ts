@@ -1,12 +1,11 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
-import { Limits } from "../../config/Limits.ts"
-import { outcomeOfFailure } from "../../../schemas/outcomeOfFailure.ts"
+import type { Outcome } from "../../../schemas/Outcome.ts"
 import type { Tool, ToolFailure, ToolResult } from "../../../tools/Tool.ts"
 import { whyReadOnly, type ReadOnlyReason } from "./ReadOnly.ts"
 
 const failed = (text: string): CallToolResult => ({ isError: true, content: [{ type: "text", text }] })
 
-const withOutcome = (tool: Tool<unknown>, outcome: string, text: string): CallToolResult =>
+const withOutcome = (tool: Tool<unknown>, outcome: Outcome, text: string): CallToolResult =>
   failed(tool.hints.readOnlyHint ? text : `${text}\noutcome: ${outcome}`)
 
 /** The same content as keys and as text: many clients show a model only the text. */
@@ -15,9 +14,9 @@ export const success = ({ structured, text }: ToolResult): CallToolResult => ({
   structuredContent: { ...structured }
 })
 
-/** A typed error. */
-export const failure = (tool: Tool<unknown>, error: ToolFailure): CallToolResult =>
-  withOutcome(tool, outcomeOfFailure(error), `${error._tag}: ${error.message}`.slice(0, Limits.errorText))
+/** A typed error, with what became of the call. */
+export const failure = (tool: Tool<unknown>, { _tag, message, outcome }: ToolFailure): CallToolResult =>
+  withOutcome(tool, outcome, `${_tag}: ${message}`)
 
 /** A fault of this program: its details stay in the log, under `id`. */
 export const defect = (tool: Tool<unknown>, id: string): CallToolResult =>

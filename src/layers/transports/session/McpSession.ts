@@ -28,10 +28,10 @@ import type { BackendNotConfigured } from "../../../schemas/errors/Coder.ts"
 import type { FleetServices } from "../../services/FleetServices.ts"
 import type { Tool } from "../../../tools/Tool.ts"
 import { Limits } from "../../config/Limits.ts"
+import { once } from "../../time/Shared.ts"
 import * as CallResult from "./CallResult.ts"
 import { instructions } from "./Instructions.ts"
 import type { ReadOnlyReason } from "./ReadOnly.ts"
-import { startOnce } from "./startOnce.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 
 interface Presentation {
@@ -93,7 +93,7 @@ const make = <R>(
   { place, readOnly, services, tools }: McpSessionOptions<R>
 ): Effect.Effect<typeof McpSession.Service, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const catalogue = yield* startOnce(
+    const catalogue = yield* once(
       Effect.map(tools, (all) => ({
         byName: new Map(all.map((tool) => [tool.name, tool])),
         listed: readOnly === undefined ? all : all.filter(({ hints }) => hints.readOnlyHint)

@@ -1,10 +1,11 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import { Duration, Effect, Random, type Context } from "effect"
 import type { BackendNotConfigured } from "../../../schemas/errors/Coder.ts"
+import * as Messages from "../../../tools/Messages.ts"
 import type { Tool } from "../../../tools/Tool.ts"
 import { Limits } from "../../config/Limits.ts"
+import { once } from "../../time/Shared.ts"
 import * as CallResult from "./CallResult.ts"
-import { startOnce } from "./startOnce.ts"
 
 /** Tells the client that a call is alive, and for how many seconds it has been. */
 export type Notify = (seconds: number) => Effect.Effect<void>
@@ -34,7 +35,7 @@ const report = (tool: Tool<unknown>) => (cause: unknown) =>
 /** Runs tool calls of one session: so many at once as `Limits` says, the others wait their turn. */
 export const make = <R>(services: Effect.Effect<Context.Context<R>, BackendNotConfigured>) =>
   Effect.gen(function* () {
-    const ready = yield* startOnce(services)
+    const ready = yield* once(Effect.mapError(services, Messages.tell))
     const places = yield* Effect.makeSemaphore(Limits.concurrentCalls)
     return (tool: Tool<R>, args: unknown, notify: Notify | undefined): Effect.Effect<CallToolResult> =>
       ready.pipe(

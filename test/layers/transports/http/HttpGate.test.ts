@@ -1,10 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Logger } from "effect"
+import { Effect, Logger, Redacted } from "effect"
 import { once } from "node:events"
+import { request as httpRequest, type IncomingMessage } from "node:http"
 import { connect as connectSocket, type Socket } from "node:net"
 import { join } from "node:path"
-import { Limits } from "../../../../src/layers/config/Limits.ts"
 import { routes } from "../../../../src/layers/transports/http/HttpGate.ts"
+import { HttpLimits } from "../../../../src/layers/transports/http/HttpLimits.ts"
 import { authOf, temporaryDirectory } from "../../auth/support.ts"
 import {
   bearer,
@@ -20,11 +21,13 @@ import {
   type Sent
 } from "./HttpFixture.ts"
 
+const httpLimits = HttpLimits.defaultValue()
+
 const ask = (url: URL, sent: Sent) => Effect.promise(() => send(url, sent))
 const told = ({ body, rawHeaders, status }: Answer) => JSON.stringify([status, rawHeaders, body])
 const protectedRoutes = routes
   .filter(({ open }) => open !== true)
-  .flatMap(({ methods, path }) => methods.map((method) => ({ method, path })))
+  .flatMap(({ methods, paths }) => paths.flatMap((path) => methods.map((method) => ({ method, path }))))
 
 const withoutToken = usual.slice(1)
 const exact = `Bearer ${tokens.main}`
@@ -38,10 +41,10 @@ const badAuthorizations: ReadonlyArray<{ readonly form: string; readonly sent: S
     "Bearer",
     "Bearer ",
     "Bearer  ",
-    `bearer ${tokens.main}`,
-    `BEARER ${tokens.main}`,
-    `Bearer  ${tokens.main}`,
     `Bearer\t${tokens.main}`,
+    `bearer${tokens.main}`,
+    `Bearers ${tokens.main}`,
+    `bearer, ${tokens.main}`,
     `Bearer ${tokens.main} x`,
     `Bearer ${tokens.main},`,
     `Bearer ${tokens.main}, ${exact}`,
@@ -141,8 +144,8 @@ describe("the token", () => {
       const { checked, sessions, url } = yield* startServer()
       const padded = (length: number) =>
         ask(url, { headers: [...usual, ["X-Padding", "x".repeat(length)]], body: initializeMessage })
-      expect((yield* padded(Limits.httpHeaderSize / 2)).status).toBe(200)
-      expect((yield* padded(Limits.httpHeaderSize)).status).toBe(401)
+      expect((yield* padded(httpLimits.headerSize / 2)).status).toBe(200)
+      expect((yield* padded(httpLimits.headerSize)).status).toBe(401)
       expect([checked.length, yield* sessions]).toEqual([1, 1])
     })
   )
@@ -150,7 +153,7 @@ describe("the token", () => {
   it.scopedLive("lacking, a small body may still be sent: a proxy that sends it first does not fail", () =>
     Effect.gen(function* () {
       const { url } = yield* startServer()
-      const piece = " ".repeat(Limits.httpRefusedRest / 4)
+      const piece = " ".repeat(httpLimits.refusedRest / 4)
       const said = yield* Effect.promise(async () => {
         const socket = connectSocket({ host: url.hostname, port: Number(url.port) })
         const end = once(socket, "end")
@@ -190,6 +193,49 @@ describe("the token", () => {
       })
       // What the two kernels hold in between is not ours to say.
       expect(taken).toBeLessThan(16 * megabyte.length)
+    })
+  )
+})
+
+describe("the name of the scheme", () => {
+  it.scopedLive("counts in any case, with one or more spaces behind it", () =>
+    Effect.gen(function* () {
+      const token = Redacted.make(tokens.main)
+      const { url } = yield* startServer({ auth: yield* authOf({ token, tokenFile: "/nowhere" }) })
+      for (const scheme of ["Bearer ", "bearer ", "BEARER ", "bEaReR   ", `Bearer${" ".repeat(30)}`]) {
+        const headers = [["Authorization", `${scheme}${tokens.main}`] as const, ...withoutToken]
+        expect([scheme, (yield* ask(url, { headers, body: initializeMessage })).status]).toEqual([scheme, 200])
+      }
+    })
+  )
+})
+
+describe("what a client accepts", () => {
+  const both = "application/json, text/event-stream"
+  it.scopedLive.each([
+    { accept: undefined, post: 200, get: 200 },
+    { accept: "*/*", post: 200, get: 200 },
+    { accept: "application/*, text/*;q=0.5", post: 200, get: 200 },
+    { accept: "Application/JSON, Text/Event-Stream", post: 200, get: 200 },
+    { accept: both, post: 200, get: 200 },
+    { accept: "text/event-stream", post: 406, get: 200 },
+    { accept: "application/json", post: 406, get: 406 },
+    { accept: "*/*;q=0.0", post: 406, get: 406 },
+    { accept: "text/html", post: 406, get: 406 },
+    { accept: "", post: 406, get: 406 }
+  ])("$accept: $post, and for a stream $get", ({ accept, get, post }) =>
+    Effect.gen(function* () {
+      const { url } = yield* startServer()
+      const own = (headers: typeof usual) => [
+        ...headers.filter(([name]) => name !== "Accept"),
+        ...(accept === undefined ? [] : [["Accept", accept] as const])
+      ]
+      expect((yield* ask(url, { headers: own(usual), body: initializeMessage })).status).toBe(post)
+      const { headers } = yield* Effect.promise(() => beginSession(url))
+      const stream = httpRequest(url, { method: "GET", agent: false, headers: Object.fromEntries(own(headers)) }).end()
+      const [{ statusCode }] = yield* Effect.promise(() => once(stream, "response") as Promise<[IncomingMessage]>)
+      stream.on("error", () => undefined).destroy()
+      expect(statusCode).toBe(get)
     })
   )
 })
@@ -357,9 +403,12 @@ describe("routes", () => {
       for (const path of [
         "/",
         "/metadata",
-        "/mcp/",
         "/MCP",
+        "/mcp//",
+        "/mcp/.",
         "/mcp/x",
+        "/x/../mcp",
+        "/mcp;x",
         "//mcp",
         "/%6dcp",
         "/health/",
@@ -376,8 +425,10 @@ describe("routes", () => {
     Effect.gen(function* () {
       const { url } = yield* startServer()
       const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
-      for (const { methods: served, path } of routes) {
-        for (const method of methods.filter((each) => !served.includes(each))) {
+      for (const { methods: served, paths } of routes) {
+        for (const [path, method] of paths.flatMap((path) =>
+          methods.filter((each) => !served.includes(each)).map((method) => [path, method] as const)
+        )) {
           const answer = yield* ask(url, { method, path })
           expect([path, method, answer.status]).toEqual([path, method, 405])
           expect(answer.headers["allow"]).toBe(served.join(", "))
@@ -393,6 +444,9 @@ describe("routes", () => {
       for (const headers of [[], usual, [bearer("wrong")]]) {
         const answer = yield* ask(url, { method: "GET", path: "/health", headers })
         expect(answer).toMatchObject({ status: 200, body: '{"status":"ok"}' })
+        const head = yield* ask(url, { method: "HEAD", path: "/health", headers })
+        expect(head).toMatchObject({ status: 200, body: "" })
+        expect(head.headers["content-length"]).toBe(answer.headers["content-length"])
       }
       expect(yield* sessions).toBe(0)
     })
@@ -458,10 +512,10 @@ describe("the body", () => {
     Effect.gen(function* () {
       const { url } = yield* startServer()
       const { headers } = yield* Effect.promise(() => beginSession(url))
-      expect((yield* ask(url, { headers, body: message("ping").padEnd(Limits.httpBody) })).status).toBe(200)
+      expect((yield* ask(url, { headers, body: message("ping").padEnd(httpLimits.message) })).status).toBe(200)
       const head = (extra: string) =>
         `POST /mcp HTTP/1.1\r\nHost: ${url.host}\r\nAuthorization: ${exact}\r\nContent-Type: application/json\r\n${extra}\r\n\r\n`
-      const said = yield* Effect.promise(() => raw(url, head(`Content-Length: ${Limits.httpBody + 1}`)))
+      const said = yield* Effect.promise(() => raw(url, head(`Content-Length: ${httpLimits.message + 1}`)))
       expect(said).toMatch(/^HTTP\/1\.1 413 /)
       const chunk = `100000\r\n${" ".repeat(0x100000)}\r\n`
       const endless = head("Transfer-Encoding: chunked") + chunk.repeat(5)
@@ -483,7 +537,7 @@ describe("the body", () => {
         ["{", 400, -32700],
         ["not json", 400, -32700],
         [Uint8Array.of(0x22, 0xff, 0xfe, 0x22), 400, -32700],
-        [deep(Limits.jsonDepth - around + 1), 400, -32700],
+        [deep(httpLimits.jsonDepth - around + 1), 400, -32700],
         [deep(100_000), 400, -32700],
         ["[".repeat(1_000_000), 400, -32700],
         [ping(`"\\"",${nested(100_000)}`), 400, -32700],
@@ -499,10 +553,10 @@ describe("the body", () => {
         ['{"jsonrpc":"2.0","id":1e400,"method":"ping"}', 400, -32600],
         ['{"jsonrpc":"2.0","id":null,"method":"ping"}', 400, -32600],
         ['{"jsonrpc":"2.0","id":1,"method":1}', 400, -32600],
-        [wide("", Limits.jsonParts), 400, -32700],
-        [wide("[,]", Limits.jsonParts - 100), 400, -32000],
-        [deep(Limits.jsonDepth - around), 400, -32000],
-        [ping(`"\\"${"[".repeat(Limits.jsonDepth)}"`), 400, -32000]
+        [wide("", httpLimits.jsonParts), 400, -32700],
+        [wide("[,]", httpLimits.jsonParts - 100), 400, -32000],
+        [deep(httpLimits.jsonDepth - around), 400, -32000],
+        [ping(`"\\"${"[".repeat(httpLimits.jsonDepth)}"`), 400, -32000]
       ]
       for (const [body, status, code] of bodies) {
         const answer = yield* ask(url, { body })

@@ -7,6 +7,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { BearerAuth } from "../../../../src/layers/auth/BearerAuth.ts"
 import { Limits } from "../../../../src/layers/config/Limits.ts"
+import { HttpLimits } from "../../../../src/layers/transports/http/HttpLimits.ts"
 import {
   beginSession,
   connectClient,
@@ -20,6 +21,8 @@ import {
   type Answer
 } from "./HttpFixture.ts"
 import { call } from "../session/Session.ts"
+
+const httpLimits = HttpLimits.defaultValue()
 
 const everyTool = ["echo", "wait", "change", "refuse", "refuse_read", "crash", "crash_change", "give_up"]
 const readingTools = ["echo", "wait", "refuse_read", "crash", "give_up"]
@@ -345,7 +348,7 @@ describe("a session", () => {
       expect((yield* Effect.promise(() => send(url, { body: message("initialize", {}) }))).status).toBe(400)
       // What a client says of itself would be kept for as long as the session.
       const padded = (length: number) => initializeMessage.replace('"test"', `"${"t".repeat(length)}"`)
-      const long = yield* Effect.promise(() => send(url, { body: padded(Limits.httpInitialize) }))
+      const long = yield* Effect.promise(() => send(url, { body: padded(httpLimits.initialize) }))
       expect(long.status).toBe(413)
       expect(yield* sessions).toBe(0)
     })
@@ -353,6 +356,26 @@ describe("a session", () => {
 })
 
 describe("sessions", () => {
+  it.scopedLive("whose client has gone before they are connected end", () =>
+    Effect.gen(function* () {
+      const connecting = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<void>()
+      const { sessions, url } = yield* startServer({
+        connect: () =>
+          Effect.acquireRelease(Deferred.succeed(connecting, undefined), () => Deferred.succeed(ended, undefined)).pipe(
+            Effect.zipRight(Effect.never)
+          )
+      })
+      const request = httpRequest(url, { method: "POST", headers: Object.fromEntries(usual) })
+      request.on("error", () => undefined).end(initializeMessage)
+      yield* Deferred.await(connecting)
+      expect(yield* sessions).toBe(1)
+      request.destroy()
+      yield* Deferred.await(ended)
+      expect(yield* sessions).toBe(0)
+    })
+  )
+
   it.scoped("that go unused for an hour end; an open stream is use", () =>
     Effect.gen(function* () {
       const { sessions, url } = yield* startServer()
@@ -361,8 +384,8 @@ describe("sessions", () => {
       const stream = httpRequest(url, { method: "GET", headers: Object.fromEntries(headers) }).end()
       stream.on("error", () => undefined)
       yield* Effect.promise(() => once(stream, "response"))
-      yield* TestClock.adjust(Limits.httpSessionIdle)
-      yield* TestClock.adjust(Limits.httpSessionSweep)
+      yield* TestClock.adjust(httpLimits.sessionIdle)
+      yield* TestClock.adjust(httpLimits.sessionSweep)
       expect(yield* sessions).toBe(1)
       expect((yield* Effect.promise(() => send(url, { headers: unused, body: message("ping") }))).status).toBe(404)
       expect((yield* Effect.promise(() => send(url, { headers, body: message("ping") }))).status).toBe(200)
@@ -376,15 +399,15 @@ describe("sessions", () => {
       const { headers: first } = yield* Effect.promise(() => beginSession(url))
       const { headers: second } = yield* Effect.promise(() => beginSession(url))
       yield* Effect.forEach(
-        Array.from({ length: Limits.httpSessions - 2 }),
+        Array.from({ length: httpLimits.sessions - 2 }),
         () => Effect.promise(() => beginSession(url)),
         { concurrency: 50 }
       )
-      expect(yield* sessions).toBe(Limits.httpSessions)
+      expect(yield* sessions).toBe(httpLimits.sessions)
       yield* TestClock.adjust("1 millis")
       expect((yield* Effect.promise(() => send(url, { headers: first, body: message("ping") }))).status).toBe(200)
       yield* Effect.promise(() => beginSession(url))
-      expect(yield* sessions).toBe(Limits.httpSessions)
+      expect(yield* sessions).toBe(httpLimits.sessions)
       expect((yield* Effect.promise(() => send(url, { headers: second, body: message("ping") }))).status).toBe(404)
       expect((yield* Effect.promise(() => send(url, { headers: first, body: message("ping") }))).status).toBe(200)
     })
@@ -404,18 +427,18 @@ describe("sessions in use", () => {
       })
       const begin = Effect.promise(() => send(url, { body: initializeMessage }))
       const first = yield* listen
-      const [second] = yield* Effect.forEach(Array.from({ length: Limits.httpSessions - 1 }), () => listen, {
+      const [second] = yield* Effect.forEach(Array.from({ length: httpLimits.sessions - 1 }), () => listen, {
         concurrency: 50
       })
       const { headers, status } = yield* begin
-      expect([status, headers["retry-after"], yield* sessions]).toEqual([503, "1", Limits.httpSessions])
+      expect([status, headers["retry-after"], yield* sessions]).toEqual([503, "1", httpLimits.sessions])
       first.stream.destroy()
       yield* Effect.repeat(begin, { until: (answer) => answer.status === 200 })
       const ping = (headers: typeof first.headers) =>
         Effect.promise(() => send(url, { headers, body: message("ping") }))
       expect((yield* ping(first.headers)).status).toBe(404)
       expect((yield* ping(second?.headers ?? [])).status).toBe(200)
-      expect(yield* sessions).toBe(Limits.httpSessions)
+      expect(yield* sessions).toBe(httpLimits.sessions)
     })
   )
 })
@@ -457,7 +480,7 @@ describe("load", () => {
     Effect.gen(function* () {
       const { release, url } = yield* startServer()
       const { headers } = yield* Effect.promise(() => beginSession(url))
-      const places = Limits.concurrentCalls + Limits.httpQueue
+      const places = Limits.concurrentCalls + httpLimits.queue
       const excess = 5
       const refused: Array<Answer> = []
       const allRefused = yield* Deferred.make<void>()
@@ -493,14 +516,14 @@ describe("the load of all clients", () => {
   it.scopedLive("has a limit: a call beyond it is refused at once, everything else is served", () =>
     Effect.gen(function* () {
       const { release, url } = yield* startServer()
-      const places = Limits.concurrentCalls + Limits.httpQueue
-      const clients = yield* Effect.forEach(Array.from({ length: Math.ceil(Limits.httpCalls / places) + 1 }), () =>
+      const places = Limits.concurrentCalls + httpLimits.queue
+      const clients = yield* Effect.forEach(Array.from({ length: Math.ceil(httpLimits.calls / places) + 1 }), () =>
         Effect.promise(() => beginSession(url))
       )
       const refused = yield* Deferred.make<Answer>()
       const calls = yield* Effect.fork(
         Effect.forEach(
-          Array.from({ length: Limits.httpCalls + 1 }, (_, index) => index),
+          Array.from({ length: httpLimits.calls + 1 }, (_, index) => index),
           (id) =>
             Effect.promise(async () => {
               const answer = await send(url, {
@@ -520,7 +543,7 @@ describe("the load of all clients", () => {
       expect((yield* Effect.promise(() => send(url, { headers: others, body: message("ping") }))).status).toBe(200)
       yield* Deferred.succeed(release, undefined)
       const answers = yield* Fiber.join(calls)
-      expect(answers.filter(({ body }) => body.includes("released"))).toHaveLength(Limits.httpCalls)
+      expect(answers.filter(({ body }) => body.includes("released"))).toHaveLength(httpLimits.calls)
     })
   )
 })

@@ -1,24 +1,28 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { connect as connectSocket, type Socket } from "node:net"
-import { Limits } from "../../../../src/layers/config/Limits.ts"
-import type { Patience } from "../../../../src/layers/transports/http/HttpTransport.ts"
+import { HttpLimits } from "../../../../src/layers/transports/http/HttpLimits.ts"
 import { beginSession, bearer, message, raw, send, startServer, tokens, usual, type Answer } from "./HttpFixture.ts"
 
 // The times are short here; bench/slow.ts attacks a server that has those of every user.
 
-const patience: Patience = {
-  headers: Duration.millis(300),
-  request: Duration.millis(600),
-  check: Duration.millis(50),
+const httpLimits = HttpLimits.defaultValue()
+const short = {
+  headersTimeout: Duration.millis(300),
+  requestTimeout: Duration.millis(600),
+  timeoutCheck: Duration.millis(50),
   silence: Duration.seconds(1)
 }
 
+/** A server with other limits than those of every user. */
+const startWith = (limits: Partial<HttpLimits["Type"]>) =>
+  Effect.provideService(startServer(), HttpLimits, { ...httpLimits, ...limits })
+
 const crowd = 100
-const readers = 5
+const readers = 2
 const megabyte = 1024 * 1024
-/** Each has its text twice: more in all than the two kernels hold in between. */
-const answersOfReader = 8
+/** Each has its text twice: 48 MB, more than kernels hold in between (Linux: up to 32 MiB to read, 4 MiB to write). */
+const answersOfReader = 24
 
 interface SlowClient {
   readonly socket: Socket
@@ -80,7 +84,7 @@ const timedOut = /^HTTP\/1\.1 408 Request Timeout\r\nConnection: close\r\n\r\n$/
 describe("clients that keep the server waiting are hung up on, and others are served meanwhile:", () => {
   it.scopedLive("half-open ones, which never say a word", () =>
     Effect.gen(function* () {
-      const server = yield* startServer({ patience })
+      const server = yield* startWith(short)
       const ends = yield* whileServing(server, (to) => open(to, ""))
       expect(ends.every((said) => said === "" || timedOut.test(said))).toBe(true)
     })
@@ -88,7 +92,7 @@ describe("clients that keep the server waiting are hung up on, and others are se
 
   it.scopedLive("headers that come one by one, and never whole", () =>
     Effect.gen(function* () {
-      const server = yield* startServer({ patience: { ...patience, request: Duration.hours(1) } })
+      const server = yield* startWith({ ...short, requestTimeout: Duration.hours(1) })
       const ends = yield* whileServing(
         server,
         (to) => open(to, `${head(to, bearer(tokens.main))}\r\n`),
@@ -101,7 +105,7 @@ describe("clients that keep the server waiting are hung up on, and others are se
 
   it.scopedLive("a body of which nothing comes", () =>
     Effect.gen(function* () {
-      const server = yield* startServer({ patience })
+      const server = yield* startWith(short)
       const ends = yield* whileServing(server, (to) => open(to, bodyHead(to, ["Content-Length", "1000"])))
       expect(ends.every((said) => timedOut.test(said))).toBe(true)
     })
@@ -109,7 +113,7 @@ describe("clients that keep the server waiting are hung up on, and others are se
 
   it.scopedLive("an endless body, byte by byte", () =>
     Effect.gen(function* () {
-      const server = yield* startServer({ patience })
+      const server = yield* startWith(short)
       const ends = yield* whileServing(
         server,
         (to) => open(to, bodyHead(to, ["Transfer-Encoding", "chunked"])),
@@ -121,8 +125,10 @@ describe("clients that keep the server waiting are hung up on, and others are se
 
   it.scopedLive("answers that nobody takes", () =>
     Effect.gen(function* () {
-      const server = yield* startServer({
-        patience: { ...patience, headers: Duration.hours(1), request: Duration.hours(1) }
+      const server = yield* startWith({
+        ...short,
+        headersTimeout: Duration.hours(1),
+        requestTimeout: Duration.hours(1)
       })
       const text = "x".repeat(megabyte)
       const body = message("tools/call", { name: "echo", arguments: { text } })
@@ -145,11 +151,9 @@ describe("connections", () => {
   it.scopedLive("beyond the cap are hung up on at once, and the others are served", () =>
     Effect.gen(function* () {
       const forever = Duration.hours(1)
-      const { url } = yield* startServer({
-        patience: { ...patience, headers: forever, request: forever, silence: forever }
-      })
+      const { url } = yield* startWith({ headersTimeout: forever, requestTimeout: forever, silence: forever })
       const [first] = yield* Effect.forEach(
-        Array.from({ length: Limits.httpConnections }),
+        Array.from({ length: httpLimits.connections }),
         () => Effect.promise(() => open(url, "")),
         { concurrency: 100 }
       )

@@ -132,8 +132,9 @@ describe("errors", () => {
   it.scoped("of the domain are answers with tag, message and, for changes, the outcome", () =>
     Effect.gen(function* () {
       const { client } = yield* staged()
-      expect(yield* call(client, "refuse_read")).toMatchObject({ isError: true, text: "Refused: Not today." })
-      expect((yield* call(client, "refuse")).text).toBe("Refused: Not today.\noutcome: not_applied")
+      const refused = "PageOutOfRange: There is no page 9: pages run from 1 to 3."
+      expect(yield* call(client, "refuse_read")).toMatchObject({ isError: true, text: refused })
+      expect((yield* call(client, "refuse")).text).toBe(`${refused}\noutcome: not_applied`)
       expect((yield* call(client, "echo", { txt: "x" })).text).toBe(
         'InvalidArguments: echo was not called.\ntxt: is unexpected, expected: "text"'
       )

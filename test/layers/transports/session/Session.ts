@@ -2,6 +2,8 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
 import { Deferred, Effect, Ref, Schema, type Context } from "effect"
 import { McpSession, type McpSessionOptions } from "../../../../src/layers/transports/session/McpSession.ts"
+import type { FleetError } from "../../../../src/schemas/errors/FleetError.ts"
+import { PageOutOfRange } from "../../../../src/schemas/errors/Task.ts"
 import * as Tool from "../../../../src/tools/Tool.ts"
 
 // Tools that do nothing but what a session has to cope with.
@@ -22,15 +24,11 @@ export const makeStage: Effect.Effect<Stage> = Effect.all({
   finished: Deferred.make<void>()
 })
 
-class Refused extends Schema.TaggedError<Refused>()("Refused", {}) {
-  override get message() {
-    return "Not today."
-  }
-}
+const refusal = new PageOutOfRange({ page: 9, pages: 3 })
 
 const changes = { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false }
 
-const tool = <E extends Tool.ToolFailure>(name: string, hints: Tool.Hints, program: Effect.Effect<string, E>) =>
+const tool = <E extends FleetError>(name: string, hints: Tool.Hints, program: Effect.Effect<string, E>) =>
   Tool.make({
     name,
     title: name,
@@ -56,8 +54,8 @@ export const stageTools = ({ begun, entered, finished, interrupted, release }: S
       Effect.onInterrupt(wait, () => Deferred.succeed(interrupted, undefined))
     ),
     tool("change", changes, Effect.uninterruptible(Effect.tap(wait, () => Deferred.succeed(finished, undefined)))),
-    tool("refuse", changes, new Refused()),
-    tool("refuse_read", Tool.readOnly, new Refused()),
+    tool("refuse", changes, refusal),
+    tool("refuse_read", Tool.readOnly, refusal),
     tool("crash", Tool.readOnly, Effect.dieMessage("secret-of-the-crash")),
     tool("crash_change", changes, Effect.dieMessage("secret-of-the-crash")),
     tool("give_up", Tool.readOnly, Effect.interrupt)

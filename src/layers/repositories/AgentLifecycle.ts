@@ -1,0 +1,293 @@
+import { Context, Duration, Effect, Layer, Option } from "effect"
+import type { Build, Transition } from "../../schemas/coder/Builds.ts"
+import type { CoderError } from "../../schemas/coder/CoderError.ts"
+import type { CreateWorkspace, Workspace } from "../../schemas/coder/Workspaces.ts"
+import { AgentNameTaken, BuildFailed, BuildInTheWay, type AgentUnreadable } from "../../schemas/errors/Agent.ts"
+import type { CoderFailure } from "../../schemas/errors/Coder.ts"
+import type { Role } from "../../schemas/Role.ts"
+import { cut, withoutControls } from "../../schemas/Text.ts"
+import { CoderClient } from "../clients/CoderClient.ts"
+import { Limits } from "../config/Limits.ts"
+import { lastLook, lookUntil, TimeLimits } from "../time/Deadline.ts"
+import { AgentRepository } from "./AgentRepository.ts"
+import { wire, type WorkspaceHandle } from "./FoundAgent.ts"
+import type { FoundProject } from "./ProjectRepository.ts"
+import { Seen, Unseen, type Settled } from "./Settled.ts"
+import { translate } from "./translate.ts"
+
+/** How much of a build is told. */
+export class BuildLogLimits extends Context.Reference<BuildLogLimits>()(
+  "fleet-mcp/layers/repositories/AgentLifecycle/BuildLogLimits",
+  {
+    defaultValue: () => ({
+      /** Lines of a build's log, the last ones. */
+      lines: 10,
+      /** One line, or the reason of a failure (characters). */
+      text: Limits.quotedText
+    })
+  }
+) {}
+
+/** An agent to be created. */
+export interface NewAgent {
+  readonly name: string
+  readonly project: FoundProject
+  readonly role: Role | undefined
+  /** The first task; it travels with the build where the project has a prompt parameter. */
+  readonly task: string
+}
+
+/**
+ * A change in the life of an agent: a build of its workspace. Once Coder has accepted it, it goes on by itself.
+ * `status` is Coder's word for it.
+ */
+export interface Change extends WorkspaceHandle {
+  readonly transition: string
+  readonly build_number: number
+  readonly status: string
+  readonly state: "at_work" | "succeeded" | "failed"
+}
+
+export type CreateFailure = CoderFailure | AgentNameTaken | AgentUnreadable
+export type ChangeFailure = CoderFailure | BuildInTheWay | AgentUnreadable
+
+type Send = (agent: WorkspaceHandle) => Effect.Effect<Settled<Change>, ChangeFailure>
+
+/**
+ * The lives of agents: they are created, started, stopped and removed by builds of their workspaces. Every request is
+ * sent once. Where its answer is no proof, it is settled by its natural key: the name of a workspace, the number of a
+ * build. A failure is proof that the request was not carried out.
+ */
+export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/AgentLifecycle")<
+  AgentLifecycle,
+  {
+    /** Looks whether the name is free. `send` then creates the agent. */
+    readonly create: (
+      request: NewAgent
+    ) => Effect.Effect<{ readonly send: Effect.Effect<Settled<Change>, CreateFailure> }, CreateFailure>
+    readonly start: Send
+    readonly stop: Send
+    readonly remove: Send
+    /** The newest change of an agent, as it was when the agent was found. */
+    readonly latest: (agent: WorkspaceHandle) => Change
+    /** Looks at a change until it has ended or the time is up, and gives it as it was seen last; looks may fail. */
+    readonly watch: (change: Change, time: Duration.Duration) => Effect.Effect<Change>
+    /** The error of a change that failed, with its log, and what a look afterwards shows of the agent. */
+    readonly failure: (change: Change) => Effect.Effect<BuildFailed>
+    /** The last lines of a change's log, without empty ones; none where they cannot be read. */
+    readonly log: (change: Change) => Effect.Effect<ReadonlyArray<string>>
+  }
+>() {
+  static readonly layer: Layer.Layer<AgentLifecycle, never, CoderClient | AgentRepository> = Layer.effect(
+    this,
+    Effect.gen(function* () {
+      const coder = yield* CoderClient
+      const agents = yield* AgentRepository
+
+      /**
+       * Reads until the effect of a request is seen. Where Coder itself answered with an error, a successful read that
+       * sees nothing settles it too: then this fails with `absent`. Where no answer came, Coder may still be at it.
+       */
+      const settle = <A, E, R>(error: CoderError, read: Effect.Effect<Option.Option<A>, E>, absent: R) =>
+        Effect.flatMap(TimeLimits, (limits) =>
+          lookUntil(
+            limits.settle,
+            Effect.option(Effect.timeout(read, limits.look)).pipe(
+              Effect.filterOrFail(
+                (seen) => Option.isNone(seen) || Option.isSome(seen.value) || !isCodersOwn(error),
+                () => absent
+              ),
+              Effect.map(Option.flatten)
+            )
+          )
+        )
+
+      const create = Effect.fn("AgentLifecycle.create")(function* (request: NewAgent) {
+        const { name } = request
+        const payload = toPayload(request)
+        const taken = (holder: Option.Option<WorkspaceHandle>) =>
+          new AgentNameTaken({
+            agent_name: name,
+            build_status: Option.getOrNull(Option.map(holder, (one) => one[wire].workspace.latest_build.status))
+          })
+        const before = yield* agents.holder(name)
+        if (Option.isSome(before)) return yield* taken(before)
+
+        /** The name was free before the request: what has it now, with all that was asked for, is what was asked for. */
+        const isOurs = ({ latest_build, template_id }: Workspace) =>
+          template_id === payload.template_id &&
+          (request.role === undefined || request.role.id === latest_build.template_version_preset_id)
+            ? Effect.map(coder.builds.parameters({ path: { build: latest_build.id } }), (parameters) =>
+                (payload.rich_parameter_values ?? []).every((wanted) =>
+                  parameters.some((parameter) => parameter.name === wanted.name && parameter.value === wanted.value)
+                )
+              )
+            : Effect.succeed(false)
+
+        const settled = (error: CoderError): Effect.Effect<Settled<Change>, CreateFailure> =>
+          Effect.gen(function* () {
+            const refusal = translate(`create the agent ${name}`)(error)
+            if (error.status === 409 || isLostRace(error)) {
+              return yield* taken(yield* lastLook(() => Option.none<WorkspaceHandle>())(agents.holder(name)))
+            }
+            if (error.notProcessed) return yield* refusal
+            const found = yield* settle(error, agents.holder(name), refusal)
+            if (Option.isNone(found)) return Unseen()
+            const { workspace } = found.value[wire]
+            const ours = yield* lastLook(() => Option.none<boolean>())(Effect.asSome(isOurs(workspace)))
+            if (Option.isNone(ours)) return Unseen()
+            return ours.value ? Seen({ value: toChange(workspace) }) : yield* taken(found)
+          })
+
+        const send = coder.workspaces.create({ path: { user: "me" }, payload }).pipe(
+          Effect.map((workspace): Settled<Change> => Seen({ value: toChange(workspace) })),
+          Effect.catchAll(settled),
+          Effect.withSpan("AgentLifecycle.send")
+        )
+        return { send }
+      })
+
+      const send =
+        (transition: Transition): Send =>
+        (agent) =>
+          Effect.gen(function* () {
+            const { workspace } = agent[wire]
+            const before = workspace.latest_build.build_number
+            const seen = (build: Build): Settled<Change> =>
+              Seen({ value: toChange({ ...workspace, latest_build: build }) })
+            const latest = Effect.mapError(
+              Effect.map(byId(workspace), (now) => now.latest_build),
+              translate(`look at the builds of ${workspace.name}`)
+            )
+            const inTheWay = (other: Build) =>
+              new BuildInTheWay({
+                agent_name: workspace.name,
+                build_number: other.build_number,
+                transition: other.transition,
+                build_status: other.status
+              })
+
+            const settled = (error: CoderError): Effect.Effect<Settled<Change>, ChangeFailure> =>
+              Effect.gen(function* () {
+                const refusal = translate(`${transition} the agent ${workspace.name}`)(error)
+                if (error.status === 409) {
+                  const other = yield* lastLook(() => workspace.latest_build)(latest)
+                  return yield* stateOf(other) === "at_work" ? inTheWay(other) : refusal
+                }
+                if (error.notProcessed) return yield* refusal
+                const newer = Effect.map(
+                  latest,
+                  Option.liftPredicate((now) => now.build_number > before)
+                )
+                const found = yield* settle(error, newer, refusal)
+                if (Option.isNone(found)) return Unseen()
+                if (found.value.transition === transition) return seen(found.value)
+                // Somebody else's build. It proves something only where it took the very next number, and Coder is done
+                // with the request: else the request's own build may lie between the two, or still come.
+                return isCodersOwn(error) && found.value.build_number === before + 1
+                  ? yield* inTheWay(found.value)
+                  : Unseen()
+              })
+
+            return yield* coder.builds
+              .create({ path: { workspace: workspace.id }, payload: { transition } })
+              .pipe(Effect.map(seen), Effect.catchAll(settled))
+          }).pipe(Effect.withSpan(`AgentLifecycle.${transition}`))
+
+      const byId = ({ id }: Workspace) =>
+        coder.workspaces.get({ path: { workspace: id }, urlParams: { include_deleted: true } })
+
+      const watch = Effect.fn("AgentLifecycle.watch")(function* (change: Change, time: Duration.Duration) {
+        if (change.state !== "at_work") return change
+        const { workspace } = change[wire]
+        const build = workspace.latest_build.id
+        let seen = change
+        const look = coder.builds.get({ path: { build } }).pipe(
+          Effect.tap((now) => {
+            seen = toChange({ ...workspace, latest_build: now })
+          }),
+          Effect.map(() => Option.liftPredicate(seen, ({ state }) => state !== "at_work")),
+          Effect.catchAll(({ reason, retryAfterMillis = 0 }) =>
+            Effect.logWarning("A look at a build failed", { build, reason }).pipe(
+              Effect.zipRight(Effect.sleep(Duration.millis(retryAfterMillis))),
+              Effect.as(Option.none())
+            )
+          )
+        )
+        yield* lookUntil(time, look)
+        return seen
+      })
+
+      const log = (change: Change) =>
+        Effect.gen(function* () {
+          const limits = yield* BuildLogLimits
+          const build = change[wire].workspace.latest_build.id
+          const lines = yield* coder.builds.logs({ path: { build }, urlParams: {} })
+          return lines
+            .map((line) => cut(withoutControls(line.output), limits.text))
+            .filter((line) => line !== "")
+            .slice(-limits.lines)
+        }).pipe(
+          Effect.withSpan("AgentLifecycle.log"),
+          lastLook((): ReadonlyArray<string> => [])
+        )
+
+      const failure = Effect.fn("AgentLifecycle.failure")(function* (change: Change) {
+        const { build_number, status: build_status, transition } = change
+        const { workspace } = change[wire]
+        const limits = yield* BuildLogLimits
+        const afterwards = Effect.map(byId(workspace), (now): string | null => now.latest_build.status)
+        return new BuildFailed({
+          agent_name: workspace.name,
+          build_number,
+          transition,
+          build_status,
+          reason: cut(withoutControls(workspace.latest_build.job.error ?? "Coder gives no reason"), limits.text),
+          log: yield* log(change),
+          status_afterwards: yield* lastLook((): string | null => null)(afterwards)
+        })
+      })
+
+      const latest = (agent: WorkspaceHandle) => toChange(agent[wire].workspace)
+
+      return {
+        create,
+        start: send("start"),
+        stop: send("stop"),
+        remove: send("delete"),
+        latest,
+        watch,
+        failure,
+        log
+      }
+    })
+  )
+}
+
+const toPayload = ({ name, project: { project, promptParameter }, role, task }: NewAgent): CreateWorkspace => ({
+  name,
+  template_id: project.id,
+  ...(role === undefined ? {} : { template_version_preset_id: role.id }),
+  ...(promptParameter === null ? {} : { rich_parameter_values: [{ name: promptParameter, value: task }] })
+})
+
+/** How builds end well, in Coder's words. */
+const successes = new Set(["running", "stopped", "deleted"])
+
+/** Nothing changes any more once a build is over; `failed` and `canceled` are as final as success. */
+const stateOf = ({ job, status }: Build): Change["state"] => {
+  if (!["succeeded", "failed", "canceled"].includes(job.status)) return "at_work"
+  return successes.has(status) ? "succeeded" : "failed"
+}
+
+const toChange = (workspace: Workspace): Change => {
+  const { build_number, status, transition } = workspace.latest_build
+  return { transition, build_number, status, state: stateOf(workspace.latest_build), [wire]: { workspace } }
+}
+
+/** Coder's answer to all but one of several creates at once (recording: create.json, "eight at once"). */
+const isLostRace = (error: CoderError): boolean => error.detail?.includes("duplicate key") === true
+
+/** An error of Coder itself: it is done with the request. A gateway's error tells nothing about Coder behind it. */
+const isCodersOwn = ({ reason, status }: CoderError): boolean =>
+  reason === "status" && ![502, 503, 504].includes(status ?? 0)

@@ -1,0 +1,30 @@
+import type { BuildFailed, BuildInTheWay, InvalidAgentName, LookupFailure } from "./Agent.ts"
+import type { AgentNameTaken, RestartIncomplete, UnknownFilterValue } from "./Agent.ts"
+import type { BackendNotConfigured, DeadlineExceeded } from "./Coder.ts"
+import type { ProjectAmbiguous, ProjectNotFound, RoleNotFound, RoleSetsPrompt } from "./Project.ts"
+import type { DialogueNotRefusable, AgentNotBusy, AgentNotIdle, AgentRefused, AgentUnreachable } from "./Task.ts"
+import type { InterruptNotSupported, InvalidTask, PageOutOfRange } from "./Task.ts"
+
+/** Every way in which a call of the fleet's services can end badly: each with data, `outcome`, `next` and `message`. */
+export type FleetError =
+  | LookupFailure
+  | InvalidAgentName
+  | AgentNameTaken
+  | UnknownFilterValue
+  | BuildInTheWay
+  | BuildFailed
+  | RestartIncomplete
+  | BackendNotConfigured
+  | DeadlineExceeded
+  | ProjectNotFound
+  | ProjectAmbiguous
+  | RoleNotFound
+  | RoleSetsPrompt
+  | InvalidTask
+  | AgentNotIdle
+  | AgentNotBusy
+  | DialogueNotRefusable
+  | InterruptNotSupported
+  | AgentUnreachable
+  | AgentRefused
+  | PageOutOfRange

@@ -1,0 +1,120 @@
+import { Match } from "effect"
+import type { FleetError } from "../schemas/errors/FleetError.ts"
+import type { NextStep } from "../schemas/errors/NextStep.ts"
+import type { Outcome } from "../schemas/Outcome.ts"
+import { cut } from "../schemas/Text.ts"
+
+// The words for those who call tools: what an error of the fleet says, and which tool comes next.
+
+/**
+ * Characters of what was wrong, and of what to call next: with tag and outcome at most 8,000. Some clients cut longer
+ * texts by themselves, and lose the end.
+ */
+const size = { wrong: 6800, advice: 1000 }
+
+/** How a call ended badly, and what became of it, in finished words. */
+export interface Told {
+  readonly _tag: string
+  readonly outcome: Outcome
+  readonly message: string
+}
+
+/** An error of the fleet for an MCP caller. */
+export const tell = (error: FleetError): Told => {
+  const advice = cut(adviceOn(error), size.advice)
+  const wrong = cut(error.message, size.wrong)
+  const separator = advice === "" || wrong.endsWith("\n") ? "" : " "
+  return { _tag: error._tag, outcome: error.outcome, message: `${wrong}${separator}${advice}` }
+}
+
+/** What each step means in tools, where an error has no words of its own for it. */
+const toolFor: Readonly<Record<NextStep, string>> = {
+  change_request: "",
+  list_agents: "Call list_agents to see your agents.",
+  look_at_agent: "Call show_agent to see where it stands.",
+  list_projects: "Call list_agent_projects for more.",
+  list_roles: "Call list_agent_roles for more.",
+  read_history: "Call show_agent_task_history to see what it did.",
+  wait: "Call show_agent until that is over.",
+  answer_agent: "A person has to answer what it asks.",
+  cancel_task: "Stop its work with cancel_agent_task.",
+  restart_agent: "Call restart_agent.",
+  delete_agent: "Call delete_agent to remove it.",
+  mend_cause: "The reason lasts until it is mended.",
+  try_again: "Then try again.",
+  renew_token: "Make a new one (coder tokens create), set CODER_SESSION_TOKEN, and restart fleet-mcp.",
+  ask_administrator: "Ask an administrator of Coder.",
+  configure: "Check that CODER_URL is Coder's own address and that the server runs."
+}
+
+const onUnavailable = {
+  no_answer: "Check that CODER_URL is Coder's own address and that the server runs, then try again.",
+  answer: "Coder itself answered so: try again later, or ask an administrator of Coder.",
+  not_coder: "Check that CODER_URL is Coder's own address, and that no sign-in page or proxy stands before it.",
+  untrusted_certificate:
+    "Set NODE_EXTRA_CA_CERTS to a file with the certificate (PEM) of the authority that signed Coder's, and restart fleet-mcp."
+}
+
+const usual = ({ next }: FleetError): string =>
+  next
+    .map((step) => toolFor[step])
+    .filter((words) => words !== "")
+    .join(" ")
+
+/** What to call next. A tag without words of its own is a type error, not a silence. */
+const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
+  Match.tagsExhaustive({
+    AgentNotFound: () => "Call list_agents to see all agents.",
+    NotAnAgent: () => `To make the template a project, add its name to FLEET_MCP_PROJECTS.`,
+    NotYourAgent: () => "Call list_agents to see your own agents.",
+    AgentUnreadable: () => "Look at the workspace in Coder's dashboard.",
+    InvalidAgentName: usual,
+    AgentNameTaken: ({ next }) =>
+      next.includes("wait")
+        ? "Wait until show_agent no longer finds it, or choose another name."
+        : "Choose another name, or call show_agent.",
+    UnknownFilterValue: usual,
+    BuildInTheWay: () => "Call show_agent until it is over, then try again.",
+    BuildFailed: ({ transition }) =>
+      transition === "delete"
+        ? "Once the reason is mended, delete_agent goes on; until then it would end the same way. Call show_agent to look at it."
+        : "Once the reason is mended, restart_agent builds it again; delete_agent removes it.",
+    RestartIncomplete: (error) =>
+      `${error.next
+        .filter((step) => step !== "restart_agent")
+        .map((step) => toolFor[step])
+        .join(" ")} restart_agent goes on from there.`,
+    BackendNotConfigured: () => "",
+    CoderUnauthorized: usual,
+    CoderForbidden: () => "Ask an administrator for the permission, or use another token.",
+    CoderRateLimited: ({ retry_after_ms }) => `Try again in ${Math.ceil(retry_after_ms / 1000)} s.`,
+    CoderUnavailable: ({ fault }) => onUnavailable[fault],
+    CoderRejected: () => "The same request would be refused again: ask for what the reason allows.",
+    DeadlineExceeded: ({ outcome }) =>
+      outcome === "not_applied"
+        ? "Try again, or call show_agent or list_agents to see where things stand."
+        : "Call show_agent or list_agents to see where things stand, before you repeat it.",
+    ProjectNotFound: () => "Call list_agent_projects for more.",
+    ProjectAmbiguous: usual,
+    RoleNotFound: () => "Call list_agent_roles for more.",
+    RoleSetsPrompt: () => "Choose another role (list_agent_roles), or take the parameter out of the preset.",
+    InvalidTask: usual,
+    AgentNotIdle: ({ next }) => {
+      if (next.includes("answer_agent")) {
+        return "A person has to answer it, in the agent's terminal; cancel_agent_task refuses what it asks."
+      }
+      if (next.includes("cancel_task")) {
+        return "Wait until it is idle (show_agent), or stop its work with cancel_agent_task."
+      }
+      if (next.includes("restart_agent")) return "Start it with restart_agent."
+      return "Call show_agent until it is idle."
+    },
+    AgentNotBusy: usual,
+    DialogueNotRefusable: () =>
+      "A person has to answer it, in the agent's terminal; restart_agent starts the agent anew.",
+    InterruptNotSupported: () => "Call restart_agent to stop its work.",
+    AgentUnreachable: () => "Call show_agent for its status, or restart_agent.",
+    AgentRefused: () => "Call show_agent for its status, then try again.",
+    PageOutOfRange: usual
+  })
+)
