@@ -608,7 +608,7 @@ const compare = (exchange: Exchange, words: Words, answer: Answer): void => {
   assert(decoded !== undefined)
   const value = Schema.decodeUnknownSync(Schema.make<unknown, unknown>(decoded))(answer.body)
   assert.notInclude(JSON.stringify(value) ?? "", "Unreadable")
-  if (endpoint.key === "builds.appStatus") {
+  if (endpoint.key === "agents.appStatus") {
     assert.strictEqual(answer.body, exchange.response.body)
     return
   }

@@ -1,4 +1,4 @@
-import { FetchHttpClient, HttpClient, HttpServer } from "@effect/platform"
+import { FetchHttpClient, HttpApp, HttpClient, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { execFileSync } from "node:child_process"
@@ -7,9 +7,10 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
 import { join } from "node:path"
-import { SocketHttpClient } from "../../src/layers/clients/SocketHttpClient.ts"
+import { socketHttpClient } from "./SocketHttpClient.ts"
 import { CoderConfig } from "../../src/layers/config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../../src/layers/config/EmbeddedConfig.ts"
+import { CoderApp } from "../../src/layers/embedded/api/CoderApp.ts"
 import { EmbeddedCoder } from "../../src/layers/embedded/EmbeddedCoder.ts"
 import { Ids } from "../../src/layers/embedded/store/Ids.ts"
 import { environment, temporaryDirectory } from "../layers/agenthost/support.ts"
@@ -95,6 +96,33 @@ export const embedded = (
     )
   )
 
+/** The same, with its HTTP app itself: it takes requests as no client would write them. */
+export const embeddedApp = (
+  options: FixtureOptions = {}
+): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
+  Layer.unwrapScoped(
+    Effect.map(surroundings(options), ({ embeddedOptions, fixture, ids }) => {
+      const client = Layer.effect(
+        HttpClient.HttpClient,
+        Effect.gen(function* () {
+          const { httpApp } = yield* CoderApp
+          const handle = HttpApp.toWebHandlerRuntime(yield* Effect.runtime())(httpApp)
+          const fetch = yield* HttpClient.HttpClient
+          return HttpClient.make((request) =>
+            Effect.provideService(fetch.execute(request), FetchHttpClient.Fetch, (input, init) =>
+              handle(new Request(input, init))
+            )
+          )
+        })
+      ).pipe(Layer.provide(FetchHttpClient.layer))
+      return Layer.mergeAll(
+        fixture,
+        CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
+        Layer.provideMerge(client, CoderApp.layer(embeddedOptions)).pipe(Layer.provide(ids))
+      )
+    })
+  )
+
 /** The same on a Unix socket, and a client of that. */
 export const embeddedOverSocket = (
   options: FixtureOptions = {}
@@ -105,7 +133,7 @@ export const embeddedOverSocket = (
       return Layer.mergeAll(
         fixture,
         CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
-        SocketHttpClient.layer(path).pipe(
+        socketHttpClient(path).pipe(
           Layer.provideMerge(EmbeddedCoder.layerServer(embeddedOptions).pipe(Layer.provide([ids, listening({ path })])))
         )
       )

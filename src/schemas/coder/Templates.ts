@@ -1,6 +1,7 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
 import { elements } from "./elements.ts"
+import { UserSession } from "./Security.ts"
 import { Segment } from "./Segment.ts"
 
 /** A template. `display_name` may be `""` and is not unique (recording: templates.json). */
@@ -71,3 +72,4 @@ export const Templates = HttpApiGroup.make("templates")
     )
   )
   .add(HttpApiEndpoint.get("presets")`/api/v2/templateversions/${version}/presets`.addSuccess(Presets))
+  .middleware(UserSession)

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { AppStatus, Build, BuildParameter, BuildSummary } from "./Builds.ts"
 import { elements, type Unreadable } from "./elements.ts"
 import { queryInteger } from "./QueryInteger.ts"
+import { UserSession } from "./Security.ts"
 import { Segment } from "./Segment.ts"
 
 const workspace = <A extends Schema.Schema.Any>(build: A) =>
@@ -82,3 +83,4 @@ export const Workspaces = HttpApiGroup.make("workspaces")
       .addSuccess(Workspace, { status: 201 })
       .addSuccess(Workspace, { status: 200 })
   )
+  .middleware(UserSession)

@@ -14,7 +14,7 @@ export interface StartAgent {
   readonly workspace: WorkspaceRow
   readonly agent: AgentRow
   readonly codingAgent: CodingAgent
-  /** The first task, run once in the life of the workspace; `""` for none. */
+  /** The first task, run once in the life of the workspace, at the first start that comes so far; `""` for none. */
   readonly prompt: string
 }
 
@@ -42,11 +42,13 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
       const server = yield* AgentApiServer
       const { faults } = yield* EmbeddedConfig
       const hosts = new Map<string, AgentHost>()
+      // Those that others may speak to: their first task is behind them.
+      const open = new Set<string>()
       const fibers = yield* FiberMap.make<string>()
 
-      const reporterOf = ({ app, token }: AgentRow): StatusReporter => ({
+      const reporterOf = ({ app, id }: AgentRow): StatusReporter => ({
         report: (report) =>
-          reportStatus(token, { app_slug: app?.slug ?? "", uri: "", ...report }).pipe(
+          reportStatus(id, { app_slug: app?.slug ?? "", uri: "", ...report }).pipe(
             Effect.provideService(WorkspaceStore, store),
             Effect.catchAll((error) => Effect.logDebug("A report of an agent was refused", error.message))
           )
@@ -57,7 +59,11 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
         const host = yield* AgentHost.make({ agent: codingAgent, conversation, reporter: reporterOf(agent) })
         yield* Effect.acquireRelease(
           Effect.sync(() => hosts.set(workspace.id, host)),
-          () => Effect.sync(() => hosts.delete(workspace.id))
+          () =>
+            Effect.sync(() => {
+              open.delete(workspace.id)
+              hosts.delete(workspace.id)
+            })
         )
         return host
       })
@@ -66,10 +72,14 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
         host: AgentHost,
         { agent, prompt, workspace }: StartAgent
       ) {
-        if (prompt.trim() === "" || !(yield* store.takeFirstPrompt(workspace.id))) return
-        yield* Effect.catchAll(host.prompt(prompt), (refused) =>
-          store.appendAgentLog(agent.id, { level: "error", output: `The first task was not taken: ${refused.message}` })
-        )
+        if (prompt.trim() === "" || (yield* store.firstPrompt(workspace.id)) === "done") return
+        // Nobody else can have said anything yet: what a user said before this start was the first task.
+        const taken = (yield* host.messages).some(({ role }) => role === "user")
+        if (!taken) {
+          yield* store.setFirstPrompt(workspace.id, "given")
+          yield* host.prompt(prompt)
+        }
+        yield* store.setFirstPrompt(workspace.id, "done")
       }, Effect.uninterruptible)
 
       /** The life of an agent, until it is stopped. */
@@ -85,7 +95,13 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
         const host = yield* hostFor(request)
         yield* store.updateAgent(agent.id, { status: "connected", lifecycle_state: "starting" })
         yield* store.appendAgentLog(agent.id, { level: "info", output: `Agent ${host.agentType} started` })
-        yield* firstPrompt(host, request)
+        yield* Effect.catchAll(firstPrompt(host, request), ({ message }) =>
+          store.appendAgentLog(agent.id, {
+            level: "error",
+            output: `The first task waits for the next start: ${message}`
+          })
+        )
+        open.add(workspace.id)
         yield* store.updateAgent(agent.id, {
           lifecycle_state: fault === "start_error" ? "start_error" : "ready",
           health: named(faults?.apps)?.fault === "unhealthy" ? "unhealthy" : "healthy",
@@ -113,7 +129,13 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
           Effect.suspend(() => hosts.get(workspaceId)?.stop ?? Effect.void).pipe(
             Effect.zipRight(FiberMap.remove(fibers, workspaceId))
           ),
-        app: (workspaceId) => Effect.sync(() => Option.map(Option.fromNullable(hosts.get(workspaceId)), server.app))
+        app: (workspaceId) =>
+          Effect.sync(() =>
+            Option.fromNullable(hosts.get(workspaceId)).pipe(
+              Option.filter(() => open.has(workspaceId)),
+              Option.map(server.app)
+            )
+          )
       }
     })
   )

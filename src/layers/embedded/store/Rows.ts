@@ -8,6 +8,12 @@ export interface WorktreeRow {
   readonly base_commit: string
 }
 
+/**
+ * Where the first task of a workspace is: `pending`; `given` to the agent's host, which may have been stopped before
+ * it took it; `done` once it stands in the conversation.
+ */
+export type FirstPrompt = "pending" | "given" | "done"
+
 export interface WorkspaceRow {
   readonly id: string
   readonly name: string
@@ -18,7 +24,7 @@ export interface WorkspaceRow {
   readonly deleted: boolean
   /** From the first start on that came so far. */
   readonly worktree: WorktreeRow | null
-  readonly first_prompt_taken: boolean
+  readonly first_prompt: FirstPrompt
 }
 
 /** A job goes from `pending` over `running` to one of the last three; `canceling` is on the way to `canceled`. */
