@@ -2,7 +2,7 @@ import type { HttpClient } from "@effect/platform"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, type Layer, Redacted, Schema } from "effect"
 import type { CoderConfig } from "../../src/layers/config/CoderConfig.ts"
-import type { EmbeddedFaults } from "../../src/layers/config/EmbeddedConfig.ts"
+import type { EmbeddedFaults } from "../support/EmbeddedFaults.ts"
 import type { Preset, Template } from "../../src/schemas/coder/Templates.ts"
 import {
   agentOf,

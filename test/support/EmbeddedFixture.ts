@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
 import { join } from "node:path"
+import { type EmbeddedFaults, embeddedFaults } from "./EmbeddedFaults.ts"
 import { socketHttpClient } from "./SocketHttpClient.ts"
 import { CoderConfig } from "../../src/layers/config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../../src/layers/config/EmbeddedConfig.ts"
@@ -51,13 +52,14 @@ export class EmbeddedFixture extends Context.Tag("fleet-mcp/test/support/Embedde
 >() {}
 
 /** As for the embedded Coder; what names directories is made for that of the test, in which `sample` is. */
-export interface FixtureOptions extends Partial<Pick<EmbeddedOptions, "allowShell" | "sessionToken" | "faults">> {
+export interface FixtureOptions extends Partial<Pick<EmbeddedOptions, "allowShell" | "sessionToken">> {
+  readonly faults?: EmbeddedFaults
   readonly projects?: (directory: string) => NonNullable<EmbeddedOptions["projects"]>
   readonly workingDirectory?: (directory: string) => string
   readonly environment?: (directory: string) => NonNullable<EmbeddedOptions["environment"]>
 }
 
-const surroundings = ({ environment: given, projects, workingDirectory, ...options }: FixtureOptions) =>
+const surroundings = ({ environment: given, faults = {}, projects, workingDirectory, ...options }: FixtureOptions) =>
   Effect.map(temporaryDirectory, (directory) => {
     const agentTokens: Array<string> = []
     const repository = makeRepository(join(directory, "sample"))
@@ -82,7 +84,7 @@ const surroundings = ({ environment: given, projects, workingDirectory, ...optio
       embeddedOptions,
       directory,
       fixture: Layer.succeed(EmbeddedFixture, { repository, stateDirectory, agentTokens }),
-      ids: Layer.succeed(Ids, ids)
+      seams: Layer.merge(Layer.succeed(Ids, ids), embeddedFaults(faults))
     }
   })
 
@@ -91,8 +93,8 @@ export const embedded = (
   options: FixtureOptions = {}
 ): Layer.Layer<HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
   Layer.unwrapScoped(
-    Effect.map(surroundings(options), ({ embeddedOptions, fixture, ids }) =>
-      Layer.merge(fixture, EmbeddedCoder.layer(embeddedOptions).pipe(Layer.provide(ids)))
+    Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) =>
+      Layer.merge(fixture, EmbeddedCoder.layer(embeddedOptions).pipe(Layer.provide(seams)))
     )
   )
 
@@ -101,7 +103,7 @@ export const embeddedApp = (
   options: FixtureOptions = {}
 ): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
   Layer.unwrapScoped(
-    Effect.map(surroundings(options), ({ embeddedOptions, fixture, ids }) => {
+    Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) => {
       const client = Layer.effect(
         HttpClient.HttpClient,
         Effect.gen(function* () {
@@ -118,7 +120,7 @@ export const embeddedApp = (
       return Layer.mergeAll(
         fixture,
         CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
-        Layer.provideMerge(client, CoderApp.layer(embeddedOptions)).pipe(Layer.provide(ids))
+        Layer.provideMerge(client, CoderApp.layer(embeddedOptions)).pipe(Layer.provide(seams))
       )
     })
   )
@@ -128,13 +130,13 @@ export const embeddedOverSocket = (
   options: FixtureOptions = {}
 ): Layer.Layer<HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
   Layer.unwrapScoped(
-    Effect.map(surroundings(options), ({ directory, embeddedOptions, fixture, ids }) => {
+    Effect.map(surroundings(options), ({ directory, embeddedOptions, fixture, seams }) => {
       const path = join(directory, "coder.sock")
       return Layer.mergeAll(
         fixture,
         CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
         socketHttpClient(path).pipe(
-          Layer.provideMerge(EmbeddedCoder.layerServer(embeddedOptions).pipe(Layer.provide([ids, listening({ path })])))
+          Layer.provideMerge(EmbeddedCoder.layerServer(embeddedOptions).pipe(Layer.provide([seams, listening({ path })])))
         )
       )
     })
@@ -151,7 +153,7 @@ export const embeddedOverPort = (
   options: FixtureOptions = {}
 ): Layer.Layer<HttpClient.HttpClient | CoderConfig | EmbeddedFixture | ReceivedRequests> =>
   Layer.unwrapScoped(
-    Effect.map(surroundings(options), ({ embeddedOptions, fixture, ids }) => {
+    Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) => {
       const requests: Array<string> = []
       const config = Layer.unwrapEffect(
         HttpServer.addressFormattedWith((address) =>
@@ -163,7 +165,7 @@ export const embeddedOverPort = (
         fixture,
         FetchHttpClient.layer,
         Layer.succeed(ReceivedRequests, requests),
-        Layer.merge(config, EmbeddedCoder.layerServer(embeddedOptions)).pipe(Layer.provide([ids, server]))
+        Layer.merge(config, EmbeddedCoder.layerServer(embeddedOptions)).pipe(Layer.provide([seams, server]))
       )
     })
   )

@@ -103,8 +103,6 @@ export const Limits = {
   /** How long what was seen of a project's folder counts, and how many folders are looked at at once. */
   projectInspection: Duration.seconds(1),
   projectConcurrency: 4,
-  /** How long the embedded Coder waits for an agent to connect: Coder's default. */
-  agentConnectTimeout: Duration.seconds(120),
 
   /** How often the token files are looked at: a rotation or revocation counts after this time. */
   tokenWatch: Duration.seconds(1),

@@ -69,6 +69,9 @@ export interface AppRow {
   readonly health: "initializing" | "healthy" | "unhealthy"
 }
 
+/** What changes of an agent, and of the health of its app. */
+export type AgentChange = Partial<Pick<AgentRow, "status" | "lifecycle_state">> & { readonly health?: AppRow["health"] }
+
 /** A build, and what belongs to it. */
 export interface BuildState {
   readonly workspace: WorkspaceRow

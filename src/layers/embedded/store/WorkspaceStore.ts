@@ -2,6 +2,7 @@ import { Context, Data, Effect, Layer, Option } from "effect"
 import type { AgentLog, AppStatus, BuildLog, PatchAppStatus } from "../../../schemas/coder/Builds.ts"
 import { Limits } from "../../config/Limits.ts"
 import {
+  type AgentChange,
   type AgentRow,
   type AppRow,
   type BuildRow,
@@ -55,10 +56,7 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
     ) => Effect.Effect<AgentRow>
     readonly setWorktree: (workspaceId: string, worktree: WorktreeRow) => Effect.Effect<void>
     /** Changes an agent, and the health of its app. */
-    readonly updateAgent: (
-      agentId: string,
-      change: Partial<Pick<AgentRow, "status" | "lifecycle_state">> & { readonly health?: AppRow["health"] }
-    ) => Effect.Effect<void>
+    readonly updateAgent: (agentId: string, change: AgentChange) => Effect.Effect<void>
     /** Notes how far the first task of a workspace has come. One that is done stays done. */
     readonly setFirstPrompt: (workspaceId: string, state: Exclude<FirstPrompt, "pending">) => Effect.Effect<void>
     /** How far it has come; `done` where there is no such workspace. */

@@ -3,7 +3,7 @@ import { Effect, Layer, Option, TestClock } from "effect"
 import { AgentApiServer } from "../../../../src/layers/agenthost/AgentApiServer.ts"
 import type { CodingAgent } from "../../../../src/layers/agenthost/AgentHost.ts"
 import { ConversationStore } from "../../../../src/layers/agenthost/ConversationStore.ts"
-import { EmbeddedConfig, type EmbeddedFaults } from "../../../../src/layers/config/EmbeddedConfig.ts"
+import { type EmbeddedFaults, embeddedFaults } from "../../../support/EmbeddedFaults.ts"
 import { AgentHosts } from "../../../../src/layers/embedded/engine/AgentHosts.ts"
 import { WorkspaceStore } from "../../../../src/layers/embedded/store/WorkspaceStore.ts"
 
@@ -14,7 +14,7 @@ const layers = (faults: EmbeddedFaults = {}) =>
         AgentApiServer.layer,
         ConversationStore.layerMemory,
         WorkspaceStore.layerMemory,
-        EmbeddedConfig.layer({ stateDirectory: "/nowhere", workingDirectory: "/nowhere", faults })
+        embeddedFaults(faults)
       )
     )
   )
