@@ -136,7 +136,9 @@ export const embeddedOverSocket = (
         fixture,
         CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
         socketHttpClient(path).pipe(
-          Layer.provideMerge(EmbeddedCoder.layerServer(embeddedOptions).pipe(Layer.provide([seams, listening({ path })])))
+          Layer.provideMerge(
+            EmbeddedCoder.layerServer(embeddedOptions).pipe(Layer.provide([seams, listening({ path })]))
+          )
         )
       )
     })

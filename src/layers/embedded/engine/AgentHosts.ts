@@ -73,7 +73,7 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
 
         const firstPrompt = Effect.fn("AgentHosts.firstPrompt")(function* (
           host: AgentHost,
-          { agent, prompt, workspace }: StartAgent
+          { prompt, workspace }: StartAgent
         ) {
           if (prompt.trim() === "" || (yield* store.firstPrompt(workspace.id)) === "done") return
           // Nobody else can have said anything yet: what a user said before this start was the first task.
