@@ -2,7 +2,7 @@ import type { HttpClient } from "@effect/platform"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, type Layer, Redacted, Schema } from "effect"
 import type { CoderConfig } from "../../src/layers/config/CoderConfig.ts"
-import type { EmbeddedFaults } from "../../src/layers/config/EmbeddedConfig.ts"
+import type { EmbeddedFaults } from "../support/EmbeddedFaults.ts"
 import type { Preset, Template } from "../../src/schemas/coder/Templates.ts"
 import {
   agentOf,
@@ -608,7 +608,7 @@ const compare = (exchange: Exchange, words: Words, answer: Answer): void => {
   assert(decoded !== undefined)
   const value = Schema.decodeUnknownSync(Schema.make<unknown, unknown>(decoded))(answer.body)
   assert.notInclude(JSON.stringify(value) ?? "", "Unreadable")
-  if (endpoint.key === "builds.appStatus") {
+  if (endpoint.key === "agents.appStatus") {
     assert.strictEqual(answer.body, exchange.response.body)
     return
   }

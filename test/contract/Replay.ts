@@ -189,7 +189,7 @@ export const expectedValue = (exchange: Exchange): unknown => {
   const { body } = exchange.response
   if (found === undefined) return body
   // The two answers that mean something else than they say: a body of no content, and presets that are not there.
-  if (found.endpoint.key === "builds.appStatus") return undefined
+  if (found.endpoint.key === "agents.appStatus") return undefined
   if (found.endpoint.key === "templates.presets" && body === null) return []
   return restrict(wireOf(found.endpoint, exchange.response.status), body)
 }

@@ -1,4 +1,4 @@
-import { FetchHttpClient, HttpClient, HttpServer } from "@effect/platform"
+import { FetchHttpClient, HttpApp, HttpClient, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { execFileSync } from "node:child_process"
@@ -7,9 +7,11 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
 import { join } from "node:path"
-import { SocketHttpClient } from "../../src/layers/clients/SocketHttpClient.ts"
+import { type EmbeddedFaults, embeddedFaults } from "./EmbeddedFaults.ts"
+import { socketHttpClient } from "./SocketHttpClient.ts"
 import { CoderConfig } from "../../src/layers/config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../../src/layers/config/EmbeddedConfig.ts"
+import { CoderApp } from "../../src/layers/embedded/api/CoderApp.ts"
 import { EmbeddedCoder } from "../../src/layers/embedded/EmbeddedCoder.ts"
 import { Ids } from "../../src/layers/embedded/store/Ids.ts"
 import { environment, temporaryDirectory } from "../layers/agenthost/support.ts"
@@ -50,13 +52,14 @@ export class EmbeddedFixture extends Context.Tag("fleet-mcp/test/support/Embedde
 >() {}
 
 /** As for the embedded Coder; what names directories is made for that of the test, in which `sample` is. */
-export interface FixtureOptions extends Partial<Pick<EmbeddedOptions, "allowShell" | "sessionToken" | "faults">> {
+export interface FixtureOptions extends Partial<Pick<EmbeddedOptions, "allowShell" | "sessionToken">> {
+  readonly faults?: EmbeddedFaults
   readonly projects?: (directory: string) => NonNullable<EmbeddedOptions["projects"]>
   readonly workingDirectory?: (directory: string) => string
   readonly environment?: (directory: string) => NonNullable<EmbeddedOptions["environment"]>
 }
 
-const surroundings = ({ environment: given, projects, workingDirectory, ...options }: FixtureOptions) =>
+const surroundings = ({ environment: given, faults = {}, projects, workingDirectory, ...options }: FixtureOptions) =>
   Effect.map(temporaryDirectory, (directory) => {
     const agentTokens: Array<string> = []
     const repository = makeRepository(join(directory, "sample"))
@@ -81,7 +84,7 @@ const surroundings = ({ environment: given, projects, workingDirectory, ...optio
       embeddedOptions,
       directory,
       fixture: Layer.succeed(EmbeddedFixture, { repository, stateDirectory, agentTokens }),
-      ids: Layer.succeed(Ids, ids)
+      seams: Layer.merge(Layer.succeed(Ids, ids), embeddedFaults(faults))
     }
   })
 
@@ -90,9 +93,36 @@ export const embedded = (
   options: FixtureOptions = {}
 ): Layer.Layer<HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
   Layer.unwrapScoped(
-    Effect.map(surroundings(options), ({ embeddedOptions, fixture, ids }) =>
-      Layer.merge(fixture, EmbeddedCoder.layer(embeddedOptions).pipe(Layer.provide(ids)))
+    Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) =>
+      Layer.merge(fixture, EmbeddedCoder.layer(embeddedOptions).pipe(Layer.provide(seams)))
     )
+  )
+
+/** The same, with its HTTP app itself: it takes requests as no client would write them. */
+export const embeddedApp = (
+  options: FixtureOptions = {}
+): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
+  Layer.unwrapScoped(
+    Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) => {
+      const client = Layer.effect(
+        HttpClient.HttpClient,
+        Effect.gen(function* () {
+          const { httpApp } = yield* CoderApp
+          const handle = HttpApp.toWebHandlerRuntime(yield* Effect.runtime())(httpApp)
+          const fetch = yield* HttpClient.HttpClient
+          return HttpClient.make((request) =>
+            Effect.provideService(fetch.execute(request), FetchHttpClient.Fetch, (input, init) =>
+              handle(new Request(input, init))
+            )
+          )
+        })
+      ).pipe(Layer.provide(FetchHttpClient.layer))
+      return Layer.mergeAll(
+        fixture,
+        CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
+        Layer.provideMerge(client, CoderApp.layer(embeddedOptions)).pipe(Layer.provide(seams))
+      )
+    })
   )
 
 /** The same on a Unix socket, and a client of that. */
@@ -100,13 +130,15 @@ export const embeddedOverSocket = (
   options: FixtureOptions = {}
 ): Layer.Layer<HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
   Layer.unwrapScoped(
-    Effect.map(surroundings(options), ({ directory, embeddedOptions, fixture, ids }) => {
+    Effect.map(surroundings(options), ({ directory, embeddedOptions, fixture, seams }) => {
       const path = join(directory, "coder.sock")
       return Layer.mergeAll(
         fixture,
         CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
-        SocketHttpClient.layer(path).pipe(
-          Layer.provideMerge(EmbeddedCoder.layerServer(embeddedOptions).pipe(Layer.provide([ids, listening({ path })])))
+        socketHttpClient(path).pipe(
+          Layer.provideMerge(
+            EmbeddedCoder.layerServer(embeddedOptions).pipe(Layer.provide([seams, listening({ path })]))
+          )
         )
       )
     })
@@ -123,7 +155,7 @@ export const embeddedOverPort = (
   options: FixtureOptions = {}
 ): Layer.Layer<HttpClient.HttpClient | CoderConfig | EmbeddedFixture | ReceivedRequests> =>
   Layer.unwrapScoped(
-    Effect.map(surroundings(options), ({ embeddedOptions, fixture, ids }) => {
+    Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) => {
       const requests: Array<string> = []
       const config = Layer.unwrapEffect(
         HttpServer.addressFormattedWith((address) =>
@@ -135,7 +167,7 @@ export const embeddedOverPort = (
         fixture,
         FetchHttpClient.layer,
         Layer.succeed(ReceivedRequests, requests),
-        Layer.merge(config, EmbeddedCoder.layerServer(embeddedOptions)).pipe(Layer.provide([ids, server]))
+        Layer.merge(config, EmbeddedCoder.layerServer(embeddedOptions)).pipe(Layer.provide([seams, server]))
       )
     })
   )

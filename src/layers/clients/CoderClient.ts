@@ -6,10 +6,12 @@ import { deriveGroup } from "./derive.ts"
 const make = Effect.gen(function* () {
   const { api: httpClient } = yield* CoderHttp
   return {
+    server: yield* deriveGroup(CoderApi, { group: "server", httpClient }),
     users: yield* deriveGroup(CoderApi, { group: "users", httpClient }),
     templates: yield* deriveGroup(CoderApi, { group: "templates", httpClient }),
     workspaces: yield* deriveGroup(CoderApi, { group: "workspaces", httpClient }),
-    builds: yield* deriveGroup(CoderApi, { group: "builds", httpClient })
+    builds: yield* deriveGroup(CoderApi, { group: "builds", httpClient }),
+    agents: yield* deriveGroup(CoderApi, { group: "agents", httpClient })
   }
 })
 

@@ -9,27 +9,6 @@ export interface EmbeddedProject {
   readonly directory: string
 }
 
-/** Ways in which the embedded Coder misbehaves on purpose, for tests. All off by default. */
-export interface EmbeddedFaults {
-  /** Builds of these workspace names and transitions fail with this error. */
-  readonly failBuilds?: ReadonlyArray<{
-    readonly workspace: string
-    readonly transition: "start" | "stop" | "delete"
-    readonly error: string
-  }>
-  /** Builds of these workspace names never end. */
-  readonly hangBuilds?: ReadonlyArray<string>
-  /** What becomes of the Coder agent of these workspace names. */
-  readonly agents?: ReadonlyArray<{
-    readonly workspace: string
-    readonly fault: "never_connects" | "disconnected" | "start_error"
-  }>
-  /** What becomes of the AgentAPI app of these workspace names. */
-  readonly apps?: ReadonlyArray<{ readonly workspace: string; readonly fault: "missing" | "unhealthy" }>
-  /** Reports are listed oldest first, as Coder v2.27 did. */
-  readonly statusesOldestFirst?: boolean
-}
-
 /** What the embedded Coder is made of. */
 export interface EmbeddedOptions {
   /** Worktrees of agents live beneath it. */
@@ -47,7 +26,6 @@ export interface EmbeddedOptions {
   readonly agentEnvironment?: ReadonlyArray<string> | undefined
   /** The token that requests must carry; default: a random one that nobody else knows. */
   readonly sessionToken?: Redacted.Redacted | undefined
-  readonly faults?: EmbeddedFaults | undefined
 }
 
 /** What this embedded Coder is made of, for its parts. */

@@ -43,7 +43,5 @@ export const Limits = {
   appStatuses: 1000,
   /** How long what was seen of a project's folder counts, and how many folders are looked at at once. */
   projectInspection: Duration.seconds(1),
-  projectConcurrency: 4,
-  /** How long the embedded Coder waits for an agent to connect: Coder's default. */
-  agentConnectTimeout: Duration.seconds(120)
+  projectConcurrency: 4
 } as const

@@ -1,7 +1,7 @@
 import type { HttpServerRequest } from "@effect/platform"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { EmbeddedConfig } from "../config/EmbeddedConfig.ts"
-import { Ids } from "./store/Ids.ts"
+import { derivedId, Ids } from "./store/Ids.ts"
 
 /** The origin under which the embedded Coder is asked inside its own process. Nothing listens there. */
 export const embeddedUrl = "http://embedded.fleet-mcp.internal"
@@ -33,8 +33,8 @@ export class Deployment extends Context.Tag("fleet-mcp/layers/embedded/Deploymen
       )
       return {
         version: "v2.31.3+embedded",
-        user: { id: yield* ids.make("user"), username: "local" },
-        organization: { id: yield* ids.make("organization"), name: "local" },
+        user: { id: derivedId("user", "local"), username: "local" },
+        organization: { id: derivedId("organization", "local"), name: "local" },
         sessionToken: sessionToken ?? (yield* made)
       }
     })

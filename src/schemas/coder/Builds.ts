@@ -3,6 +3,7 @@ import { type ParseResult, Schema } from "effect"
 import { AnswerSize } from "../EndpointPolicy.ts"
 import { readable, shown } from "./elements.ts"
 import { queryInteger } from "./QueryInteger.ts"
+import { AgentSession, UserSession } from "./Security.ts"
 import { Segment } from "./Segment.ts"
 
 /** Coder's words for a value that is none of those allowed (recording: builds.json, "bad transition"). */
@@ -176,7 +177,7 @@ export const Nothing = Schema.transform(Schema.Unknown, Schema.Void, {
 const buildId = HttpApiSchema.param("build", Segment)
 const after = Schema.Struct({ after: Schema.optional(queryInteger("after")) })
 
-/** Builds and what they leave behind: logs, parameters, agents and their reports. */
+/** Builds and what they leave behind: logs, parameters, agents. */
 export const Builds = HttpApiGroup.make("builds")
   .add(
     HttpApiEndpoint.post("create")`/api/v2/workspaces/${HttpApiSchema.param("workspace", Segment)}/builds`
@@ -202,8 +203,13 @@ export const Builds = HttpApiGroup.make("builds")
       .addSuccess(readable(AgentLog))
       .annotate(AnswerSize, "many")
   )
+  .middleware(UserSession)
+
+/** What an agent says of itself, with its own token. */
+export const Agents = HttpApiGroup.make("agents")
   .add(
     HttpApiEndpoint.patch("appStatus", "/api/v2/workspaceagents/me/app-status")
       .setPayload(PatchAppStatus)
       .addSuccess(Nothing)
   )
+  .middleware(AgentSession)

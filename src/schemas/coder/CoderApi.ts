@@ -1,12 +1,19 @@
 import { HttpApi } from "@effect/platform"
-import { Builds } from "./Builds.ts"
+import { Agents, Builds } from "./Builds.ts"
 import { CoderError } from "./CoderError.ts"
 import { Templates } from "./Templates.ts"
-import { Users } from "./Users.ts"
+import { Server, Users } from "./Users.ts"
 import { Workspaces } from "./Workspaces.ts"
 
 /**
  * The part of Coder's HTTP API that a fleet needs, declared once: the client is derived from it, and the embedded Coder
- * implements it. Seen on Coder v2.31.3 and v2.27.1.
+ * implements it. Each group says whose token it wants. Seen on Coder v2.31.3 and v2.27.1.
  */
-export const CoderApi = HttpApi.make("coder").add(Users).add(Templates).add(Workspaces).add(Builds).addError(CoderError)
+export const CoderApi = HttpApi.make("coder")
+  .add(Server)
+  .add(Users)
+  .add(Templates)
+  .add(Workspaces)
+  .add(Builds)
+  .add(Agents)
+  .addError(CoderError)

@@ -2,6 +2,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
 import { AnswerSize } from "../EndpointPolicy.ts"
 import { elements, flag, readable, shown } from "./elements.ts"
+import { UserSession } from "./Security.ts"
 import { Segment } from "./Segment.ts"
 
 /** A template. `display_name` may be `""` and is not unique (recording: templates.json). */
@@ -76,3 +77,4 @@ export const Templates = HttpApiGroup.make("templates")
     )
   )
   .add(HttpApiEndpoint.get("presets")`/api/v2/templateversions/${version}/presets`.addSuccess(Presets))
+  .middleware(UserSession)

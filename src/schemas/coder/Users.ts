@@ -1,5 +1,6 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
+import { UserSession } from "./Security.ts"
 import { Segment } from "./Segment.ts"
 
 /** `GET /api/v2/buildinfo`: needs no token (recording: platform.json). */
@@ -16,8 +17,13 @@ export type User = typeof User.Type
 /** `GET /api/v2/applications/host`: `""`, or a pattern with one `*` (recording: platform.json). */
 export const ApplicationsHost = Schema.Struct({ host: Schema.String })
 
-/** The server, and who is asking. */
+/** What anybody may know of the server: the only group that wants no token. */
+export const Server = HttpApiGroup.make("server").add(
+  HttpApiEndpoint.get("buildInfo", "/api/v2/buildinfo").addSuccess(BuildInfo)
+)
+
+/** Who is asking, and where their apps are. */
 export const Users = HttpApiGroup.make("users")
-  .add(HttpApiEndpoint.get("buildInfo", "/api/v2/buildinfo").addSuccess(BuildInfo))
   .add(HttpApiEndpoint.get("user")`/api/v2/users/${HttpApiSchema.param("user", Segment)}`.addSuccess(User))
   .add(HttpApiEndpoint.get("applicationsHost", "/api/v2/applications/host").addSuccess(ApplicationsHost))
+  .middleware(UserSession)

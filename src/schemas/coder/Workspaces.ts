@@ -4,6 +4,7 @@ import { AppStatus, Build, BuildParameter, BuildSummary } from "./Builds.ts"
 import { AnswerSize } from "../EndpointPolicy.ts"
 import { elements } from "./elements.ts"
 import { queryInteger } from "./QueryInteger.ts"
+import { UserSession } from "./Security.ts"
 import { Segment } from "./Segment.ts"
 
 const workspace = <A extends Schema.Schema.Any>(build: A) =>
@@ -81,3 +82,4 @@ export const Workspaces = HttpApiGroup.make("workspaces")
       .addSuccess(Workspace, { status: 201 })
       .addSuccess(Workspace, { status: 200 })
   )
+  .middleware(UserSession)

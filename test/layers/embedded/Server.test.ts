@@ -1,6 +1,6 @@
 import { HttpClient, HttpClientRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Redacted } from "effect"
+import { Duration, Effect, Fiber, Redacted, Stream } from "effect"
 import { CoderConfig } from "../../../src/layers/config/CoderConfig.ts"
 import { embedded, embeddedOverSocket, sessionToken } from "../../support/EmbeddedFixture.ts"
 import { build, create, createReady, get, idle, send, theProject, until } from "./Requests.ts"
@@ -90,4 +90,42 @@ it.live("on a Unix socket, a body is streamed and an interrupted request is drop
     yield* Effect.timeout(Effect.ignore(http.execute(request)), "1 millis").pipe(Effect.ignore)
     assert.strictEqual((yield* http.execute(request)).status, 200)
   }).pipe(Effect.provide(embeddedOverSocket()))
+)
+
+it.live("on a Unix socket, a request whose body breaks off fails as such, and nothing else does", () =>
+  Effect.gen(function* () {
+    const http = yield* HttpClient.HttpClient
+    const { template } = yield* theProject
+    const headers = { "coder-session-token": Redacted.value(sessionToken) }
+    const begun = `{"name":"half","template_id":"${template.id}"`
+    const request = HttpClientRequest.post("http://coder.test/api/v2/users/me/workspaces", { headers }).pipe(
+      HttpClientRequest.bodyStream(
+        Stream.concat(Stream.make(new TextEncoder().encode(begun)), Stream.fail("the source is gone")),
+        { contentType: "application/json" }
+      )
+    )
+    const error = yield* Effect.flip(http.execute(request))
+    assert.deepStrictEqual([error._tag, error.reason], ["RequestError", "Encode"])
+    assert.strictEqual((yield* send("GET", "/api/v2/users/me/workspace/half")).status, 404)
+  }).pipe(Effect.provide(embeddedOverSocket(options)))
+)
+
+it.live("the ids of projects, roles and the user are the same in the next process, and differ from one another", () =>
+  Effect.gen(function* () {
+    const projects = () => ["sample", "other"].map((name) => ({ name, directory: "/nowhere" }))
+    const ids = Effect.gen(function* () {
+      const templates = yield* get<ReadonlyArray<{ readonly id: string; readonly active_version_id: string }>>(
+        "/api/v2/templates?q=deprecated:true"
+      )
+      const { id } = yield* get<{ readonly id: string }>("/api/v2/users/me")
+      const versions = templates.map(({ active_version_id }) => active_version_id)
+      const presets = yield* Effect.forEach(versions, (version) =>
+        get<ReadonlyArray<{ readonly ID: string }>>(`/api/v2/templateversions/${version}/presets`)
+      )
+      return [id, ...templates.map((template) => template.id), ...versions, ...presets.flat().map(({ ID }) => ID)]
+    }).pipe(Effect.provide(embedded({ allowShell: true, projects })))
+    const first = yield* ids
+    assert.strictEqual(new Set(first).size, 7)
+    assert.deepStrictEqual(yield* ids, first)
+  })
 )

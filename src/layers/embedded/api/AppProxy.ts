@@ -6,9 +6,11 @@ import {
   HttpServerRequest,
   HttpServerResponse
 } from "@effect/platform"
-import { Effect, Either, type Layer, Option } from "effect"
+import { Effect, type Layer, Option } from "effect"
 import { AgentHosts } from "../engine/AgentHosts.ts"
-import { checkSession } from "./Authentication.ts"
+import { checkUser } from "./Authentication.ts"
+import { crossSiteAnswer } from "./CoderBody.ts"
+import { changesByCookie } from "./Credential.ts"
 import { Deployment, originOf } from "../Deployment.ts"
 import type { BuildState } from "../store/Rows.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
@@ -49,13 +51,14 @@ export const appProxy: Layer.Layer<never, never, AgentHosts | Deployment | Works
 
       const forward = Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
-        if (Either.isLeft(checkSession(request, sessionToken))) return signIn(request)
-        const { owner = "", slug = "", workspace = "" } = yield* HttpRouter.params
-        const [path = "", query] = request.url.split("?")
-        const rest = path.replace(prefix, "")
-        if (rest === "") return redirect(307, [`${path}/`, ...(query === undefined ? [] : [query])].join("?"))
+        yield* Effect.mapError(checkUser(request, sessionToken), () => signIn(request))
+        if (changesByCookie(request) && isForeign(request)) return crossSiteAnswer
+        const { owner = "", slug = "", workspace = "", "*": rest = "" } = yield* HttpRouter.params
+        const query = request.url.match(/\?[^#]*/)?.[0] ?? ""
+        if (rest === "" && !/\/(\?|$)/.test(request.url))
+          return redirect(307, `${encoded(`@${owner}/${workspace}/apps/${slug}/`)}${query}`)
         const app = yield* appOf(yield* find(owner, workspace), slug)
-        return yield* ask(app, request, request.url.slice(path.length - rest.length))
+        return yield* ask(app, request, encoded(rest) + query)
       }).pipe(Effect.merge)
 
       yield* router.all("/@:owner/:workspace/apps/:slug", forward)
@@ -63,8 +66,18 @@ export const appProxy: Layer.Layer<never, never, AgentHosts | Deployment | Works
     })
 )
 
-/** What comes before the part of a path that is the app's. */
-const prefix = /^\/@[^/]+\/[^/]+\/apps\/[^/]+/
+/** A path as the router understood it, however it was spelled. */
+const encoded = (path: string): string =>
+  `/${path
+    .split("/")
+    .map((segment) => encodeURIComponent(segment).replace(/^%40/, "@"))
+    .join("/")}`
+
+/** True for what a browser sends for the page of another origin. Clients that are no browsers name no origin. */
+const isForeign = ({ headers }: HttpServerRequest.HttpServerRequest): boolean => {
+  const { host, origin } = headers
+  return origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host)
+}
 
 /** Lets an app answer a request as if it had come for `url`. */
 const ask = (app: HttpApp.Default, request: HttpServerRequest.HttpServerRequest, url: string) => {

@@ -1,31 +1,19 @@
-import { type HttpApp, HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Effect, Either, Redacted } from "effect"
+import { HttpServerRequest } from "@effect/platform"
+import { Effect, Layer, Option, Redacted } from "effect"
 import { CoderError } from "../../../schemas/coder/CoderError.ts"
+import {
+  AgentSession,
+  CallingAgent,
+  CrossSiteRefused,
+  tokenName,
+  UserSession
+} from "../../../schemas/coder/Security.ts"
 import { Deployment } from "../Deployment.ts"
+import { WorkspaceStore } from "../store/WorkspaceStore.ts"
+import { changesByCookie, credentialOf } from "./Credential.ts"
+import { uuidComplaint } from "./Lookup.ts"
 
-const cookieName = "coder_session_token"
 const signedOut = "You are signed out or your session has expired. Please sign in again to continue."
-
-/** A token, and whether it came as a cookie: those a browser sends unasked, so they may not change anything. */
-interface Credential {
-  readonly token: string
-  readonly fromCookie: boolean
-}
-
-/** The credential of a request, looked for in Coder's order. */
-const credentialOf = (request: HttpServerRequest.HttpServerRequest): Credential | undefined => {
-  const cookie = request.cookies[cookieName]
-  if (cookie) return { token: cookie, fromCookie: true }
-  const query = new URLSearchParams(request.url.split("?")[1])
-  const token =
-    query.get(cookieName) ||
-    request.headers["coder-session-token"] ||
-    /^bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1]
-  return token ? { token, fromCookie: false } : undefined
-}
-
-/** The token of a request, for agents; `""` without one. */
-export const tokenOf = (request: HttpServerRequest.HttpServerRequest): string => credentialOf(request)?.token ?? ""
 
 /** Compares in a time that does not depend on where the difference is. */
 const same = (given: string, expected: string): boolean => {
@@ -34,15 +22,15 @@ const same = (given: string, expected: string): boolean => {
   return difference === 0
 }
 
-/** Whether a request carries the user's token; if not, why (recording: platform.json, "me without token" and after). */
-export const checkSession = (
+/** Refuses a request without the user's token (recording: platform.json, "me without token" and after). */
+export const checkUser = (
   request: HttpServerRequest.HttpServerRequest,
   sessionToken: Redacted.Redacted
-): Either.Either<Credential, CoderError> => {
-  const refused = (detail: string) => Either.left(CoderError.answer(401, signedOut, { detail }))
+): Effect.Effect<void, CoderError> => {
+  const refused = (detail: string) => CoderError.answer(401, signedOut, { detail })
   const credential = credentialOf(request)
-  if (credential === undefined) return refused(`Cookie "${cookieName}" or query parameter must be provided.`)
-  if (same(credential.token, Redacted.value(sessionToken))) return Either.right(credential)
+  if (credential === undefined) return refused(`Cookie "${tokenName}" or query parameter must be provided.`)
+  if (same(credential.token, Redacted.value(sessionToken))) return Effect.void
   const parts = credential.token.split("-").length
   return refused(
     parts === 2
@@ -51,28 +39,62 @@ export const checkSession = (
   )
 }
 
-/** Paths below `/api` that do not want the user's token: one needs none, the other wants an agent's. */
-const open = /^\/api\/v2\/(buildinfo$|workspaceagents\/me\/)/
+/** Refuses a change whose token came as a cookie. */
+const sameSite = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void, CrossSiteRefused> =>
+  changesByCookie(request) ? new CrossSiteRefused() : Effect.void
 
-const csrf = HttpServerResponse.text(
-  "Something is wrong with your CSRF token. Please refresh the page. If this error persists, try clearing your cookies.",
-  { status: 400, contentType: "text/plain; charset=utf-8" }
-)
+/**
+ * One check for every way to carry a token. The platform would try the ways in turn until one passes; Coder takes the
+ * first that is given, and a wrong one is not made up for by the next.
+ */
+const whatever = <A>(check: A) => ({
+  cookie: () => check,
+  query: () => check,
+  header: () => check,
+  bearer: () => check
+})
 
-/** Lets through to `/api` only requests that carry the user's token. The app proxy asks by itself. */
-export const withSession: Effect.Effect<
-  <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E | CoderError, R>,
-  never,
-  Deployment
-> = Effect.map(
-  Deployment,
-  ({ sessionToken }) =>
-    (app) =>
+/** Lets through who carries the user's token. */
+export const userSession: Layer.Layer<UserSession, never, Deployment> = Layer.effect(
+  UserSession,
+  Effect.map(Deployment, ({ sessionToken }) =>
+    whatever(
       Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
-        const path = request.url.split("?")[0] ?? ""
-        if (!path.startsWith("/api/") || open.test(path)) return yield* app
-        const { fromCookie } = yield* checkSession(request, sessionToken)
-        return fromCookie && request.method !== "GET" && request.method !== "HEAD" ? csrf : yield* app
+        yield* checkUser(request, sessionToken)
+        yield* sameSite(request)
       })
+    )
+  )
 )
+
+/**
+ * Lets through who carries the token of an agent whose build is the latest. The complaints are from Coder's source
+ * (`coderd/httpmw/workspaceagent.go`).
+ */
+export const agentSession: Layer.Layer<AgentSession, never, WorkspaceStore> = Layer.effect(
+  AgentSession,
+  Effect.map(WorkspaceStore, (store) =>
+    whatever(
+      Effect.gen(function* () {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const credential = credentialOf(request)
+        if (credential === undefined) return yield* CoderError.answer(401, `Cookie "${tokenName}" must be provided.`)
+        const complaint = uuidComplaint(credential.token)
+        if (complaint !== undefined) {
+          const detail = `An agent token must be a valid UUIDv4. ${complaint}`
+          return yield* CoderError.answer(401, "Workspace agent token invalid.", { detail })
+        }
+        const agent = yield* store.agentByToken(credential.token)
+        if (Option.isNone(agent)) return yield* agentUnknown
+        yield* sameSite(request)
+        return CallingAgent.of({ id: agent.value.id })
+      })
+    )
+  )
+)
+
+const agentUnknown = CoderError.answer(401, "Workspace agent not authorized.", {
+  detail:
+    "The agent cannot authenticate until the workspace provision job has been completed. If the job is no longer running, this agent is invalid."
+})

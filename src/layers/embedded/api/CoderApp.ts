@@ -7,14 +7,15 @@ import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
 import { AgentHosts } from "../engine/AgentHosts.ts"
 import { appProxy } from "./AppProxy.ts"
-import { withSession } from "./Authentication.ts"
+import { agentSession, userSession } from "./Authentication.ts"
 import { BuildRunner } from "../engine/BuildRunner.ts"
 import { Catalog } from "../engine/Catalog.ts"
 import { withCoderBody } from "./CoderBody.ts"
 import { Deployment } from "../Deployment.ts"
+import { agentsHandlers } from "./handlers/Agents.ts"
 import { buildsHandlers } from "./handlers/Builds.ts"
 import { templatesHandlers } from "./handlers/Templates.ts"
-import { usersHandlers } from "./handlers/Users.ts"
+import { serverHandlers, usersHandlers } from "./handlers/Users.ts"
 import { workspacesHandlers } from "./handlers/Workspaces.ts"
 import { Views } from "./Views.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
@@ -39,17 +40,18 @@ const parts = (options: EmbeddedOptions) =>
 /** The routes of the contract and those of the app proxy, with what every request goes through. */
 const routes = Layer.mergeAll(
   HttpApiBuilder.api(CoderApi).pipe(
-    Layer.provide([usersHandlers, templatesHandlers, workspacesHandlers, buildsHandlers])
+    Layer.provide([
+      serverHandlers,
+      usersHandlers,
+      templatesHandlers,
+      workspacesHandlers,
+      buildsHandlers,
+      agentsHandlers
+    ]),
+    Layer.provide([userSession, agentSession])
   ),
   appProxy,
-  HttpApiBuilder.middleware(
-    Effect.map(
-      Effect.all([withSession, withCoderBody]),
-      ([session, body]) =>
-        (app: HttpApp.Default) =>
-          body(session(app))
-    )
-  ),
+  HttpApiBuilder.middleware(withCoderBody),
   HttpApiBuilder.Router.Live,
   HttpApiBuilder.Middleware.layer,
   HttpServer.layerContext

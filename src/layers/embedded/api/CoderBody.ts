@@ -2,6 +2,8 @@ import { type HttpApp, HttpServerError, HttpServerRequest, HttpServerResponse } 
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import { Cause, Effect, Predicate, Schema } from "effect"
 import { CoderError, type Validation } from "../../../schemas/coder/CoderError.ts"
+import { CrossSiteRefused } from "../../../schemas/coder/Security.ts"
+import { changesByCookie } from "./Credential.ts"
 import { Deployment, originOf } from "../Deployment.ts"
 import { Ids } from "../store/Ids.ts"
 
@@ -21,16 +23,30 @@ export const withCoderBody: Effect.Effect<
   const ids = yield* Ids
   return (app) =>
     app.pipe(
-      Effect.catchAllCause((cause) => (Cause.isInterruptedOnly(cause) ? Effect.interrupt : errorAnswer(cause))),
+      Effect.catchAllCause((cause) => {
+        return Cause.isInterruptedOnly(cause) ? Effect.interrupt : errorAnswer(cause)
+      }),
       Effect.zipWith(ids.make("request"), (response, id) =>
         HttpServerResponse.setHeaders(response, { "x-coder-build-version": version, "x-coder-request-id": id })
       )
     )
 })
 
+const isCrossSite = Schema.is(CrossSiteRefused)
+const isRouteNotFound = (error: unknown) => HttpServerError.isServerError(error) && error._tag === "RouteNotFound"
+
+/** Recording: app-proxy.json, "cookie on /api: write". */
+export const crossSiteAnswer = HttpServerResponse.text(
+  "Something is wrong with your CSRF token. Please refresh the page. If this error persists, try clearing your cookies.",
+  { status: 400, contentType: "text/plain; charset=utf-8" }
+)
+
 const errorAnswer = (cause: Cause.Cause<unknown>) =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
+    const error = Cause.squash(cause)
+    // Coder looks at this before it looks for the route.
+    if (isCrossSite(error) || (isRouteNotFound(error) && changesByCookie(request))) return crossSiteAnswer
     const { detail, message, status, validations } = yield* toCoderError(cause, request.method)
     const body = {
       message,
@@ -56,7 +72,7 @@ const toCoderError = (cause: Cause.Cause<unknown>, method: string): Effect.Effec
   if (isCoderError(error)) return Effect.succeed(error)
   if (isDecodeError(error)) return Effect.succeed(refusal(error, method))
   if (HttpServerError.isServerError(error)) {
-    if (error._tag === "RouteNotFound") return Effect.succeed(CoderError.answer(404, "Route not found."))
+    if (isRouteNotFound(error)) return Effect.succeed(CoderError.answer(404, "Route not found."))
     if (error._tag === "RequestError" && error.reason === "Decode") {
       const detail = Predicate.isError(error.cause) ? error.cause.message : "it cannot be read"
       return Effect.succeed(invalidJson(detail))

@@ -1,8 +1,8 @@
 import { Context, Effect, Layer, Option } from "effect"
 import type { App, Build, Resource, WorkspaceAgent } from "../../../schemas/coder/Builds.ts"
 import type { Workspace } from "../../../schemas/coder/Workspaces.ts"
-import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { Catalog } from "../engine/Catalog.ts"
+import { Faults } from "../engine/Faults.ts"
 import { Deployment } from "../Deployment.ts"
 import type { AgentRow, AppRow, BuildRow, BuildState, JobStatus, WorktreeRow } from "../store/Rows.ts"
 
@@ -18,14 +18,12 @@ export class Views extends Context.Tag("fleet-mcp/layers/embedded/api/Views")<
     readonly workspace: (latest: BuildState) => typeof Workspace.Type
   }
 >() {
-  static readonly layer: Layer.Layer<Views, never, Catalog | Deployment | EmbeddedConfig> = Layer.effect(
+  static readonly layer: Layer.Layer<Views, never, Catalog | Deployment> = Layer.effect(
     this,
     Effect.gen(function* () {
       const { findTemplate } = yield* Catalog
       const { organization, user } = yield* Deployment
-      const { faults } = yield* EmbeddedConfig
-      const listed = <A>(oldestFirst: ReadonlyArray<A>): ReadonlyArray<A> =>
-        faults?.statusesOldestFirst === true ? oldestFirst : oldestFirst.toReversed()
+      const { listed } = yield* Faults
 
       const app = ({ display_name, health, id, slug }: AppRow, { statuses }: BuildState): typeof App.Type => ({
         id,
@@ -34,7 +32,7 @@ export class Views extends Context.Tag("fleet-mcp/layers/embedded/api/Views")<
         url: `${agentApiUrl}/`,
         health,
         healthcheck: { url: `${agentApiUrl}/status` },
-        statuses: listed(statuses.filter((status) => status.app_id === id))
+        statuses: listed(statuses.filter((status) => status.app_id === id).toReversed())
       })
 
       const agent = (row: AgentRow, state: BuildState): WorkspaceAgent => ({

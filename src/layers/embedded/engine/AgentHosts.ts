@@ -1,20 +1,25 @@
 import type { HttpApp } from "@effect/platform"
-import { Context, Effect, FiberMap, Layer, Option } from "effect"
+import { Context, Duration, Effect, FiberMap, Layer, Option } from "effect"
 import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
 import { AgentHost, type CodingAgent } from "../../agenthost/AgentHost.ts"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import type { StatusReporter } from "../../agenthost/StatusReporter.ts"
-import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
-import { Limits } from "../../config/Limits.ts"
 import { reportStatus } from "../api/AppStatuses.ts"
+import { Faults } from "./Faults.ts"
 import type { AgentRow, WorkspaceRow } from "../store/Rows.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
+
+/** How long an agent may take to connect: Coder's default. */
+export class AgentConnectTimeout extends Context.Reference<AgentConnectTimeout>()(
+  "fleet-mcp/layers/embedded/engine/AgentHosts/AgentConnectTimeout",
+  { defaultValue: () => Duration.seconds(120) }
+) {}
 
 export interface StartAgent {
   readonly workspace: WorkspaceRow
   readonly agent: AgentRow
   readonly codingAgent: CodingAgent
-  /** The first task, run once in the life of the workspace; `""` for none. */
+  /** The first task, run once in the life of the workspace, at the first start that comes so far; `""` for none. */
   readonly prompt: string
 }
 
@@ -30,91 +35,102 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
     readonly app: (workspaceId: string) => Effect.Effect<Option.Option<HttpApp.Default>>
   }
 >() {
-  static readonly layer: Layer.Layer<
-    AgentHosts,
-    never,
-    AgentApiServer | ConversationStore | EmbeddedConfig | WorkspaceStore
-  > = Layer.scoped(
-    this,
-    Effect.gen(function* () {
-      const store = yield* WorkspaceStore
-      const conversations = yield* ConversationStore
-      const server = yield* AgentApiServer
-      const { faults } = yield* EmbeddedConfig
-      const hosts = new Map<string, AgentHost>()
-      const fibers = yield* FiberMap.make<string>()
+  static readonly layer: Layer.Layer<AgentHosts, never, AgentApiServer | ConversationStore | WorkspaceStore> =
+    Layer.scoped(
+      this,
+      Effect.gen(function* () {
+        const store = yield* WorkspaceStore
+        const conversations = yield* ConversationStore
+        const server = yield* AgentApiServer
+        const faults = yield* Faults
+        const connectTimeout = yield* AgentConnectTimeout
+        const hosts = new Map<string, AgentHost>()
+        // Those that others may speak to: their first task is behind them.
+        const open = new Set<string>()
+        const fibers = yield* FiberMap.make<string>()
 
-      const reporterOf = ({ app, token }: AgentRow): StatusReporter => ({
-        report: (report) =>
-          reportStatus(token, { app_slug: app?.slug ?? "", uri: "", ...report }).pipe(
-            Effect.provideService(WorkspaceStore, store),
-            Effect.catchAll((error) => Effect.logDebug("A report of an agent was refused", error.message))
-          )
-      })
-
-      const hostFor = Effect.fn("AgentHosts.hostFor")(function* ({ agent, codingAgent, workspace }: StartAgent) {
-        const conversation = yield* conversations.open(workspace.id)
-        const host = yield* AgentHost.make({ agent: codingAgent, conversation, reporter: reporterOf(agent) })
-        yield* Effect.acquireRelease(
-          Effect.sync(() => hosts.set(workspace.id, host)),
-          () => Effect.sync(() => hosts.delete(workspace.id))
-        )
-        return host
-      })
-
-      const firstPrompt = Effect.fn("AgentHosts.firstPrompt")(function* (
-        host: AgentHost,
-        { agent, prompt, workspace }: StartAgent
-      ) {
-        if (prompt.trim() === "" || !(yield* store.takeFirstPrompt(workspace.id))) return
-        yield* Effect.catchAll(host.prompt(prompt), (refused) =>
-          store.appendAgentLog(agent.id, { level: "error", output: `The first task was not taken: ${refused.message}` })
-        )
-      }, Effect.uninterruptible)
-
-      /** The life of an agent, until it is stopped. */
-      const life = Effect.fn("AgentHosts.life")(function* (request: StartAgent) {
-        const { agent, workspace } = request
-        const named = <A extends { readonly workspace: string }>(list: ReadonlyArray<A> = []) =>
-          list.find((each) => each.workspace === workspace.name)
-        const fault = named(faults?.agents)?.fault
-        if (fault === "never_connects") {
-          yield* Effect.sleep(Limits.agentConnectTimeout)
-          return yield* store.updateAgent(agent.id, { status: "timeout" })
-        }
-        const host = yield* hostFor(request)
-        yield* store.updateAgent(agent.id, { status: "connected", lifecycle_state: "starting" })
-        yield* store.appendAgentLog(agent.id, { level: "info", output: `Agent ${host.agentType} started` })
-        yield* firstPrompt(host, request)
-        yield* store.updateAgent(agent.id, {
-          lifecycle_state: fault === "start_error" ? "start_error" : "ready",
-          health: named(faults?.apps)?.fault === "unhealthy" ? "unhealthy" : "healthy",
-          ...(fault === "disconnected" ? { status: "disconnected" } : {})
+        const reporterOf = ({ app, id }: AgentRow): StatusReporter => ({
+          report: (report) =>
+            reportStatus(id, { app_slug: app?.slug ?? "", uri: "", ...report }).pipe(
+              Effect.provideService(WorkspaceStore, store),
+              Effect.catchAll((error) => Effect.logDebug("A report of an agent was refused", error.message))
+            )
         })
-        return yield* Effect.never
-      }, Effect.scoped)
 
-      /** An agent that could not be brought up for a reason that nobody foresaw. */
-      const broken = (agent: AgentRow) => (defect: unknown) =>
-        Effect.zipRight(
-          Effect.logError("An agent broke", defect),
-          store.updateAgent(agent.id, { lifecycle_state: "start_error", health: "unhealthy" })
-        )
+        const hostFor = Effect.fn("AgentHosts.hostFor")(function* ({ agent, codingAgent, workspace }: StartAgent) {
+          const conversation = yield* conversations.open(workspace.id)
+          const host = yield* AgentHost.make({ agent: codingAgent, conversation, reporter: reporterOf(agent) })
+          yield* Effect.acquireRelease(
+            Effect.sync(() => hosts.set(workspace.id, host)),
+            () =>
+              Effect.sync(() => {
+                open.delete(workspace.id)
+                hosts.delete(workspace.id)
+              })
+          )
+          return host
+        })
 
-      return {
-        start: (request) =>
-          life(request).pipe(
-            Effect.tapDefect(broken(request.agent)),
-            Effect.interruptible,
-            FiberMap.run(fibers, request.workspace.id),
-            Effect.asVoid
-          ),
-        stop: (workspaceId) =>
-          Effect.suspend(() => hosts.get(workspaceId)?.stop ?? Effect.void).pipe(
-            Effect.zipRight(FiberMap.remove(fibers, workspaceId))
-          ),
-        app: (workspaceId) => Effect.sync(() => Option.map(Option.fromNullable(hosts.get(workspaceId)), server.app))
-      }
-    })
-  )
+        const firstPrompt = Effect.fn("AgentHosts.firstPrompt")(function* (
+          host: AgentHost,
+          { prompt, workspace }: StartAgent
+        ) {
+          if (prompt.trim() === "" || (yield* store.firstPrompt(workspace.id)) === "done") return
+          // Nobody else can have said anything yet: what a user said before this start was the first task.
+          const taken = (yield* host.messages).some(({ role }) => role === "user")
+          if (!taken) {
+            yield* store.setFirstPrompt(workspace.id, "given")
+            yield* host.prompt(prompt)
+          }
+          yield* store.setFirstPrompt(workspace.id, "done")
+        }, Effect.uninterruptible)
+
+        /** The life of an agent, until it is stopped. */
+        const life = Effect.fn("AgentHosts.life")(function* (request: StartAgent) {
+          const { agent, workspace } = request
+          const connects = yield* Effect.timeoutOption(faults.beforeConnect(workspace), connectTimeout)
+          if (Option.isNone(connects)) return yield* store.updateAgent(agent.id, { status: "timeout" })
+          const host = yield* hostFor(request)
+          yield* store.updateAgent(agent.id, { status: "connected", lifecycle_state: "starting" })
+          yield* store.appendAgentLog(agent.id, { level: "info", output: `Agent ${host.agentType} started` })
+          yield* Effect.catchAll(firstPrompt(host, request), ({ message }) =>
+            store.appendAgentLog(agent.id, {
+              level: "error",
+              output: `The first task waits for the next start: ${message}`
+            })
+          )
+          open.add(workspace.id)
+          yield* store.updateAgent(agent.id, faults.up(workspace, { lifecycle_state: "ready", health: "healthy" }))
+          return yield* Effect.never
+        }, Effect.scoped)
+
+        /** An agent that could not be brought up for a reason that nobody foresaw. */
+        const broken = (agent: AgentRow) => (defect: unknown) =>
+          Effect.zipRight(
+            Effect.logError("An agent broke", defect),
+            store.updateAgent(agent.id, { lifecycle_state: "start_error", health: "unhealthy" })
+          )
+
+        return {
+          start: (request) =>
+            life(request).pipe(
+              Effect.tapDefect(broken(request.agent)),
+              Effect.interruptible,
+              FiberMap.run(fibers, request.workspace.id),
+              Effect.asVoid
+            ),
+          stop: (workspaceId) =>
+            Effect.suspend(() => hosts.get(workspaceId)?.stop ?? Effect.void).pipe(
+              Effect.zipRight(FiberMap.remove(fibers, workspaceId))
+            ),
+          app: (workspaceId) =>
+            Effect.sync(() =>
+              Option.fromNullable(hosts.get(workspaceId)).pipe(
+                Option.filter(() => open.has(workspaceId)),
+                Option.map(server.app)
+              )
+            )
+        }
+      })
+    )
 }

@@ -6,6 +6,7 @@ import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { AgentHosts } from "./AgentHosts.ts"
 import { noKindOffered } from "./AgentKinds.ts"
 import { Catalog, promptParameter } from "./Catalog.ts"
+import { Faults } from "./Faults.ts"
 import type { BuildState, JobChange } from "../store/Rows.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 
@@ -37,13 +38,9 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       const conversations = yield* ConversationStore
       const hosts = yield* AgentHosts
       const worktrees = yield* Worktree
-      const { environment, faults, stateDirectory } = yield* EmbeddedConfig
+      const { environment, stateDirectory } = yield* EmbeddedConfig
+      const faults = yield* Faults
       const fibers = yield* FiberMap.make<string>()
-
-      const named = <A extends { readonly workspace: string }>(
-        list: ReadonlyArray<A> = [],
-        { workspace }: BuildState
-      ) => list.find((each) => each.workspace === workspace.name)
 
       type Step = (state: BuildState) => Effect.Effect<void, JobFailed>
 
@@ -80,8 +77,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         }).pipe(Effect.mapError(({ message }) => new JobFailed({ message })))
         yield* store.setWorktree(workspace.id, worktree)
         yield* log(state, `Worktree ${worktree.directory} on branch ${worktree.branch}`)
-        const app =
-          named(faults?.apps, state)?.fault === "missing" ? null : { slug: agentSlug, display_name: kind.name }
+        const app = faults.app(workspace, { slug: agentSlug, display_name: kind.name })
         const { directory } = worktree
         yield* hosts.start({
           workspace,
@@ -113,14 +109,9 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       const steps: Record<Transition, Step> = { start, stop, delete: remove }
 
       const carryOut: Step = Effect.fn("BuildRunner.carryOut")(function* (state) {
-        const { build, workspace } = state
-        if (faults?.hangBuilds?.includes(workspace.name) === true) return yield* Effect.never
-        const fault = named(
-          faults?.failBuilds?.filter(({ transition }) => transition === build.transition),
-          state
-        )
-        if (fault !== undefined) return yield* new JobFailed({ message: fault.error })
-        return yield* steps[build.transition](state)
+        const fault = yield* faults.beforeBuild(state)
+        if (Option.isSome(fault)) return yield* new JobFailed({ message: fault.value })
+        return yield* steps[state.build.transition](state)
       })
 
       // Another build can follow as soon as the job has ended, so that is the last act.

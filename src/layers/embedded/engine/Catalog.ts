@@ -1,10 +1,11 @@
 import { Array, Context, Effect, Layer, type Option, Schema } from "effect"
+import { resolve } from "node:path"
 import type { Preset, RichParameter } from "../../../schemas/coder/Templates.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedProject } from "../../config/EmbeddedConfig.ts"
 import { Limits } from "../../config/Limits.ts"
 import { type AgentKind, noKindOffered, offeredKinds } from "./AgentKinds.ts"
-import { Ids } from "../store/Ids.ts"
+import { derivedId } from "../store/Ids.ts"
 
 /** The parameter with the first task of an agent. */
 export const promptParameter = "AI Prompt"
@@ -42,7 +43,7 @@ export interface Project {
 }
 
 /**
- * The templates: one for each project of the configuration. Their ids stay the same as long as the process lives.
+ * The templates: one for each project of the configuration. Their ids follow from the folder and the name of the project, and of a preset also from its kind: they are the same in every process.
  */
 export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catalog")<
   Catalog,
@@ -61,16 +62,20 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
     this,
     Effect.gen(function* () {
       const options = yield* EmbeddedConfig
-      const ids = yield* Ids
       const { inspect } = yield* Worktree
       const kinds = offeredKinds(options)
 
-      const presetsOf = Effect.forEach(kinds, (kind) =>
-        Effect.map(ids.make("preset"), (id) => ({
+      const presetsOf = (project: readonly [string, string]) =>
+        kinds.map((kind) => ({
           kind,
-          preset: { ID: id, Name: kind.name, Description: kind.description, Default: kind.isDefault, Parameters: null }
+          preset: {
+            ID: derivedId("preset", ...project, kind.name),
+            Name: kind.name,
+            Description: kind.description,
+            Default: kind.isDefault,
+            Parameters: null
+          }
         }))
-      )
 
       const advice = options.projects === undefined ? (options.projectAdvice ?? "") : ""
       const repositoryOf = (directory: string) =>
@@ -86,23 +91,23 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
       const configured = options.projects ?? (yield* byDefault)
 
       const entries = yield* Effect.forEach(withTemplateNames(configured), ({ directory, name, template_name }) =>
-        Effect.map(
-          Effect.all([ids.make("template"), ids.make("template version"), presetsOf, repositoryOf(directory)]),
-          ([template_id, version_id, presets, repository]) => {
-            const project: Project = {
-              template_id,
-              version_id,
-              template_name,
-              display_name: name,
-              description: kinds.length === 0 ? noKindOffered : `Agents work in git worktrees of ${directory}`,
-              directory,
-              parameters,
-              repository,
-              presets: presets.map(({ preset }) => preset)
-            }
-            return { project, presets }
+        Effect.map(repositoryOf(directory), (repository) => {
+          // The same folder can be a project under two names.
+          const identity = [resolve(directory), name] as const
+          const presets = presetsOf(identity)
+          const project: Project = {
+            template_id: derivedId("template", ...identity),
+            version_id: derivedId("template version", ...identity),
+            template_name,
+            display_name: name,
+            description: kinds.length === 0 ? noKindOffered : `Agents work in git worktrees of ${directory}`,
+            directory,
+            parameters,
+            repository,
+            presets: presets.map(({ preset }) => preset)
           }
-        )
+          return { project, presets }
+        })
       )
       const projects = entries.map(({ project }) => project)
       const presets = entries.flatMap((entry) => entry.presets)

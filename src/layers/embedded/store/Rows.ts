@@ -8,6 +8,12 @@ export interface WorktreeRow {
   readonly base_commit: string
 }
 
+/**
+ * Where the first task of a workspace is: `pending`; `given` to the agent's host, which may have been stopped before
+ * it took it; `done` once it stands in the conversation.
+ */
+export type FirstPrompt = "pending" | "given" | "done"
+
 export interface WorkspaceRow {
   readonly id: string
   readonly name: string
@@ -18,7 +24,7 @@ export interface WorkspaceRow {
   readonly deleted: boolean
   /** From the first start on that came so far. */
   readonly worktree: WorktreeRow | null
-  readonly first_prompt_taken: boolean
+  readonly first_prompt: FirstPrompt
 }
 
 /** A job goes from `pending` over `running` to one of the last three; `canceling` is on the way to `canceled`. */
@@ -62,6 +68,9 @@ export interface AppRow {
   readonly display_name: string
   readonly health: "initializing" | "healthy" | "unhealthy"
 }
+
+/** What changes of an agent, and of the health of its app. */
+export type AgentChange = Partial<Pick<AgentRow, "status" | "lifecycle_state">> & { readonly health?: AppRow["health"] }
 
 /** A build, and what belongs to it. */
 export interface BuildState {

@@ -2,10 +2,12 @@ import { Context, Data, Effect, Layer, Option } from "effect"
 import type { AgentLog, AppStatus, BuildLog, PatchAppStatus } from "../../../schemas/coder/Builds.ts"
 import { Limits } from "../../config/Limits.ts"
 import {
+  type AgentChange,
   type AgentRow,
   type AppRow,
   type BuildRow,
   type BuildState,
+  type FirstPrompt,
   isActive,
   type JobChange,
   type NewBuild,
@@ -54,12 +56,11 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
     ) => Effect.Effect<AgentRow>
     readonly setWorktree: (workspaceId: string, worktree: WorktreeRow) => Effect.Effect<void>
     /** Changes an agent, and the health of its app. */
-    readonly updateAgent: (
-      agentId: string,
-      change: Partial<Pick<AgentRow, "status" | "lifecycle_state">> & { readonly health?: AppRow["health"] }
-    ) => Effect.Effect<void>
-    /** True for the first caller of a workspace, false ever after. */
-    readonly takeFirstPrompt: (workspaceId: string) => Effect.Effect<boolean>
+    readonly updateAgent: (agentId: string, change: AgentChange) => Effect.Effect<void>
+    /** Notes how far the first task of a workspace has come. One that is done stays done. */
+    readonly setFirstPrompt: (workspaceId: string, state: Exclude<FirstPrompt, "pending">) => Effect.Effect<void>
+    /** How far it has come; `done` where there is no such workspace. */
+    readonly firstPrompt: (workspaceId: string) => Effect.Effect<FirstPrompt>
     /** Adds a report; the oldest go when there are more than the limit. */
     readonly addAppStatus: (agentId: string, report: PatchAppStatus) => Effect.Effect<void, AppMissing>
     readonly appendBuildLog: (buildId: string, line: NewLog) => Effect.Effect<void>
@@ -140,7 +141,7 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
           const created = yield* newBuild
           if (named(fields.name) !== undefined) return yield* new NameTaken(fields)
           const { created_at, updated_at } = created
-          const fresh = { created_at, updated_at, deleted: false, worktree: null, first_prompt_taken: false }
+          const fresh = { created_at, updated_at, deleted: false, worktree: null, first_prompt: "pending" } as const
           workspaces.set(id, { id, ...fields, ...fresh })
           return addBuild({ ...build, ...created, workspace_id: id, build_number: 1 })
         }),
@@ -195,12 +196,14 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
             }))
           ),
 
-        takeFirstPrompt: (workspaceId) =>
-          Effect.sync(() => {
-            const taken = workspaces.get(workspaceId)?.first_prompt_taken ?? true
-            alter(workspaces, workspaceId, (row) => ({ ...row, first_prompt_taken: true }))
-            return !taken
-          }),
+        setFirstPrompt: (workspaceId, state) =>
+          Effect.sync(() =>
+            alter(workspaces, workspaceId, (row) =>
+              row.first_prompt === "done" ? row : { ...row, first_prompt: state }
+            )
+          ),
+
+        firstPrompt: (workspaceId) => Effect.sync(() => workspaces.get(workspaceId)?.first_prompt ?? "done"),
 
         addAppStatus: (agentId, { app_slug, ...report }) =>
           Effect.flatMap(Effect.all([ids.make("app status"), now]), ([id, created_at]) => {

@@ -3,7 +3,7 @@ import { Effect, Layer, Option, TestClock } from "effect"
 import { AgentApiServer } from "../../../../src/layers/agenthost/AgentApiServer.ts"
 import type { CodingAgent } from "../../../../src/layers/agenthost/AgentHost.ts"
 import { ConversationStore } from "../../../../src/layers/agenthost/ConversationStore.ts"
-import { EmbeddedConfig, type EmbeddedFaults } from "../../../../src/layers/config/EmbeddedConfig.ts"
+import { type EmbeddedFaults, embeddedFaults } from "../../../support/EmbeddedFaults.ts"
 import { AgentHosts } from "../../../../src/layers/embedded/engine/AgentHosts.ts"
 import { WorkspaceStore } from "../../../../src/layers/embedded/store/WorkspaceStore.ts"
 
@@ -14,7 +14,7 @@ const layers = (faults: EmbeddedFaults = {}) =>
         AgentApiServer.layer,
         ConversationStore.layerMemory,
         WorkspaceStore.layerMemory,
-        EmbeddedConfig.layer({ stateDirectory: "/nowhere", workingDirectory: "/nowhere", faults })
+        embeddedFaults(faults)
       )
     )
   )
@@ -102,5 +102,52 @@ it.effect("an agent that breaks while it comes up shows a start error", () =>
     yield* TestClock.adjust("1 seconds")
     assert.strictEqual((yield* now).agent?.lifecycle_state, "start_error")
     assert.strictEqual((yield* now).agent?.app?.health, "unhealthy")
+  }).pipe(Effect.provide(layers()))
+)
+
+it.effect(
+  "a first task that was given and not taken is left to the next start; one that stands in the conversation is done",
+  () =>
+    Effect.gen(function* () {
+      const hosts = yield* AgentHosts
+      const store = yield* WorkspaceStore
+      const conversations = yield* ConversationStore
+      const { agent: codingAgent, prompts } = sleeper()
+
+      const cut = yield* workspaceWithAgent("cut")
+      yield* store.setFirstPrompt(cut.workspace.id, "given")
+      yield* hosts.start({ ...cut, codingAgent, prompt: "count sheep" })
+      yield* TestClock.adjust("1 seconds")
+      assert.deepStrictEqual(prompts, ["count sheep"])
+      assert.strictEqual(yield* store.firstPrompt(cut.workspace.id), "done")
+
+      const heard = yield* workspaceWithAgent("heard")
+      yield* store.setFirstPrompt(heard.workspace.id, "given")
+      const conversation = yield* conversations.open(heard.workspace.id)
+      yield* conversation.append("agent", "")
+      yield* conversation.append("user", "count goats")
+      yield* hosts.start({ ...heard, codingAgent, prompt: "count goats" })
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(prompts, ["count sheep"])
+      assert.strictEqual(yield* store.firstPrompt(heard.workspace.id), "done")
+    }).pipe(Effect.provide(layers()))
+)
+
+it.effect("a stop at any moment of a start loses no first task, and none runs twice", () =>
+  Effect.gen(function* () {
+    const hosts = yield* AgentHosts
+    const store = yield* WorkspaceStore
+    for (let yields = 0; yields < 40; yields++) {
+      const { agent: codingAgent, prompts } = sleeper()
+      const made = yield* workspaceWithAgent(`stopped-${yields}`)
+      const request = { ...made, codingAgent, prompt: "count sheep" }
+      yield* hosts.start(request)
+      yield* Effect.repeatN(Effect.yieldNow(), yields)
+      yield* hosts.stop(made.workspace.id)
+      yield* hosts.start(request)
+      yield* TestClock.adjust("1 seconds")
+      assert.deepStrictEqual(prompts, ["count sheep"], `after ${yields}`)
+      assert.strictEqual(yield* store.firstPrompt(made.workspace.id), "done")
+    }
   }).pipe(Effect.provide(layers()))
 )

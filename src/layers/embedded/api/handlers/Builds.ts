@@ -1,10 +1,7 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import { CoderApi } from "../../../../schemas/coder/CoderApi.ts"
 import { CoderError } from "../../../../schemas/coder/CoderError.ts"
-import { AnyAppStatus, reportStatus } from "../AppStatuses.ts"
-import { tokenOf } from "../Authentication.ts"
 import { BuildRunner } from "../../engine/BuildRunner.ts"
 import { Catalog } from "../../engine/Catalog.ts"
 import { buildById, orNotFound, uuid, workspaceById } from "../Lookup.ts"
@@ -12,7 +9,7 @@ import { parametersOf } from "../Parameters.ts"
 import { Views } from "../Views.ts"
 import { WorkspaceStore } from "../../store/WorkspaceStore.ts"
 
-/** Builds, which run on by themselves, and what they and their agents leave behind. */
+/** Builds, which run on by themselves, and the logs that they and their agents leave behind. */
 export const buildsHandlers = HttpApiBuilder.group(CoderApi, "builds", (handlers) =>
   Effect.gen(function* () {
     const store = yield* WorkspaceStore
@@ -56,15 +53,6 @@ export const buildsHandlers = HttpApiBuilder.group(CoderApi, "builds", (handlers
         Effect.gen(function* () {
           const logs = yield* orNotFound(yield* store.agentLogs(yield* uuid(path.agent)))
           return logs.filter(({ id }) => id > after)
-        })
-      )
-      .handleRaw("appStatus", ({ request }) =>
-        Effect.gen(function* () {
-          const body = yield* Effect.orDie(request.json)
-          const report = yield* Effect.catchTag(Schema.decodeUnknown(AnyAppStatus)(body), "ParseError", (error) =>
-            HttpApiDecodeError.refailParseError(error)
-          )
-          yield* reportStatus(tokenOf(request), report)
         })
       )
   })
