@@ -36,8 +36,9 @@ export const Limits = {
   /** A shorter token is not taken out of what Coder says: it may be a word (characters). Coder's own have 33. */
   redactedToken: 12,
 
-  /** A task, and a line and a text quoted from a server or an agent (characters). */
+  /** A task, in UTF-8. */
   taskBytes: MiB / 4,
+  /** A text quoted from a server or an agent (characters). */
   quotedText: 500,
   /** The text of an error (characters): some clients cut longer ones by themselves, and lose the end. */
   errorText: 8000,
