@@ -250,6 +250,10 @@ describe("errors", () => {
     ],
     [new Errors.AgentUnreachable({ agent_name, reason: "gone" }), ["gone", "show_agent", "restart_agent"]],
     [new Errors.AgentRefused({ agent_name, reason: "no" }), ["no", "show_agent"]],
+    [
+      new Errors.MessageNotFound({ agent_name: "a", message_id: 9, oldest: 0, newest: 3 }),
+      ["message 9", "from 0 to 3"]
+    ],
     [new Errors.PageOutOfRange({ page: 9, pages: 3 }), ["page 9", "from 1 to 3"]],
     [
       new Errors.BackendNotConfigured({ problem: "No token.", remedy: "Set CODER_SESSION_TOKEN." }),
