@@ -1,5 +1,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
-import { Limits } from "../../config/Limits.ts"
+import { Effect } from "effect"
+import { AnswerLimits } from "../../../tools/AnswerLimits.ts"
+import * as Fit from "../../../tools/Fit.ts"
 import { outcomeOfFailure } from "../../../schemas/outcomeOfFailure.ts"
 import type { Tool, ToolFailure, ToolResult } from "../../../tools/Tool.ts"
 import { whyReadOnly, type ReadOnlyReason } from "./ReadOnly.ts"
@@ -9,6 +11,18 @@ const failed = (text: string): CallToolResult => ({ isError: true, content: [{ t
 const withOutcome = (tool: Tool<unknown>, outcome: string, text: string): CallToolResult =>
   failed(tool.hints.readOnlyHint ? text : `${text}\noutcome: ${outcome}`)
 
+/** An answer as it leaves: well-formed, without control characters, and no larger than allowed, whatever it is. */
+export const bounded = (result: CallToolResult): Effect.Effect<CallToolResult> =>
+  Effect.map(AnswerLimits, (limits) => ({
+    ...result,
+    content: result.content.map((part) =>
+      part.type === "text" ? { ...part, text: Fit.text(part.text, limits.text) } : part
+    ),
+    ...(result.structuredContent === undefined
+      ? {}
+      : { structuredContent: Fit.structured(result.structuredContent, limits.structured) })
+  }))
+
 /** The same content as keys and as text: many clients show a model only the text. */
 export const success = ({ structured, text }: ToolResult): CallToolResult => ({
   content: [{ type: "text", text }],
@@ -17,7 +31,7 @@ export const success = ({ structured, text }: ToolResult): CallToolResult => ({
 
 /** A typed error. */
 export const failure = (tool: Tool<unknown>, error: ToolFailure): CallToolResult =>
-  withOutcome(tool, outcomeOfFailure(error), `${error._tag}: ${error.message}`.slice(0, Limits.errorText))
+  withOutcome(tool, outcomeOfFailure(error), `${error._tag}: ${error.message}`)
 
 /** A fault of this program: its details stay in the log, under `id`. */
 export const defect = (tool: Tool<unknown>, id: string): CallToolResult =>

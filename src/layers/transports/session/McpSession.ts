@@ -25,6 +25,7 @@ import {
 import { setImmediate } from "node:timers/promises"
 import * as z from "zod/v4"
 import type { BackendNotConfigured } from "../../../schemas/errors/Coder.ts"
+import { cut, printable } from "../../../schemas/Text.ts"
 import type { FleetServices } from "../../services/FleetServices.ts"
 import type { Tool } from "../../../tools/Tool.ts"
 import { Limits } from "../../config/Limits.ts"
@@ -56,6 +57,15 @@ export interface McpSessionOptions<R> extends Presentation {
 const ListTools = z.looseObject({ method: z.literal("tools/list") })
 const CallTool = z.looseObject({ method: z.literal("tools/call") })
 
+/** Some clients send `arguments: null` for none; the SDK refuses that. */
+const withoutNullArguments = ({ params, ...request }: z.infer<typeof CallTool>) => {
+  if (typeof params !== "object" || params === null || !("arguments" in params) || params.arguments !== null) {
+    return { ...request, params }
+  }
+  const { arguments: _null, ...rest } = params
+  return { ...request, params: rest }
+}
+
 /** The SDK validates what people answer to questions; none are asked. Its default would load and start Ajv. */
 const noValidator: jsonSchemaValidator = {
   getValidator: () => () => ({ valid: false, data: undefined, errorMessage: "no questions are asked" })
@@ -65,7 +75,7 @@ const noValidator: jsonSchemaValidator = {
 class UnknownTool extends Data.TaggedError("UnknownTool")<{ readonly name: string; readonly known: string }> {
   readonly code = -32602
   override get message() {
-    return `Unknown tool: ${this.name.slice(0, Limits.quotedText)}. Tools: ${this.known}.`
+    return `Unknown tool: ${printable(cut(this.name, Limits.quotedText))}. Tools: ${this.known}.`
   }
 }
 class BrokenOff extends Data.TaggedError("BrokenOff") {
@@ -138,7 +148,7 @@ const make = <R>(
     )
     server.setRequestHandler(ListTools, (_, extra) => answer(listTools, extra))
     server.setRequestHandler(CallTool, (request, extra) =>
-      answer(callTool(CallToolRequestSchema.parse(request).params, extra), extra)
+      answer(callTool(CallToolRequestSchema.parse(withoutNullArguments(request)).params, extra), extra)
     )
     server.onclose = () => Deferred.unsafeDone(closed, Effect.void)
     server.onerror = (error) => {

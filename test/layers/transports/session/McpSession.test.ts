@@ -135,7 +135,7 @@ describe("errors", () => {
       expect(yield* call(client, "refuse_read")).toMatchObject({ isError: true, text: "Refused: Not today." })
       expect((yield* call(client, "refuse")).text).toBe("Refused: Not today.\noutcome: not_applied")
       expect((yield* call(client, "echo", { txt: "x" })).text).toBe(
-        'InvalidArguments: echo was not called.\ntxt: is unexpected, expected: "text"'
+        "InvalidArguments: echo was not called.\ntxt: is no argument of this tool; text is. Pass that instead."
       )
     })
   )

@@ -1,0 +1,48 @@
+import type { Agent } from "../schemas/Agent.ts"
+import { cut, headAndTail } from "../schemas/Text.ts"
+import * as AgentText from "./AgentText.ts"
+import * as Render from "./Render.ts"
+import type { View } from "./Tool.ts"
+
+/** What a tool that changes the fleet answers: what it came to, and what of that is known. */
+interface Change {
+  readonly message: string
+  readonly outcome: string
+  readonly agent_name?: string
+  readonly task_description?: string
+  readonly stage?: string
+  readonly task?: string
+  readonly build_log?: ReadonlyArray<string>
+  readonly agent?: typeof Agent.Encoded | null
+}
+
+/** Longest texts (characters): what is told; the caller's own task, as a reminder; a line of a log; and lines of it. */
+const longest = { message: 3000, task: 500, logLine: 500, logLines: 10 }
+
+const leftOut = (from: number, to: number) => ` [${to - from} characters left out] `
+
+/** Cuts what a change answers: the caller knows the task, and of a log the end matters. */
+export const fit = <A extends Change>(change: A): A => ({
+  ...change,
+  message: headAndTail(change.message, longest.message, leftOut),
+  ...(change.task_description === undefined
+    ? {}
+    : { task_description: headAndTail(change.task_description, longest.task, leftOut) }),
+  ...(change.build_log === undefined
+    ? {}
+    : { build_log: change.build_log.slice(-longest.logLines).map((line) => cut(line, longest.logLine)) }),
+  ...(change.agent === undefined || change.agent === null ? {} : { agent: AgentText.bounded(change.agent) })
+})
+
+/** What the change came to, first; then what of the agent is known. */
+export const text = (change: Change, { now }: View): string =>
+  [
+    Render.first(change.message),
+    ...Render.field("outcome", change.outcome),
+    ...Render.field("stage", change.stage),
+    ...Render.field("first task", change.task),
+    ...Render.field("agent", change.agent_name),
+    ...Render.field("task", change.task_description),
+    ...Render.field("build log", change.build_log?.length ? change.build_log.join("\n") : ""),
+    ...(change.agent === undefined || change.agent === null ? [] : AgentText.agent(change.agent, now))
+  ].join("\n")
