@@ -68,6 +68,10 @@ export const characterBoundary = (text: string, at: number): number => {
 /** The beginning of a text, of at most `limit` characters (UTF-16 units), cut between characters. */
 export const beginning = (text: string, limit: number): string => text.slice(0, characterBoundary(text, limit))
 
+/** A text of at most `limit` characters (UTF-16 units), with an ellipsis where its end is missing. */
+export const short = (text: string, limit: number): string =>
+  text.length <= limit ? text : `${beginning(text, Math.max(0, limit - 1))}…`
+
 /** Cuts a text to `limit` characters (UTF-16 units), between characters, and says so in the text. */
 export const cut = (text: string, limit: number): string => {
   const kept = beginning(text, limit)

@@ -1,6 +1,6 @@
 import { DateTime, Option } from "effect"
 import type { Agent, AgentView } from "../schemas/Agent.ts"
-import { beginning, cut } from "../schemas/Text.ts"
+import { cut, short } from "../schemas/Text.ts"
 import * as Render from "./Render.ts"
 
 type Shown = Omit<typeof AgentView.Encoded, "metadata">
@@ -8,38 +8,30 @@ type Shown = Omit<typeof AgentView.Encoded, "metadata">
 /** Longest texts of an agent in an answer about it, and in a list (characters). */
 const longest = { whole: 1000, listed: 48, evidence: 120 }
 
-/** What a text of a list keeps. */
-const short = (text: string, limit: number) => (text.length <= limit ? text : `${beginning(text, limit - 1)}…`)
-
-/** An agent whose texts are not too long for an answer about it. */
-export const bounded = <A extends Shown>(agent: A): A => ({
+const withTexts = <A extends Shown>(agent: A, short: (text: string, limit: number) => string, limit: number): A => ({
   ...agent,
-  last_task: agent.last_task === null ? null : cut(agent.last_task, longest.whole),
-  evidence: { ...agent.evidence, detail: cut(agent.evidence.detail, longest.whole) },
+  last_task: agent.last_task === null ? null : short(agent.last_task, limit),
+  evidence: { ...agent.evidence, detail: short(agent.evidence.detail, Math.max(limit, longest.evidence)) },
   last_status:
-    agent.last_status === null ? null : { ...agent.last_status, message: cut(agent.last_status.message, longest.whole) }
+    agent.last_status === null ? null : { ...agent.last_status, message: short(agent.last_status.message, limit) }
 })
+
+/** An agent whose texts are not too long for an answer about it, or for the room there is (characters a text). */
+export const bounded = <A extends Shown>(agent: A, room = longest.whole): A =>
+  withTexts(agent, cut, Math.min(room, longest.whole))
 
 /** An agent whose texts are short enough for a list. */
-export const listed = <A extends Shown>(agent: A): A => ({
-  ...agent,
-  last_task: agent.last_task === null ? null : short(agent.last_task, longest.listed),
-  evidence: { ...agent.evidence, detail: short(agent.evidence.detail, longest.evidence) },
-  last_status:
-    agent.last_status === null
-      ? null
-      : { ...agent.last_status, message: short(agent.last_status.message, longest.listed) }
-})
+export const listed = <A extends Shown>(agent: A): A => withTexts(agent, short, longest.listed)
 
 /** Whether the status was derived from the last report, so that the one tells the other. */
 const isReported = ({ evidence, last_status }: Shown): boolean =>
   last_status !== null && evidence.source === "app_status" && evidence.observed_at === last_status.created_at
 
-const report = ({ last_status }: Shown, now: DateTime.Utc): string =>
-  last_status === null
-    ? ""
-    : [last_status.state, Render.moment(last_status.created_at, now)].filter(Boolean).join(", ") +
-      (last_status.message === "" ? "" : `: ${last_status.message}`)
+const reported = ({ last_status }: Shown, now: DateTime.Utc) =>
+  last_status === null ? "" : Render.moment(last_status.created_at, now)
+
+const said = ({ last_status }: Shown) =>
+  last_status === null ? "" : [last_status.state, last_status.message].filter(Boolean).join(": ")
 
 /** The last task, where the last report is not the one that told it. */
 const task = ({ last_status, last_task }: Shown): string | null =>
@@ -54,7 +46,7 @@ export const agent = (one: typeof Agent.Encoded, now: DateTime.Utc): ReadonlyArr
         "evidence",
         `${one.evidence.source}, ${Render.moment(one.evidence.observed_at, now)}: ${one.evidence.detail}`
       )),
-  ...Render.field("last report", report(one, now)),
+  ...Render.field("last report", [reported(one, now), said(one)].filter(Boolean).join(", ")),
   ...Render.field("last task", task(one)),
   ...Render.field("project", one.project),
   ...Render.field("role", one.role),
@@ -112,7 +104,11 @@ export const agents = (all: ReadonlyArray<Shown>, now: DateTime.Utc): ReadonlyAr
         all.map((each) => Render.moment(each.created_at, now))
       ),
       { heading: "metadata", cells: all.map((each) => each.metadata_count || "") },
-      { heading: "last report", cells: all.map((each) => report(each, now)) },
+      Render.moments(
+        "reported",
+        all.map((each) => reported(each, now))
+      ),
+      { heading: "report", cells: all.map(said) },
       { heading: "last task", cells: all.map(task) }
     ])
   ]

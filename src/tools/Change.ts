@@ -1,6 +1,7 @@
 import type { Agent } from "../schemas/Agent.ts"
 import { cut, headAndTail } from "../schemas/Text.ts"
 import * as AgentText from "./AgentText.ts"
+import * as Fit from "./Fit.ts"
 import * as Render from "./Render.ts"
 import type { View } from "./Tool.ts"
 
@@ -21,17 +22,19 @@ const longest = { message: 3000, task: 500, logLine: 500, logLines: 10 }
 
 const leftOut = (from: number, to: number) => ` [${to - from} characters left out] `
 
-/** Cuts what a change answers: the caller knows the task, and of a log the end matters. */
-export const fit = <A extends Change>(change: A): A => ({
+/** A change whose texts have so many characters each: the caller knows the task, and of a log the end matters. */
+const within = <A extends Change>(change: A, room: number): A => ({
   ...change,
-  message: headAndTail(change.message, longest.message, leftOut),
+  message: headAndTail(change.message, Math.min(room, longest.message), leftOut),
   ...(change.task_description === undefined
     ? {}
-    : { task_description: headAndTail(change.task_description, longest.task, leftOut) }),
+    : { task_description: headAndTail(change.task_description, Math.min(room, longest.task), leftOut) }),
   ...(change.build_log === undefined
     ? {}
-    : { build_log: change.build_log.slice(-longest.logLines).map((line) => cut(line, longest.logLine)) }),
-  ...(change.agent === undefined || change.agent === null ? {} : { agent: AgentText.bounded(change.agent) })
+    : {
+        build_log: change.build_log.slice(-longest.logLines).map((line) => cut(line, Math.min(room, longest.logLine)))
+      }),
+  ...(change.agent === undefined || change.agent === null ? {} : { agent: AgentText.bounded(change.agent, room) })
 })
 
 /** What the change came to, first; then what of the agent is known. */
@@ -46,3 +49,6 @@ export const text = (change: Change, { now }: View): string =>
     ...Render.field("build log", change.build_log?.length ? change.build_log.join("\n") : ""),
     ...(change.agent === undefined || change.agent === null ? [] : AgentText.agent(change.agent, now))
   ].join("\n")
+
+/** Cuts what a change answers, so that it fits. */
+export const fit = <A extends Change>(change: A, view: View): A => Fit.texts(view, text, (room) => within(change, room))

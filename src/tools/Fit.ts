@@ -41,6 +41,16 @@ export const list = <A extends object>(
   return withFirst(largest(Math.min(1, length), length, fits))
 }
 
+/** An answer whose texts have as much room each as fits (characters); `withRoom` makes the answer with so much. */
+export const texts = <A extends object>(
+  view: View,
+  text: (answer: A, view: View) => string,
+  withRoom: (room: number) => A
+): A => {
+  const fits = (room: number) => within(view.limits, withRoom(room), text(withRoom(room), view))
+  return withRoom(largest(0, view.limits.text, fits))
+}
+
 /** A value with every text in it changed, its keys and its shape kept. */
 const mapTexts = (value: unknown, change: (text: string) => string): unknown => {
   if (typeof value === "string") return change(value)

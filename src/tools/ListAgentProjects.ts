@@ -7,8 +7,12 @@ import * as Fit from "./Fit.ts"
 import * as Render from "./Render.ts"
 import * as Tool from "./Tool.ts"
 
+const projectAsShown = Project.annotations({
+  jsonSchema: { type: "object", description: "name, description, template_name, organization_name, and an id." }
+})
+
 const output = Schema.Struct({
-  projects: Schema.Array(Project),
+  projects: Schema.Array(projectAsShown),
   total_count: Schema.Number,
   offset: Schema.Number,
   next_offset: Schema.NullOr(Schema.Number),

@@ -7,8 +7,12 @@ import * as Fit from "./Fit.ts"
 import * as Render from "./Render.ts"
 import * as Tool from "./Tool.ts"
 
+const roleAsShown = Role.annotations({
+  jsonSchema: { type: "object", description: "name, description, default, and ids." }
+})
+
 const output = Schema.Struct({
-  roles: Schema.Array(Role),
+  roles: Schema.Array(roleAsShown),
   project_name: Schema.String,
   total_count: Schema.Number,
   offset: Schema.Number,

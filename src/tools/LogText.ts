@@ -28,10 +28,10 @@ const part = (entry: Entry, offset: number, room: number): Entry => {
   }
 }
 
-const whatIsLeft = (entry: Entry, room: number): Entry => {
+const headOrMore = (entry: Entry, room: number): Entry => {
   const { content, id } = entry
   if (content.length <= room) return entry
-  if (room < leastHeadAndTail) {
+  if (room <= leastHeadAndTail) {
     const kept = beginning(content, room)
     return { ...entry, content: `${kept}…`, characters: content.length, next_offset: kept.length }
   }
@@ -54,17 +54,19 @@ export const shorten = (entries: ReadonlyArray<Entry>, budget: number): Readonly
     const kept = Math.min(entry.content.length, least)
     const more = Math.min(entry.content.length - kept, left)
     left -= more
-    return entry.offset === undefined ? whatIsLeft(entry, kept + more) : part(entry, entry.offset, kept + more)
+    return entry.offset === undefined ? headOrMore(entry, kept + more) : part(entry, entry.offset, kept + more)
   })
 }
 
-/** A message under a line that says which it is, and how much of it is shown. */
-export const entry = (
-  { characters, content, id, next_offset, offset, time, type }: Entry,
-  now: DateTime.Utc
-): ReadonlyArray<string> => {
-  const from = offset === undefined ? "" : ` from ${offset}`
-  const rest = next_offset === undefined ? "" : `, next offset ${next_offset}`
-  const size = characters === undefined ? "" : `; cut${from}, ${characters} characters${rest}`
-  return [`[${id}] ${type}, ${Render.moment(time, now)}${size}`, Render.indent(content)]
+/** How much of a message is shown. Where head and tail are, the mark between them says what is left out. */
+const extent = ({ characters, content, next_offset, offset }: Entry): string => {
+  if (characters === undefined) return ""
+  if (offset !== undefined) return `, ${offset} to ${offset + content.length} of ${characters} characters`
+  return `, ${content.length > leastHeadAndTail ? "head and tail" : (next_offset ?? 0)} of ${characters} characters`
 }
+
+/** A message under a line that says which it is, and how much of it is shown. */
+export const entry = (shown: Entry, now: DateTime.Utc): ReadonlyArray<string> => [
+  `[${shown.id}] ${shown.type}, ${Render.moment(shown.time, now)}${extent(shown)}`,
+  Render.indent(shown.content)
+]

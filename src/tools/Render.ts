@@ -81,8 +81,8 @@ export const table = (columns: ReadonlyArray<Column>): ReadonlyArray<string> => 
 /** How many of a list are shown, and with which call the others are. */
 export const shownOf = (shown: number, total: number, offset: number, what: string, call: string): string => {
   const left = total - offset - shown
-  const some =
-    shown === total ? `${total} ${what}` : `${shown} of ${total} ${what}${offset > 0 ? `, from offset ${offset}` : ""}`
+  const all = `${total} ${total === 1 ? what.replace(/s$/, "") : what}`
+  const some = shown === total ? all : `${shown} of ${all}${offset > 0 ? `, from offset ${offset}` : ""}`
   return left > 0 ? `${some}; ${left} more: ${call} offset ${offset + shown}` : some
 }
 
@@ -101,4 +101,4 @@ export const page = (
   shown: number,
   what: string
 ): string =>
-  `${first(keys.agent_name)}: ${shown} of ${keys.total_count} ${what}, page ${keys.page} of page_size ${keys.page_size}, ${keys.has_next_page ? "older ones on the next page" : "the last page"}`
+  `${first(keys.agent_name)}: ${shown} of ${keys.total_count} ${keys.total_count === 1 ? what.replace(/s$/, "") : what}, page ${keys.page} of page_size ${keys.page_size}, ${keys.has_next_page ? "older ones on the next page" : "the last page"}`

@@ -3,10 +3,14 @@ import { Agent } from "../schemas/Agent.ts"
 import { AgentService } from "../layers/services/AgentService.ts"
 import * as AgentText from "./AgentText.ts"
 import * as Arguments from "./Arguments.ts"
+import * as Fit from "./Fit.ts"
 import * as Tool from "./Tool.ts"
 
 /** The agent in another tool's result, whose schema is written out here only. */
 export const agentAsShown = Agent.annotations({ jsonSchema: { type: "object", description: "As in show_agent." } })
+
+const text = ({ agent }: { readonly agent: typeof Agent.Encoded }, { now }: Tool.View): string =>
+  AgentText.agent(agent, now).join("\n")
 
 export const showAgent = Tool.make({
   name: "show_agent",
@@ -23,6 +27,6 @@ export const showAgent = Tool.make({
       const agents = yield* AgentService
       return { agent: yield* agents.show(agent_name) }
     }),
-  fit: ({ agent }) => ({ agent: AgentText.bounded(agent) }),
-  text: ({ agent }, { now }) => AgentText.agent(agent, now).join("\n")
+  fit: ({ agent }, view) => Fit.texts(view, text, (room) => ({ agent: AgentText.bounded(agent, room) })),
+  text
 })

@@ -40,10 +40,6 @@ export const showAgentLog = Tool.make({
       )
       return { agent_name, logs, ...paging }
     }),
-  fit: ({ logs, ...rest }, view) => {
-    const within = (budget: number) => ({ ...rest, logs: LogText.shorten(logs, budget) })
-    const fits = (budget: number) => Fit.within(view.limits, within(budget), text(within(budget), view))
-    return within(Fit.largest(0, view.limits.text, fits))
-  },
+  fit: ({ logs, ...rest }, view) => Fit.texts(view, text, (room) => ({ ...rest, logs: LogText.shorten(logs, room) })),
   text
 })

@@ -1,14 +1,18 @@
 import { Effect, Schema } from "effect"
 import { pageKeys } from "../schemas/Pagination.ts"
 import { Task } from "../schemas/Task.ts"
-import { cut } from "../schemas/Text.ts"
+import { short } from "../schemas/Text.ts"
 import { TaskService } from "../layers/services/TaskService.ts"
 import * as Arguments from "./Arguments.ts"
 import * as Fit from "./Fit.ts"
 import * as Render from "./Render.ts"
 import * as Tool from "./Tool.ts"
 
-const output = Schema.Struct({ agent_name: Schema.String, tasks: Schema.Array(Task), ...pageKeys })
+const taskAsShown = Task.annotations({
+  jsonSchema: { type: "object", description: "created_at, state, message, uri, needs_user_attention, and ids." }
+})
+
+const output = Schema.Struct({ agent_name: Schema.String, tasks: Schema.Array(taskAsShown), ...pageKeys })
 
 const text = ({ tasks, ...keys }: typeof output.Encoded, { now }: Tool.View): string =>
   [
@@ -42,13 +46,10 @@ export const showAgentTaskHistory = Tool.make({
       const { items: tasks, ...paging } = yield* service.history(agent_name, page)
       return { agent_name, tasks, ...paging }
     }),
-  fit: ({ tasks, ...rest }, view) => {
-    const withTexts = (length: number) => ({
+  fit: ({ tasks, ...rest }, view) =>
+    Fit.texts(view, text, (room) => ({
       ...rest,
-      tasks: tasks.map((task) => ({ ...task, message: cut(task.message, length), uri: cut(task.uri, length) }))
-    })
-    const fits = (length: number) => Fit.within(view.limits, withTexts(length), text(withTexts(length), view))
-    return withTexts(Fit.largest(0, view.limits.text, fits))
-  },
+      tasks: tasks.map((task) => ({ ...task, message: short(task.message, room), uri: short(task.uri, room) }))
+    })),
   text
 })

@@ -40,8 +40,6 @@ export const Limits = {
   taskBytes: MiB / 4,
   /** A text quoted from a server or an agent (characters). */
   quotedText: 500,
-  /** The text of an error (characters): some clients cut longer ones by themselves, and lose the end. */
-  errorText: 8000,
   /** Message of an app status, in bytes: Coder refuses longer ones. */
   appStatusMessage: 160,
 
