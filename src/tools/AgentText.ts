@@ -8,12 +8,12 @@ type Shown = Omit<typeof AgentView.Encoded, "metadata">
 /** Longest texts of an agent in an answer about it, and in a list (characters). */
 const longest = { whole: 1000, listed: 48, evidence: 120 }
 
-const withTexts = <A extends Shown>(agent: A, short: (text: string, limit: number) => string, limit: number): A => ({
+const withTexts = <A extends Shown>(agent: A, cutTo: (text: string, limit: number) => string, limit: number): A => ({
   ...agent,
-  last_task: agent.last_task === null ? null : short(agent.last_task, limit),
-  evidence: { ...agent.evidence, detail: short(agent.evidence.detail, Math.max(limit, longest.evidence)) },
+  last_task: agent.last_task === null ? null : cutTo(agent.last_task, limit),
+  evidence: { ...agent.evidence, detail: cutTo(agent.evidence.detail, Math.max(limit, longest.evidence)) },
   last_status:
-    agent.last_status === null ? null : { ...agent.last_status, message: short(agent.last_status.message, limit) }
+    agent.last_status === null ? null : { ...agent.last_status, message: cutTo(agent.last_status.message, limit) }
 })
 
 /** An agent whose texts are not too long for an answer about it, or for the room there is (characters a text). */

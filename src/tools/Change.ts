@@ -3,7 +3,6 @@ import { cut, headAndTail } from "../schemas/Text.ts"
 import * as AgentText from "./AgentText.ts"
 import * as Fit from "./Fit.ts"
 import * as Render from "./Render.ts"
-import type { View } from "./Tool.ts"
 
 /** What a tool that changes the fleet answers: what it came to, and what of that is known. */
 interface Change {
@@ -38,7 +37,7 @@ const within = <A extends Change>(change: A, room: number): A => ({
 })
 
 /** What the change came to, first; then what of the agent is known. */
-export const text = (change: Change, { now }: View): string =>
+export const text = (change: Change, { now }: Fit.View): string =>
   [
     Render.first(change.message),
     ...Render.field("outcome", change.outcome),
@@ -51,4 +50,5 @@ export const text = (change: Change, { now }: View): string =>
   ].join("\n")
 
 /** Cuts what a change answers, so that it fits. */
-export const fit = <A extends Change>(change: A, view: View): A => Fit.texts(view, text, (room) => within(change, room))
+export const fit = <A extends Change>(change: A, view: Fit.View): A =>
+  Fit.texts(view, text, (room) => within(change, room))

@@ -1,9 +1,15 @@
+import type { DateTime } from "effect"
 import { byteLength, cut, headAndTail, printable, withoutControls } from "../schemas/Text.ts"
 import type { AnswerLimits } from "./AnswerLimits.ts"
-import type { View } from "./Tool.ts"
 
 /** The limits of an answer. */
-export type Limits = typeof AnswerLimits.Service
+type Limits = typeof AnswerLimits.Service
+
+/** When and in which space an answer is written. */
+export interface View {
+  readonly now: DateTime.Utc
+  readonly limits: Limits
+}
 
 /**
  * The largest whole number from `least` to `most` that fits, found by halving; `least` where none does. What fits at a

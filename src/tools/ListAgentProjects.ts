@@ -8,7 +8,7 @@ import * as Render from "./Render.ts"
 import * as Tool from "./Tool.ts"
 
 const projectAsShown = Project.annotations({
-  jsonSchema: { type: "object", description: "name, description, template_name, organization_name, and an id." }
+  jsonSchema: { type: "object", description: "name, description, template and organization." }
 })
 
 const output = Schema.Struct({

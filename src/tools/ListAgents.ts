@@ -16,7 +16,7 @@ const output = Schema.Struct({
   next_offset: Schema.NullOr(Schema.Number)
 })
 
-const text = ({ agents, offset, total_count }: typeof output.Encoded, { now }: Tool.View): string => {
+const text = ({ agents, offset, total_count }: typeof output.Encoded, { now }: Fit.View): string => {
   if (total_count === 0) return "No agent matches. create_agent makes one."
   const count = Render.shownOf(agents.length, total_count, offset, "agents", "list_agents with")
   return [count, ...(agents.length === 0 ? [] : AgentText.agents(agents, now))].join("\n")

@@ -9,7 +9,7 @@ import * as Tool from "./Tool.ts"
 /** The agent in another tool's result, whose schema is written out here only. */
 export const agentAsShown = Agent.annotations({ jsonSchema: { type: "object", description: "As in show_agent." } })
 
-const text = ({ agent }: { readonly agent: typeof Agent.Encoded }, { now }: Tool.View): string =>
+const text = ({ agent }: { readonly agent: typeof Agent.Encoded }, { now }: Fit.View): string =>
   AgentText.agent(agent, now).join("\n")
 
 export const showAgent = Tool.make({

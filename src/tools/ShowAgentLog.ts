@@ -10,7 +10,7 @@ import * as Tool from "./Tool.ts"
 
 const output = Schema.Struct({ agent_name: Schema.String, logs: Schema.Array(ShownEntry), ...pageKeys })
 
-const text = ({ logs, ...keys }: typeof output.Encoded, { now }: Tool.View): string =>
+const text = ({ logs, ...keys }: typeof output.Encoded, { now }: Fit.View): string =>
   [
     Render.page(keys, logs.length, "messages"),
     ...(logs.length === 0 ? ["No messages yet."] : logs.flatMap((entry) => LogText.entry(entry, now)))

@@ -14,7 +14,7 @@ const taskAsShown = Task.annotations({
 
 const output = Schema.Struct({ agent_name: Schema.String, tasks: Schema.Array(taskAsShown), ...pageKeys })
 
-const text = ({ tasks, ...keys }: typeof output.Encoded, { now }: Tool.View): string =>
+const text = ({ tasks, ...keys }: typeof output.Encoded, { now }: Fit.View): string =>
   [
     Render.page(keys, tasks.length, "reports"),
     ...(tasks.length === 0

@@ -73,12 +73,6 @@ const invalid = (tool: string, problems: ReadonlyArray<string>): InvalidArgument
     problems: problems.slice(0, quoted.problems).map((line) => cut(line, quoted.characters))
   })
 
-/** When and in which space an answer is written. */
-export interface View {
-  readonly now: DateTime.Utc
-  readonly limits: Fit.Limits
-}
-
 /**
  * A tool from its parts. `fit` cuts the encoded result to what an answer holds, `text` renders what is left: every fact of
  * it, but its ids.
@@ -102,8 +96,8 @@ export const make = <
   readonly output: Schema.Schema<Output, OutputEncoded>
   readonly hints: Hints
   readonly program: (input: Input) => Effect.Effect<NoInfer<Output>, E, R>
-  readonly fit?: (output: OutputEncoded, view: View) => OutputEncoded
-  readonly text: (output: OutputEncoded, view: View) => string
+  readonly fit?: (output: OutputEncoded, view: Fit.View) => OutputEncoded
+  readonly text: (output: OutputEncoded, view: Fit.View) => string
 }): Tool<R> => {
   const { alwaysLoad = false, description, hints, input, name, output, program, searchHint = "", text, title } = parts
   const fit = parts.fit ?? ((whole: OutputEncoded) => whole)

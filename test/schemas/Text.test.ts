@@ -99,7 +99,7 @@ describe("cuts", () => {
     expect(characterBoundary(long, 300)).toBe(300)
     expect(characterBoundary("😀".repeat(2), 3)).toBe(2)
     expect(characterBoundary("a🇩🇪🇫🇷", 7)).toBe(5)
-    expect(wellFormed(beginning(`${"\u{1f3fb}".repeat(100)}`, 151))).toBe("\u{1f3fb}".repeat(75))
+    expect(wellFormed(beginning("\u{1f3fb}".repeat(100), 151))).toBe("\u{1f3fb}".repeat(75))
   })
 
   it("are told, with how much is gone", () => {
@@ -113,7 +113,10 @@ describe("cuts", () => {
     const short = headAndTail(whole, limit + 9, mark)
     expect(short.length).toBeLessThanOrEqual(limit + 9)
     expect(wellFormed(short)).toBe(short)
-    if (whole.length <= limit + 9) return void expect(short).toBe(whole)
+    if (whole.length <= limit + 9) {
+      expect(short).toBe(whole)
+      return
+    }
     const [, head, from, to, tail] = /^(.*)<(\d+)-(\d+)>(.*)$/s.exec(short) ?? []
     expect(head).toBe(whole.slice(0, Number(from)))
     expect(tail).toBe(whole.slice(Number(to)))

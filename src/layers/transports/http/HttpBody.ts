@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Limits } from "../../config/Limits.ts"
-import { withoutNullParams } from "../session/withoutNullParams.ts"
+import { withoutNulls } from "../session/withoutNulls.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 
 /** One message of a client, as far as the transport has to know it. */
@@ -99,5 +99,5 @@ export const readMessage = (
   response: ServerResponse
 ): Effect.Effect<Message, HttpRefusal.HttpRefusal> =>
   Effect.flatMap(read(request, response), (bytes) =>
-    Effect.flatMap(parseJson(bytes), (value) => toMessage(withoutNullParams(value), bytes.length))
+    Effect.flatMap(parseJson(bytes), (value) => toMessage(withoutNulls(value), bytes.length))
   )

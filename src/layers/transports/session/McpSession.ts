@@ -57,15 +57,6 @@ export interface McpSessionOptions<R> extends Presentation {
 const ListTools = z.looseObject({ method: z.literal("tools/list") })
 const CallTool = z.looseObject({ method: z.literal("tools/call") })
 
-/** Some clients send `arguments: null` for none; the SDK refuses that. */
-const withoutNullArguments = ({ params, ...request }: z.infer<typeof CallTool>) => {
-  if (typeof params !== "object" || params === null || !("arguments" in params) || params.arguments !== null) {
-    return { ...request, params }
-  }
-  const { arguments: _null, ...rest } = params
-  return { ...request, params: rest }
-}
-
 /** The SDK validates what people answer to questions; none are asked. Its default would load and start Ajv. */
 const noValidator: jsonSchemaValidator = {
   getValidator: () => () => ({ valid: false, data: undefined, errorMessage: "no questions are asked" })
@@ -148,7 +139,7 @@ const make = <R>(
     )
     server.setRequestHandler(ListTools, (_, extra) => answer(listTools, extra))
     server.setRequestHandler(CallTool, (request, extra) =>
-      answer(callTool(CallToolRequestSchema.parse(withoutNullArguments(request)).params, extra), extra)
+      answer(callTool(CallToolRequestSchema.parse(request).params, extra), extra)
     )
     server.onclose = () => Deferred.unsafeDone(closed, Effect.void)
     server.onerror = (error) => {

@@ -62,6 +62,9 @@ describe("StdioTransport", () => {
     input.write('{"jsonrpc":"2.0","id":"a","method":"ping","params":null}\n')
     await settled()
     expect(received).toEqual([ping("a")])
+    input.write('{"jsonrpc":"2.0","id":"b","method":"tools/call","params":{"name":"x","arguments":null}}\n')
+    await settled()
+    expect(received.at(-1)).toEqual({ jsonrpc: "2.0", id: "b", method: "tools/call", params: { name: "x" } })
     expect(written()).toEqual([])
   })
 
