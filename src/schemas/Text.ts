@@ -85,7 +85,7 @@ export const cut = (text: string, limit: number): string => {
  */
 export const headAndTail = (text: string, limit: number, mark: (from: number, to: number) => string): string => {
   if (text.length <= limit) return text
-  const room = Math.max(0, limit - mark(text.length, text.length).length)
+  const room = Math.max(0, limit - mark(text.length, 2 * text.length).length)
   const from = characterBoundary(text, Math.floor(room * 0.4))
   const earliest = text.length - (room - from)
   const boundary = characterBoundary(text, earliest)

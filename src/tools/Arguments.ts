@@ -1,8 +1,5 @@
 import { Schema } from "effect"
 
-/** No arguments. */
-export const none = Schema.Struct({})
-
 const optional = { exact: true } as const
 
 const integer = (range: string, schema: Schema.Schema<number>) =>
