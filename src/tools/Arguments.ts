@@ -1,12 +1,5 @@
 import { Schema } from "effect"
 
-/** No arguments: the empty struct alone would take anything. */
-export const none = Schema.Struct({}).pipe(
-  Schema.filter((args) =>
-    Object.keys(args).map((key) => ({ path: [key], message: "is unexpected, this tool takes no arguments" }))
-  )
-)
-
 const optional = { exact: true } as const
 
 const integer = (range: string, schema: Schema.Schema<number>) =>
@@ -18,6 +11,7 @@ const integer = (range: string, schema: Schema.Schema<number>) =>
   })
 
 const from1 = integer("of at least 1", Schema.Int.pipe(Schema.greaterThanOrEqualTo(1)))
+const from0 = integer("of at least 0", Schema.Int.pipe(Schema.greaterThanOrEqualTo(0)))
 const from1to100 = integer("from 1 to 100", Schema.Int.pipe(Schema.between(1, 100)))
 
 export const agentName = Schema.String.annotations({
@@ -36,6 +30,16 @@ export const optionalFlag = (description: string) =>
 
 export const optionalCount = (description: string, example: number) =>
   Schema.optionalWith(from1.annotations({ description, examples: [example] }), optional)
+
+/** A whole number, 0 included, that may be left out. */
+export const optionalOffset = (description: string, example: number) =>
+  Schema.optionalWith(from0.annotations({ description, examples: [example] }), optional)
+
+/** Where a list is taken up again. */
+export const offset = Schema.optionalWith(
+  from0.annotations({ description: "Skip so many.", default: 0, examples: [20] }),
+  { ...optional, default: () => 0 }
+)
 
 /** `page` and `page_size`, with the defaults of a tool. */
 export const pageRequest = (pageSize: number) => ({

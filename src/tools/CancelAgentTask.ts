@@ -2,17 +2,19 @@ import { Effect, Schema } from "effect"
 import { Outcome } from "../schemas/Outcome.ts"
 import { TaskService } from "../layers/services/TaskService.ts"
 import * as Arguments from "./Arguments.ts"
-import * as Render from "./Render.ts"
+import * as Change from "./Change.ts"
 import * as Tool from "./Tool.ts"
 
 export const cancelAgentTask = Tool.make({
   name: "cancel_agent_task",
   title: "Cancel a task",
   description:
-    "Interrupts the work of a busy agent and waits up to 10 s to see it idle; the agent stays. Not for an agent that does not react: restart_agent.",
+    "Interrupts the work of a busy agent of this fleet and waits up to 10 s to see it idle; the agent stays. Not for an agent that does not react: restart_agent.",
+  searchHint: "stop, interrupt, abort, kill, pause a running coding agent or subagent",
   input: Schema.Struct({ agent_name: Arguments.agentName }),
   output: Schema.Struct({ agent_name: Schema.String, message: Schema.String, outcome: Outcome }),
   hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   program: ({ agent_name }) => Effect.flatMap(TaskService, (tasks) => tasks.cancel(agent_name)),
-  text: Render.fields
+  fit: Change.fit,
+  text: Change.text
 })

@@ -4,7 +4,7 @@ import { Outcome } from "../schemas/Outcome.ts"
 import { TaskDelivery } from "../schemas/Task.ts"
 import { AgentService } from "../layers/services/AgentService.ts"
 import * as Arguments from "./Arguments.ts"
-import * as Render from "./Render.ts"
+import * as Change from "./Change.ts"
 import { agentAsShown } from "./ShowAgent.ts"
 import * as Tool from "./Tool.ts"
 
@@ -12,11 +12,17 @@ export const createAgent = Tool.make({
   name: "create_agent",
   title: "Create an agent",
   description:
-    "Creates an agent for a project and gives it its first task. Not for further tasks of an agent that exists: start_agent_task.",
+    "Creates a coding agent of this fleet, in a workspace of its own, and gives it its first task; several work in parallel. Not for further tasks of an agent that exists: start_agent_task.",
+  searchHint:
+    "run, spawn, launch, start coding agents in parallel, subagents, workers, delegate a task in the background, git worktree, branch, Claude Code, Codex, Coder workspace",
+  alwaysLoad: true,
   input: Schema.Struct({
     name: Arguments.text("A new name: 1 to 32 letters and digits, single hyphens inside.", "fix-login"),
     project: Arguments.text("The project's name, as in list_agent_projects.", "website"),
-    task: Arguments.text("What to do first, with all that the agent must know.", "Fix the login page and commit."),
+    task: Arguments.text(
+      "What to do first, with all that the agent must know; at most 256 KiB.",
+      "Fix the login page and commit."
+    ),
     role: Arguments.optionalText("A role of list_agent_roles. Default: the project's default role.", "reviewer"),
     wait_ready: Arguments.optionalFlag(
       "Wait until the agent is ready, instead of answering when its build is accepted."
@@ -31,5 +37,6 @@ export const createAgent = Tool.make({
   }),
   hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
   program: (request) => Effect.flatMap(AgentService, (agents) => agents.create(request)),
-  text: Render.fields
+  fit: Change.fit,
+  text: Change.text
 })

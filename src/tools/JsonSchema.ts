@@ -58,8 +58,12 @@ const convert = (schema: Schema.Schema.All, openness: Openness): ObjectSchema =>
   }
 }
 
-/** Of a tool's arguments: nothing but what is named. */
+/**
+ * Of a tool's arguments: nothing but what is named, so that no model invents more (what clients add is ignored all the
+ * same), and with `properties` even where there are none: OpenAI's API refuses a schema without.
+ */
 export const inputJsonSchema = (schema: Schema.Schema.All): ObjectSchema => ({
+  properties: {},
   ...convert(schema, "closed"),
   additionalProperties: false
 })

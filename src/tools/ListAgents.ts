@@ -1,38 +1,56 @@
 import { Effect, Schema } from "effect"
 import { AgentView } from "../schemas/Agent.ts"
 import { AgentService } from "../layers/services/AgentService.ts"
+import * as AgentText from "./AgentText.ts"
 import * as Arguments from "./Arguments.ts"
+import * as Fit from "./Fit.ts"
 import * as Render from "./Render.ts"
 import * as Tool from "./Tool.ts"
 
-const output = Schema.Struct({ agents: Schema.Array(AgentView), total_count: Schema.Number })
+const viewAsShown = AgentView.annotations({ jsonSchema: { type: "object", description: "As in show_agent, short." } })
 
-const row = ({ evidence, last_status, metadata: _none, ...agent }: typeof AgentView.Encoded) => ({
-  name: agent.name,
-  status: agent.status,
-  project: agent.project,
-  role: agent.role,
-  created_at: agent.created_at,
-  metadata_count: agent.metadata_count,
-  last_task: agent.last_task,
-  evidence: `${evidence.source} (${evidence.observed_at}): ${evidence.detail}`,
-  last_status: last_status && `${last_status.state} (${last_status.created_at}): ${last_status.message}`
+const output = Schema.Struct({
+  agents: Schema.Array(viewAsShown),
+  total_count: Schema.Number,
+  offset: Schema.Number,
+  next_offset: Schema.NullOr(Schema.Number)
 })
+
+const text = ({ agents, offset, total_count }: typeof output.Encoded, { now }: Fit.View): string => {
+  if (total_count === 0) return "No agent matches. create_agent makes one."
+  const count = Render.shownOf(agents.length, total_count, offset, "agents", "list_agents with")
+  return [count, ...(agents.length === 0 ? [] : AgentText.agents(agents, now))].join("\n")
+}
 
 export const listAgents = Tool.make({
   name: "list_agents",
   title: "List agents",
   description:
-    "Lists your agents with their statuses; call it first, to learn what exists and what is idle. Not for details of one agent: show_agent.",
+    "Lists the coding agents of this fleet with their statuses. Call it first, to learn what exists and what is idle. Not for details of one agent: show_agent.",
+  searchHint:
+    "coding agents running in parallel, subagents, workers, background agents, worktree, Claude Code, Codex, Coder workspace, fleet overview, who is busy or idle",
+  alwaysLoad: true,
   input: Schema.Struct({
     status_filter: Arguments.optionalText("Only agents of this status. Default: all.", "idle"),
     project_filter: Arguments.optionalText("Only agents of this project. Default: all.", "website"),
-    limit: Arguments.optionalCount("At most so many agents. Default: all.", 20)
+    limit: Arguments.optionalCount("At most so many. Default: as many as fit.", 20),
+    offset: Arguments.offset
   }),
   output,
   hints: Tool.readOnly,
-  program: ({ limit, project_filter, status_filter }) =>
-    Effect.flatMap(AgentService, (agents) => agents.list({ status: status_filter, project: project_filter, limit })),
-  text: ({ agents, total_count }) =>
-    Render.list({ total_count }, agents.map(row), "No agent matches. create_agent makes one.")
+  program: ({ limit, offset, project_filter, status_filter }) =>
+    Effect.gen(function* () {
+      const { list } = yield* AgentService
+      const found = yield* list({ status: status_filter, project: project_filter, limit, offset })
+      return { ...found, offset, next_offset: null }
+    }),
+  fit: ({ agents, ...rest }, view) => {
+    const short = agents.map(AgentText.listed)
+    return Fit.list(short.length, view, text, (count) => ({
+      ...rest,
+      agents: short.slice(0, count),
+      next_offset: Fit.nextOffset(rest.offset, count, rest.total_count)
+    }))
+  },
+  text
 })

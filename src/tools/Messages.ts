@@ -115,6 +115,7 @@ const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
     InterruptNotSupported: () => "Call restart_agent to stop its work.",
     AgentUnreachable: () => "Call show_agent for its status, or restart_agent.",
     AgentRefused: () => "Call show_agent for its status, then try again.",
+    MessageNotFound: () => "show_agent_log without message_id shows the newest.",
     PageOutOfRange: usual
   })
 )

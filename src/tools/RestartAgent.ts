@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import { Outcome } from "../schemas/Outcome.ts"
 import { AgentService } from "../layers/services/AgentService.ts"
 import * as Arguments from "./Arguments.ts"
-import * as Render from "./Render.ts"
+import * as Change from "./Change.ts"
 import { agentAsShown } from "./ShowAgent.ts"
 import * as Tool from "./Tool.ts"
 
@@ -10,10 +10,12 @@ export const restartAgent = Tool.make({
   name: "restart_agent",
   title: "Restart an agent",
   description:
-    "Stops and starts an agent that is stuck, failed or offline, and starts a stopped one; its work in progress ends. Not to end a task only: cancel_agent_task.",
+    "Stops and starts an agent of this fleet that is stuck, failed or offline, and starts a stopped one; its work in progress ends. Not to end a task only: cancel_agent_task.",
+  searchHint: "reboot, resume, recover, wake up, unstick, start a stopped coding agent or Coder workspace",
   input: Schema.Struct({ agent_name: Arguments.agentName }),
   output: Schema.Struct({ message: Schema.String, outcome: Outcome, agent: agentAsShown }),
   hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   program: ({ agent_name }) => Effect.flatMap(AgentService, (agents) => agents.restart(agent_name)),
-  text: Render.fields
+  fit: Change.fit,
+  text: Change.text
 })

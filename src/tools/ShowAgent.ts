@@ -1,18 +1,24 @@
 import { Effect, Schema } from "effect"
 import { Agent } from "../schemas/Agent.ts"
 import { AgentService } from "../layers/services/AgentService.ts"
+import * as AgentText from "./AgentText.ts"
 import * as Arguments from "./Arguments.ts"
-import * as Render from "./Render.ts"
+import * as Fit from "./Fit.ts"
 import * as Tool from "./Tool.ts"
 
 /** The agent in another tool's result, whose schema is written out here only. */
 export const agentAsShown = Agent.annotations({ jsonSchema: { type: "object", description: "As in show_agent." } })
 
+const text = ({ agent }: { readonly agent: typeof Agent.Encoded }, { now }: Fit.View): string =>
+  AgentText.agent(agent, now).join("\n")
+
 export const showAgent = Tool.make({
   name: "show_agent",
   title: "Show an agent",
   description:
-    "Shows one agent: its status, what that was derived from, and its latest task. Use it to see whether an agent is done; not for what it said: show_agent_log.",
+    "Shows one agent of this fleet: its status, what that was derived from, and its latest task. Use it to see whether it is done; not for what it said: show_agent_log.",
+  searchHint:
+    "coding agent status, progress, is the subagent done, what is it doing, watch, poll, wait for a worker, worktree, Coder workspace",
   input: Schema.Struct({ agent_name: Arguments.agentName }),
   output: Schema.Struct({ agent: Agent }),
   hints: Tool.readOnly,
@@ -21,5 +27,6 @@ export const showAgent = Tool.make({
       const agents = yield* AgentService
       return { agent: yield* agents.show(agent_name) }
     }),
-  text: ({ agent }) => Render.fields(agent)
+  fit: ({ agent }, view) => Fit.texts(view, text, (room) => ({ agent: AgentText.bounded(agent, room) })),
+  text
 })

@@ -1,18 +1,44 @@
 import { Effect, Schema } from "effect"
 import { pageKeys } from "../schemas/Pagination.ts"
 import { Task } from "../schemas/Task.ts"
+import { short } from "../schemas/Text.ts"
 import { TaskService } from "../layers/services/TaskService.ts"
 import * as Arguments from "./Arguments.ts"
+import * as Fit from "./Fit.ts"
 import * as Render from "./Render.ts"
 import * as Tool from "./Tool.ts"
+
+const taskAsShown = Task.annotations({
+  jsonSchema: { type: "object", description: "created_at, state, message, uri, needs_user_attention, and ids." }
+})
+
+const output = Schema.Struct({ agent_name: Schema.String, tasks: Schema.Array(taskAsShown), ...pageKeys })
+
+const text = ({ tasks, ...keys }: typeof output.Encoded, { now }: Fit.View): string =>
+  [
+    Render.page(keys, tasks.length, "reports"),
+    ...(tasks.length === 0
+      ? ["No reports since the latest start."]
+      : Render.table([
+          Render.moments(
+            "time",
+            tasks.map((task) => Render.moment(task.created_at, now))
+          ),
+          { heading: "state", cells: tasks.map(({ state }) => state) },
+          { heading: "wants", cells: tasks.map((task) => (task.needs_user_attention ? "a person's attention" : "")) },
+          { heading: "link", cells: tasks.map(({ uri }) => uri) },
+          { heading: "message", cells: tasks.map(({ message }) => message) }
+        ]))
+  ].join("\n")
 
 export const showAgentTaskHistory = Tool.make({
   name: "show_agent_task_history",
   title: "Show reports of an agent",
   description:
-    "Lists what an agent reported about its work since its latest start, newest first. Not for what it said: show_agent_log.",
+    "Lists what an agent of this fleet reported about its work since its latest start, newest first. Not for what it said: show_agent_log.",
+  searchHint: "coding agent progress reports, app statuses, timeline, what a background agent has done so far",
   input: Schema.Struct({ agent_name: Arguments.agentName, ...Arguments.pageRequest(20) }),
-  output: Schema.Struct({ agent_name: Schema.String, tasks: Schema.Array(Task), ...pageKeys }),
+  output,
   hints: Tool.readOnly,
   program: ({ agent_name, ...page }) =>
     Effect.gen(function* () {
@@ -20,9 +46,10 @@ export const showAgentTaskHistory = Tool.make({
       const { items: tasks, ...paging } = yield* service.history(agent_name, page)
       return { agent_name, tasks, ...paging }
     }),
-  text: ({ tasks, ...keys }) => {
-    const rows = tasks.map(({ created_at, message, state, ...task }) => ({ created_at, state, ...task, message }))
-    const shared = ["workspace_id", "agent_id", "app_id"]
-    return Render.list(keys, rows, "No reports since the latest start.", shared)
-  }
+  fit: ({ tasks, ...rest }, view) =>
+    Fit.texts(view, text, (room) => ({
+      ...rest,
+      tasks: tasks.map((task) => ({ ...task, message: short(task.message, room), uri: short(task.uri, room) }))
+    })),
+  text
 })

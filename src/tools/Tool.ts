@@ -1,9 +1,12 @@
 import type { Tool as ToolDefinition } from "@modelcontextprotocol/sdk/types.js"
-import { Effect, ParseResult, Schema, SchemaAST } from "effect"
+import { DateTime, Effect, ParseResult, Schema } from "effect"
 import { placesOf } from "../schemas/coder/places.ts"
 import { cut } from "../schemas/Text.ts"
 import type { FleetError } from "../schemas/errors/FleetError.ts"
+import { AnswerLimits } from "./AnswerLimits.ts"
+import * as Fit from "./Fit.ts"
 import { inputJsonSchema, outputJsonSchema } from "./JsonSchema.ts"
+import { understand } from "./Lenient.ts"
 import * as Messages from "./Messages.ts"
 
 /** All four, since a client assumes the worst of what is not said. */
@@ -54,25 +57,15 @@ const problemsOf = (error: ParseResult.ParseError): ReadonlyArray<string> => {
 }
 
 /** The arguments are not what the tool takes; one line for each problem. */
-const invalid =
-  (tool: string) =>
-  (error: ParseResult.ParseError): ToolFailure => {
-    const problems = problemsOf(error)
-      .slice(0, quoted.problems)
-      .map((line) => cut(line, quoted.characters))
-    const message = `${tool} was not called.\n${problems.join("\n")}`
-    return { _tag: "InvalidArguments", outcome: "not_applied", message }
-  }
-
-/** Some clients send `null` for an optional argument that they leave out. */
-const withoutNulls = (schema: Schema.Schema.All, args: unknown): unknown => {
-  if (typeof args !== "object" || args === null || Array.isArray(args)) return args
-  const properties = SchemaAST.getPropertySignatures(SchemaAST.encodedAST(schema.ast))
-  const optional = new Set(properties.filter(({ isOptional }) => isOptional).map(({ name }) => name))
-  return Object.fromEntries(Object.entries(args).filter(([name, value]) => value !== null || !optional.has(name)))
+const invalid = (tool: string, problems: ReadonlyArray<string>): ToolFailure => {
+  const told = problems.slice(0, quoted.problems).map((line) => cut(line, quoted.characters))
+  return { _tag: "InvalidArguments", outcome: "not_applied", message: `${tool} was not called.\n${told.join("\n")}` }
 }
 
-/** A tool from its parts; `text` renders the encoded result and must carry everything that its keys carry. */
+/**
+ * A tool from its parts. `fit` cuts the encoded result to what an answer holds, `text` renders what is left: every fact of
+ * it, but its ids.
+ */
 export const make = <
   Input,
   InputEncoded,
@@ -84,14 +77,35 @@ export const make = <
   readonly name: string
   readonly title: string
   readonly description: string
+  /** Further words by which a client that searches its tools finds this one. Default: none. */
+  readonly searchHint?: string
+  /** Whether a client that searches its tools has this one at hand from the beginning. Default false. */
+  readonly alwaysLoad?: boolean
   readonly input: Schema.Schema<Input, InputEncoded>
   readonly output: Schema.Schema<Output, OutputEncoded>
   readonly hints: Hints
   readonly program: (input: Input) => Effect.Effect<NoInfer<Output>, E, R>
-  readonly text: (output: OutputEncoded) => string
+  readonly fit?: (output: OutputEncoded, view: Fit.View) => OutputEncoded
+  readonly text: (output: OutputEncoded, view: Fit.View) => string
 }): Tool<R> => {
-  const { description, hints, input, name, output, program, text, title } = parts
+  const { alwaysLoad = false, description, hints, input, name, output, program, searchHint = "", text, title } = parts
+  const fit = parts.fit ?? ((whole: OutputEncoded) => whole)
   let definition: ToolDefinition | undefined
+
+  const decode = (given: unknown) => {
+    const { args, slips } = understand(input, given)
+    return Effect.matchEffect(Schema.decodeUnknown(input, { errors: "all" })(args), {
+      onFailure: (error) => Effect.fail(invalid(name, [...slips, ...problemsOf(error)])),
+      onSuccess: (decoded) => (slips.length === 0 ? Effect.succeed(decoded) : Effect.fail(invalid(name, slips)))
+    })
+  }
+
+  const answer = (encoded: OutputEncoded): Effect.Effect<ToolResult> =>
+    Effect.map(Effect.all({ now: DateTime.now, limits: AnswerLimits }), (view) => {
+      const structured = fit(Fit.clean(encoded), view)
+      return { structured, text: text(structured, view) }
+    })
+
   return {
     name,
     hints,
@@ -102,16 +116,14 @@ export const make = <
         description,
         inputSchema: inputJsonSchema(input),
         outputSchema: outputJsonSchema(output),
-        annotations: { ...hints }
+        annotations: { ...hints },
+        _meta: { "anthropic/searchHint": searchHint, ...(alwaysLoad ? { "anthropic/alwaysLoad": true } : {}) }
       }),
     call: (args) =>
-      Effect.suspend(() =>
-        Schema.decodeUnknown(input, { errors: "all", onExcessProperty: "error" })(withoutNulls(input, args))
-      ).pipe(
-        Effect.mapError(invalid(name)),
+      Effect.suspend(() => decode(args)).pipe(
         Effect.flatMap((decoded) => Effect.mapError(program(decoded), Messages.tell)),
         Effect.flatMap((result) => Effect.orDie(Schema.encode(output)(result))),
-        Effect.map((encoded) => ({ structured: encoded, text: text(encoded) }))
+        Effect.flatMap(answer)
       )
   }
 }

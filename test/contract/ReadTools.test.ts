@@ -61,8 +61,8 @@ describe("the read tools of the built program, over recorded answers", () => {
       const { agents, text, total_count } = yield* call(client, Lists.agents, "list_agents")
       assert.strictEqual(total_count, agents.length)
       assert.deepStrictEqual(Object.fromEntries(agents.map((agent) => [agent.name, seen(agent)])), expectedAgents)
-      for (const [name, { detail, status }] of Object.entries(expectedAgents)) {
-        for (const part of [name, status, detail]) assert.include(text, part)
+      for (const [name, { detail, last_status, status }] of Object.entries(expectedAgents)) {
+        for (const part of [name, status, last_status?.message ?? detail]) assert.include(text, part)
       }
 
       for (const [name, expected] of Object.entries(expectedAgents)) {
@@ -71,7 +71,7 @@ describe("the read tools of the built program, over recorded answers", () => {
           agent_name: name
         })
         assert.deepStrictEqual(seen(shown.agent), expected)
-        assert.include(shown.text, expected.detail)
+        assert.include(shown.text, expected.last_status?.message ?? expected.detail)
       }
 
       const projects = yield* call(client, Lists.projects, "list_agent_projects")

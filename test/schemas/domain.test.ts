@@ -14,7 +14,6 @@ import { pageCount, paginate } from "../../src/schemas/Pagination.ts"
 import { Project } from "../../src/schemas/Project.ts"
 import { Role } from "../../src/schemas/Role.ts"
 import { Task } from "../../src/schemas/Task.ts"
-import { CleanText, cut, withoutControls } from "../../src/schemas/Text.ts"
 import { placesOf } from "../../src/schemas/coder/places.ts"
 import { Segment } from "../../src/schemas/coder/Segment.ts"
 import { Presets } from "../../src/schemas/coder/Templates.ts"
@@ -94,45 +93,6 @@ describe("AgentName", () => {
   ] as const) {
     it(`${JSON.stringify(name)}: ${allowed}`, () => assert.strictEqual(is(name), allowed))
   }
-})
-
-describe("Text", () => {
-  it("loses its control characters and nothing else", () => {
-    check(
-      FastCheck.oneof(
-        anyText,
-        FastCheck.string({
-          unit: FastCheck.constantFrom("a", "\r", "\n", "\t", "\u001b", "\u009b", "é", "😀"),
-          maxLength: 20
-        })
-      ),
-      (text) => {
-        const clean = withoutControls(text)
-        assert.notMatch(clean, controls)
-        assert.strictEqual(withoutControls(clean), clean)
-        const kept = [...text.replaceAll("\r\n", "\n")].filter((character) => !controls.test(character)).join("")
-        assert.strictEqual(clean, kept)
-        assert.strictEqual(Schema.decodeSync(CleanText)(text), clean)
-      },
-      2000
-    )
-  })
-
-  it("keeps no way out of a terminal's paste, wherever it is split", () => {
-    const out = "\u001b[201~"
-    for (let at = 0; at <= out.length; at++) {
-      assert.notInclude(withoutControls(`${out.slice(0, at)}\r${out.slice(at)}\u009b201~`), "\u001b")
-    }
-  })
-
-  it("is cut at the limit, and says so", () => {
-    assert.strictEqual(cut("abc", 3), "abc")
-    assert.strictEqual(cut("abcd", 3), "abc [cut: 1 more characters]")
-    check(FastCheck.tuple(anyText, FastCheck.nat(100)), ([text, limit]) => {
-      const short = cut(text, limit)
-      assert.isTrue(text.length <= limit ? short === text : short.startsWith(`${text.slice(0, limit)} [cut: `))
-    })
-  })
 })
 
 describe("Pagination", () => {
@@ -312,6 +272,10 @@ describe("errors", () => {
     ],
     [new Errors.AgentUnreachable({ agent_name, reason: "gone" }), ["gone", "show_agent", "restart_agent"]],
     [new Errors.AgentRefused({ agent_name, reason: "no" }), ["no", "show_agent"]],
+    [
+      new Errors.MessageNotFound({ agent_name: "a", message_id: 9, oldest: 0, newest: 3 }),
+      ["message 9", "from 0 to 3"]
+    ],
     [new Errors.PageOutOfRange({ page: 9, pages: 3 }), ["page 9", "from 1 to 3"]],
     [
       new Errors.BackendNotConfigured({ problem: "No token.", remedy: "Set CODER_SESSION_TOKEN." }),

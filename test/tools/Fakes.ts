@@ -152,7 +152,8 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
           Effect.as({ agent_name: name, outcome: "applied", message: "Seen idle after 1 s." })
         ),
       history: (name, page) => Effect.as(ask("history", name, page), paginate([task], page)),
-      log: (name, page) => Effect.as(ask("log", name, page), paginate([log], page))
+      log: (name, request) =>
+        Effect.as(ask("log", name, request), paginate([log], "page" in request ? request : { page: 1, page_size: 1 }))
     })
   )
 }

@@ -2,6 +2,31 @@ import { describe, expect, it } from "@effect/vitest"
 import { fleetTools } from "../../src/tools/FleetTools.ts"
 
 const definitions = fleetTools.map((tool) => tool.definition())
+const withoutMeta = definitions.map(({ _meta, ...definition }) => definition)
+
+/** What people and models ask for who could use this fleet, in their words. */
+const ways = [
+  "worktree claude codex",
+  "coder workspace",
+  "run agents in parallel",
+  "spawn subagent",
+  "delegate task background",
+  "list coding agents",
+  "coding agent status",
+  "launch claude code",
+  "stop running agent",
+  "interrupt agent",
+  "send prompt to agent",
+  "agent output transcript",
+  "read result of subagent",
+  "resume stopped workspace",
+  "delete worktree",
+  "fleet of agents",
+  "assign task codex",
+  "available repositories projects",
+  "agent roles presets",
+  "what has the agent done progress"
+]
 const propertiesOf = (schema: { readonly properties?: unknown }) =>
   Object.entries((schema.properties ?? {}) as Record<string, Record<string, unknown>>)
 
@@ -34,7 +59,22 @@ describe("tools/list", () => {
   })
 
   it("costs at most 3,000 tokens", () => {
-    expect(JSON.stringify({ tools: definitions }).length / 4).toBeLessThanOrEqual(3000)
+    expect(JSON.stringify({ tools: withoutMeta }).length / 4).toBeLessThanOrEqual(3000)
+  })
+
+  it("is found by what someone would ask for", () => {
+    const texts = definitions.map(({ _meta, description, name }) =>
+      `${name} ${description} ${String(_meta?.["anthropic/searchHint"])}`.toLowerCase()
+    )
+    const isFound = (way: string) => texts.some((text) => way.split(" ").every((word) => text.includes(word)))
+    expect(ways).toHaveLength(20)
+    expect(ways.filter((way) => !isFound(way)).length).toBeLessThanOrEqual(2)
+  })
+
+  it("is at hand from the beginning where a client searches its tools: to look and to create", () => {
+    const atHand = definitions.filter(({ _meta }) => _meta?.["anthropic/alwaysLoad"] === true)
+    expect(atHand.map(({ name }) => name)).toEqual(["list_agents", "create_agent"])
+    expect(definitions.every(({ _meta }) => _meta?.["anthropic/searchHint"] !== "")).toBe(true)
   })
 
   it("holds the original's tools, in their order", () => {
@@ -54,9 +94,10 @@ describe.each(definitions)("$name", ({ annotations, description, inputSchema, na
     expect(title).toMatch(/^[A-Z]/)
   })
 
-  it("says when to use it and when not, in one or two sentences", () => {
+  it("says when to use it and when not, in few sentences, and that it is this fleet's", () => {
+    expect(`${name} ${description}`).toMatch(/of this fleet/)
     expect(description).toMatch(/^[A-Z].*\.$|: \w+\.$/)
-    expect(description?.length).toBeLessThanOrEqual(200)
+    expect(description?.length).toBeLessThanOrEqual(300)
     expect(description).toMatch(/\bnot\b/i)
   })
 
@@ -76,6 +117,7 @@ describe.each(definitions)("$name", ({ annotations, description, inputSchema, na
 
   it("has a closed, flat input whose arguments are described, with an example", () => {
     expect(inputSchema["additionalProperties"]).toBe(false)
+    expect(inputSchema.properties).toBeTypeOf("object")
     for (const [key, { description: about, examples, type }] of propertiesOf(inputSchema)) {
       expect(key).toMatch(/^[a-z_]+$/)
       expect(["string", "integer", "boolean"]).toContain(type)

@@ -5,8 +5,8 @@ import { inputJsonSchema, outputJsonSchema } from "../../src/tools/JsonSchema.ts
 class Named extends Schema.Class<Named>("Named")({ name: Schema.String, when: Schema.DateTimeUtc }) {}
 
 describe("JsonSchema", () => {
-  it("says nothing but type and closedness of an input without arguments", () => {
-    expect(inputJsonSchema(Schema.Struct({}))).toEqual({ type: "object", additionalProperties: false })
+  it("has properties, although an input has no arguments", () => {
+    expect(inputJsonSchema(Schema.Struct({}))).toEqual({ type: "object", properties: {}, additionalProperties: false })
   })
 
   it("keeps descriptions, defaults, examples and bounds of arguments, and closes the input", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { FastCheck } from "effect"
+import { DateTime, FastCheck } from "effect"
 import * as Render from "../../src/tools/Render.ts"
 
 const lineBreak = /[\n\r\u2028\u2029]/
@@ -11,52 +11,53 @@ const anyText = FastCheck.array(
 
 const cell = FastCheck.oneof(anyText, FastCheck.integer(), FastCheck.boolean(), FastCheck.constant(null))
 
-describe("Render", () => {
-  it("aligns columns, shows null as a dash, and does not pad the end of a line", () => {
-    const rows = [
-      { name: "a", status: "idle", role: null },
-      { name: "longer", status: "busy", role: "x" }
-    ]
-    expect(Render.table(rows)).toBe(["name    status  role", "a       idle    -", "longer  busy    x"].join("\n"))
-  })
+const now = DateTime.unsafeMake("2026-11-27T10:00:05.900Z")
 
-  it("does not pad columns for one long cell", () => {
+describe("Render", () => {
+  it("leaves out what is empty: fields and columns", () => {
+    expect([...Render.field("a", null), ...Render.field("b", ""), ...Render.field("c", 0)]).toEqual(["c: 0"])
     expect(
       Render.table([
-        { a: "x".repeat(200), b: 1 },
-        { a: "y", b: 2 }
+        { heading: "name", cells: ["a", "b|c"] },
+        { heading: "role", cells: [null, ""] },
+        { heading: "task", cells: ["one\ntwo", null] }
       ])
-    ).toBe(["a  b", `${"x".repeat(200)}  1`, "y  2"].join("\n"))
+    ).toEqual(["name | task", "a | one\\ntwo", "b\\|c |"])
   })
 
   it.prop(
     "has a line a row, whatever the cells hold",
     [FastCheck.array(FastCheck.tuple(cell, cell), { minLength: 1 })],
     ([cells]) => {
-      const text = Render.table(cells.map(([a, b]) => ({ a, b })))
-      expect(text.split(lineBreak)).toHaveLength(cells.length + 1)
+      const columns = [cells.map(([a]) => a), cells.map(([, b]) => b)].map((each) => ({ heading: "h", cells: each }))
+      if (cells.some((row) => row.some((value) => value !== null && value !== ""))) {
+        expect(Render.table(columns).join("\n").split(lineBreak)).toHaveLength(cells.length + 1)
+      }
     }
   )
 
-  it("writes nested keys with dots, and texts of several lines indented", () => {
-    expect(Render.fields({ a: { b: 1, c: {} }, text: "one\ntwo", none: null, list: ["x", "y"], empty: [] })).toBe(
-      ["a.b: 1", "a.c: {}", "text:", "  one", "  two", "none: -", "list:", "  x", "  y", "empty: -"].join("\n")
-    )
-  })
-
   it.prop("leaves no line of a value at the margin", [anyText], ([value]) => {
-    const [, ...others] = Render.fields({ value }).split(lineBreak)
-    expect(others.every((line) => line.startsWith("  "))).toBe(true)
+    for (const text of [Render.field("value", value).join("\n"), Render.first(value)]) {
+      const [, ...others] = text.split(lineBreak)
+      expect(others.every((line) => line.startsWith("  ") || line === "")).toBe(true)
+    }
   })
 
-  it("says once what all rows of a list agree on, if asked to", () => {
-    const rows = [
-      { name: "a", place: "x", kind: "k" },
-      { name: "b", place: "x", kind: "l" }
-    ]
-    expect(Render.list({ total: 2 }, rows, "none", ["place", "kind"])).toBe(
-      "total: 2\nplace: x\nname  kind\na     k\nb     l"
-    )
-    expect(Render.list({ total: 0 }, [], "none", ["place"])).toBe("total: 0\nnone")
+  it.each([
+    ["2026-11-27T10:00:05Z", "2026-11-27T10:00:05Z, 0 s ago"],
+    ["2026-11-27T09:57:00.123Z", "2026-11-27T09:57:00Z, 3 min ago"],
+    ["2026-11-26T09:57:00+02:00", "2026-11-26T07:57:00Z, 1 d ago"],
+    ["2026-11-27T11:00:06Z", "2026-11-27T11:00:06Z, in 1 h"],
+    [null, ""],
+    ["some day", "some day"]
+  ])("tells a time to the second, with its age: %s", (time, told) => expect(Render.moment(time, now)).toBe(told))
+
+  it("says the day of a column once", () => {
+    const { cells, heading } = Render.moments("created", [
+      "2026-11-27T09:57:00Z, 3 min ago",
+      "",
+      "2026-11-27T08:57:00Z, 1 h ago"
+    ])
+    expect([heading, ...cells]).toEqual(["created (2026-11-27)", "09:57:00Z, 3 min ago", "", "08:57:00Z, 1 h ago"])
   })
 })

@@ -14,8 +14,9 @@ export const Limits = {
   /** How long cancel_agent_task waits to see the agent idle. */
   cancelWait: Duration.seconds(10),
 
-  /** A task, and a line and a text quoted from a server or an agent (characters). */
+  /** A task, in UTF-8. */
   taskBytes: MiB / 4,
+  /** A text quoted from a server or an agent (characters). */
   quotedText: 500,
   /** Message of an app status, in bytes: Coder refuses longer ones. */
   appStatusMessage: 160,

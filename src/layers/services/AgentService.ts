@@ -31,6 +31,8 @@ export interface AgentFilter {
   readonly project?: string | undefined
   /** At most so many agents; all by default. */
   readonly limit?: number | undefined
+  /** So many of those that match come before the first one; 0 by default. */
+  readonly offset?: number | undefined
 }
 
 export interface AgentList {
@@ -83,14 +85,17 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         )
 
         const list = Effect.fn("AgentService.list")(
-          function* ({ limit, project, status }: AgentFilter) {
+          function* ({ limit, offset = 0, project, status }: AgentFilter) {
             const wanted = status === undefined ? undefined : yield* readStatus(status)
             const matches = (yield* agents.list).filter(
               (agent) =>
                 (wanted === undefined || agent.status === wanted) &&
                 (project === undefined || lower(agent.project) === lower(project))
             )
-            return { agents: matches.slice(0, limit), total_count: matches.length }
+            return {
+              agents: matches.slice(offset, limit === undefined ? undefined : offset + limit),
+              total_count: matches.length
+            }
           },
           (effect) => reading("list the agents")(effect)
         )

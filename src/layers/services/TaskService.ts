@@ -7,6 +7,7 @@ import {
   AgentNotIdle,
   DialogueNotRefusable,
   InterruptNotSupported,
+  MessageNotFound,
   PageOutOfRange,
   type AgentRefused,
   type AgentUnreachable,
@@ -47,7 +48,10 @@ export type CancelFailure =
   | AgentRefused
   | DeadlineExceeded
 export type HistoryFailure = LookupFailure | PageOutOfRange | DeadlineExceeded
-export type LogFailure = LookupFailure | AgentUnreachable | PageOutOfRange | DeadlineExceeded
+export type LogFailure = LookupFailure | AgentUnreachable | PageOutOfRange | MessageNotFound | DeadlineExceeded
+
+/** Which part of a conversation: a page, or the page of one message on which the message of that id stands. */
+export type LogRequest = PageRequest | { readonly message_id: number }
 
 /** What agents are told to do, what they report, and what was said. */
 export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskService")<
@@ -58,7 +62,7 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
     /** What the agent reported, as far as Coder shows it, newest first. */
     readonly history: (agentName: string, page: PageRequest) => Effect.Effect<Page<Task>, HistoryFailure>
     /** The conversation, newest first. */
-    readonly log: (agentName: string, page: PageRequest) => Effect.Effect<Page<LogEntry>, LogFailure>
+    readonly log: (agentName: string, request: LogRequest) => Effect.Effect<Page<LogEntry>, LogFailure>
   }
 >() {
   static readonly layer: Layer.Layer<TaskService, never, AgentRepository | TaskRepository> = Layer.effect(
@@ -154,8 +158,15 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
       )
 
       const log = Effect.fn("TaskService.log")(
-        function* (name: string, page: PageRequest) {
-          return yield* pageOf(yield* tasks.log(yield* agents.find(name)), page)
+        function* (name: string, request: LogRequest) {
+          const found = yield* agents.find(name)
+          const messages = yield* tasks.log(found)
+          if (!("message_id" in request)) return yield* pageOf(messages, request)
+          const { message_id } = request
+          const index = messages.findIndex(({ id }) => id === message_id)
+          if (index >= 0) return paginate(messages, { page: index + 1, page_size: 1 })
+          const [newest, oldest] = [messages[0]?.id ?? null, messages.at(-1)?.id ?? null]
+          return yield* new MessageNotFound({ agent_name: found.agent.name, message_id, oldest, newest })
         },
         (effect, name) => reading(`read the log of ${name}`)(effect)
       )

@@ -3,7 +3,7 @@ import type { AgentNameTaken, RestartIncomplete, UnknownFilterValue } from "./Ag
 import type { BackendNotConfigured, DeadlineExceeded } from "./Coder.ts"
 import type { ProjectAmbiguous, ProjectNotFound, RoleNotFound, RoleSetsPrompt } from "./Project.ts"
 import type { DialogueNotRefusable, AgentNotBusy, AgentNotIdle, AgentRefused, AgentUnreachable } from "./Task.ts"
-import type { InterruptNotSupported, InvalidTask, PageOutOfRange } from "./Task.ts"
+import type { InterruptNotSupported, InvalidTask, MessageNotFound, PageOutOfRange } from "./Task.ts"
 
 /** Every way in which a call of the fleet's services can end badly: each with data, `outcome`, `next` and `message`. */
 export type FleetError =
@@ -27,4 +27,5 @@ export type FleetError =
   | InterruptNotSupported
   | AgentUnreachable
   | AgentRefused
+  | MessageNotFound
   | PageOutOfRange

@@ -140,3 +140,20 @@ export class PageOutOfRange extends Schema.TaggedError<PageOutOfRange>()("PageOu
     return `There is no page ${this.page}: pages run from 1 to ${this.pages}.`
   }
 }
+
+/** The conversation has no message of that id. `oldest` and `newest` are the ids that it begins and ends with. */
+export class MessageNotFound extends Schema.TaggedError<MessageNotFound>()("MessageNotFound", {
+  agent_name: Schema.String,
+  message_id: Schema.Number,
+  oldest: Schema.NullOr(Schema.Number),
+  newest: Schema.NullOr(Schema.Number),
+  outcome: notApplied
+}) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["change_request"]
+  }
+  override get message() {
+    const known = this.newest === null ? "It has none yet." : `Its ids run from ${this.oldest} to ${this.newest}.`
+    return `The conversation with ${JSON.stringify(this.agent_name)} has no message ${this.message_id}. ${known}`
+  }
+}

@@ -185,6 +185,8 @@ describe.concurrent("lists", () => {
         const { agents, total_count } = yield* settle(list({ limit: 2 }))
         assert.deepStrictEqual([agents.length, total_count], [2, 4])
         assert.deepStrictEqual(yield* names({ limit: 0 }), [])
+        assert.deepStrictEqual(yield* names({ limit: 2, offset: 1 }), (yield* names({})).slice(1, 3))
+        assert.deepStrictEqual(yield* names({ offset: 9 }), [])
       })
     )
   })

@@ -357,7 +357,7 @@ describe("what is shown", () => {
   it("last_task is the newest non-empty working report since the start, in any order", () => {
     for (const order of [statuses, statuses.toReversed()]) {
       const one = workspace({ agents: [agent({ apps: [app({ statuses: order })] })] })
-      assert.strictEqual(toAgentView(one, idle, null).last_task, "newest[31m")
+      assert.strictEqual(toAgentView(one, idle, null).last_task, "newest")
     }
     assert.strictEqual(toAgentView(workspace(), idle, null).last_task, null)
     const stopped = workspace({ build: { transition: "stop" }, agents: [agent({ apps: [app({ statuses })] })] })

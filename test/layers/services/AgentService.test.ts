@@ -32,7 +32,7 @@ describe.concurrent("delete", () => {
       Effect.gen(function* () {
         const { build_log, outcome } = yield* settle(remove)
         assert.strictEqual(outcome, "applied")
-        assert.deepStrictEqual(build_log, ["Setting up", "doing delete[0m"])
+        assert.deepStrictEqual(build_log, ["Setting up", "doing delete"])
         assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "delete"])
         assert.strictEqual(fleet.proxy.mutations.length, 1)
         assert.strictEqual((yield* failure(remove))._tag, "AgentNotFound")

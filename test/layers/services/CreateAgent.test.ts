@@ -58,7 +58,7 @@ describe.concurrent("create: what is sent", () => {
         yield* settle(create({ role: " REVIEWER ", task: "a\u001b[201~b\r\nc\td\u0000é" }))
         const { preset, parameters } = fleet.coder.get("bot-1").builds[0] ?? assert.fail()
         assert.strictEqual(preset, "preset-reviewer")
-        assert.deepStrictEqual(parameters, [{ name: "AI Prompt", value: "a[201~b\nc\tdé" }])
+        assert.deepStrictEqual(parameters, [{ name: "AI Prompt", value: "ab\nc\tdé" }])
       })
     )
   })

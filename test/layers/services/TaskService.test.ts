@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, FastCheck, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
-import { TaskService } from "../../../src/layers/services/TaskService.ts"
+import { TaskService, type LogRequest } from "../../../src/layers/services/TaskService.ts"
 import { tell } from "../../../src/tools/Messages.ts"
 import type { PageRequest } from "../../../src/schemas/Pagination.ts"
 import { answerScreen, notWaiting, type ModelOptions } from "../../support/CoderModel.ts"
@@ -24,7 +24,7 @@ import {
 const start = (task = "Fix it") => Effect.flatMap(TaskService, (tasks) => tasks.start("bot-1", task))
 const cancel = Effect.flatMap(TaskService, (tasks) => tasks.cancel("bot-1"))
 const history = (page: PageRequest) => Effect.flatMap(TaskService, (tasks) => tasks.history("bot-1", page))
-const log = (page: PageRequest) => Effect.flatMap(TaskService, (tasks) => tasks.log("bot-1", page))
+const log = (page: LogRequest) => Effect.flatMap(TaskService, (tasks) => tasks.log("bot-1", page))
 
 const message = /^POST .*\/message$/
 const status = /^GET .*\/status$/
@@ -48,11 +48,11 @@ describe.concurrent("start task", () => {
       fleet,
       Effect.gen(function* () {
         const { outcome, task_description } = yield* settle(start("Fix\u001b[201~ it\r\nnow "))
-        assert.deepStrictEqual([outcome, task_description], ["applied", "Fix[201~ it\nnow "])
-        assert.deepStrictEqual(fleet.coder.prompts("bot-1"), ["Fix[201~ it\nnow"])
+        assert.deepStrictEqual([outcome, task_description], ["applied", "Fix it\nnow "])
+        assert.deepStrictEqual(fleet.coder.prompts("bot-1"), ["Fix it\nnow"])
         assert.deepStrictEqual(fleet.proxy.mutations, ["POST /@ada/bot-1/apps/ccw/message"])
         const post = fleet.proxy.received.find(({ method }) => method === "POST")
-        assert.deepStrictEqual(post?.body, { content: "Fix[201~ it\nnow ", type: "user" })
+        assert.deepStrictEqual(post?.body, { content: "Fix it\nnow ", type: "user" })
       })
     )
   })
@@ -415,7 +415,7 @@ describe.concurrent("history", () => {
           const page = yield* settle(history({ page: 1, page_size: 2 }))
           assert.deepStrictEqual(
             page.items.map((one) => one.message),
-            ["third[0m", ""]
+            ["third", ""]
           )
           assert.deepInclude(page, { total_count: 3, has_next_page: true, has_previous_page: false })
           const rest = yield* settle(history({ page: 2, page_size: 2 }))
@@ -648,13 +648,22 @@ describe.concurrent("log", () => {
         assert.deepStrictEqual(
           items.map(({ content, id, type }) => [id, type, content]),
           [
-            [4, "output", "m4[2J\n─"],
-            [3, "input", "m3[2J\n─"],
-            [2, "output", "m2[2J\n─"]
+            [4, "output", "m4\n─"],
+            [3, "input", "m3\n─"],
+            [2, "output", "m2\n─"]
           ]
         )
         const error = yield* failure(log({ page: 3, page_size: 3 }))
         assert.strictEqual(error._tag, "PageOutOfRange")
+        const { items: one, ...paging } = yield* settle(log({ message_id: 3 }))
+        assert.deepStrictEqual(
+          one.map(({ id }) => id),
+          [3]
+        )
+        assert.deepInclude(paging, { page: 2, page_size: 1, total_count: 5, has_next_page: true })
+        const missing = yield* failure(log({ message_id: 7 }))
+        assert.strictEqual(missing._tag, "MessageNotFound")
+        assert.include(missing.message, "from 0 to 4")
       })
     )
   })

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { withoutNulls } from "../session/withoutNulls.ts"
 import type { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 
@@ -103,5 +104,5 @@ export const readMessage = (
   limits: HttpLimits["Type"]
 ): Effect.Effect<Message, HttpRefusal.HttpRefusal> =>
   Effect.flatMap(read(request, response, limits), (bytes) =>
-    Effect.flatMap(parseJson(bytes, limits), (value) => toMessage(value, bytes.length))
+    Effect.flatMap(parseJson(bytes, limits), (value) => toMessage(withoutNulls(value), bytes.length))
   )

@@ -1,5 +1,8 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
+import { Effect } from "effect"
 import type { Outcome } from "../../../schemas/Outcome.ts"
+import { AnswerLimits } from "../../../tools/AnswerLimits.ts"
+import * as Fit from "../../../tools/Fit.ts"
 import type { Tool, ToolFailure, ToolResult } from "../../../tools/Tool.ts"
 import { whyReadOnly, type ReadOnlyReason } from "./ReadOnly.ts"
 
@@ -7,6 +10,18 @@ const failed = (text: string): CallToolResult => ({ isError: true, content: [{ t
 
 const withOutcome = (tool: Tool<unknown>, outcome: Outcome, text: string): CallToolResult =>
   failed(tool.hints.readOnlyHint ? text : `${text}\noutcome: ${outcome}`)
+
+/** An answer as it leaves: well-formed, without control characters, and no larger than allowed, whatever it is. */
+export const bounded = (result: CallToolResult): Effect.Effect<CallToolResult> =>
+  Effect.map(AnswerLimits, (limits) => ({
+    ...result,
+    content: result.content.map((part) =>
+      part.type === "text" ? { ...part, text: Fit.text(part.text, limits.text) } : part
+    ),
+    ...(result.structuredContent === undefined
+      ? {}
+      : { structuredContent: Fit.structured(result.structuredContent, limits.structured) })
+  }))
 
 /** The same content as keys and as text: many clients show a model only the text. */
 export const success = ({ structured, text }: ToolResult): CallToolResult => ({

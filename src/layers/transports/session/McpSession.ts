@@ -25,6 +25,7 @@ import {
 import { setImmediate } from "node:timers/promises"
 import * as z from "zod/v4"
 import type { BackendNotConfigured } from "../../../schemas/errors/Coder.ts"
+import { cut, printable } from "../../../schemas/Text.ts"
 import type { FleetServices } from "../../services/FleetServices.ts"
 import type { Tool } from "../../../tools/Tool.ts"
 import { Limits } from "../../config/Limits.ts"
@@ -65,7 +66,7 @@ const noValidator: jsonSchemaValidator = {
 class UnknownTool extends Data.TaggedError("UnknownTool")<{ readonly name: string; readonly known: string }> {
   readonly code = -32602
   override get message() {
-    return `Unknown tool: ${this.name.slice(0, Limits.quotedText)}. Tools: ${this.known}.`
+    return `Unknown tool: ${printable(cut(this.name, Limits.quotedText))}. Tools: ${this.known}.`
   }
 }
 class BrokenOff extends Data.TaggedError("BrokenOff") {

@@ -48,6 +48,7 @@ export const make = <R>(services: Effect.Effect<Context.Context<R>, BackendNotCo
           Effect.annotateLogs(Effect.logDebug("tool call"), { tool: tool.name, isError })
         ),
         Effect.catchAllCause(report(tool)),
+        Effect.flatMap(CallResult.bounded),
         places.withPermits(1),
         withSignsOfLife(notify),
         Effect.withSpan(`tools.${tool.name}`, { captureStackTrace: false })

@@ -3,6 +3,7 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
 import type { Readable, Writable } from "node:stream"
 import { promisify } from "node:util"
 import { Limits } from "../../config/Limits.ts"
+import { withoutNulls } from "../session/withoutNulls.ts"
 import { makeLineReader, type Line } from "./Lines.ts"
 
 type Id = string | number | null
@@ -38,7 +39,7 @@ const parse = (line: Line): JSONRPCMessage | Bad | undefined => {
   } catch {
     return { code: -32700, id: null, message: "Parse error: a message is one line of JSON in UTF-8." }
   }
-  const message = JSONRPCMessageSchema.safeParse(value)
+  const message = JSONRPCMessageSchema.safeParse(withoutNulls(value))
   if (message.success) return message.data
   if (isAnswer(value)) return undefined
   const what = Array.isArray(value) ? "batches are not supported" : "not a JSON-RPC 2.0 message as MCP has it"

@@ -136,7 +136,7 @@ describe("errors", () => {
       expect(yield* call(client, "refuse_read")).toMatchObject({ isError: true, text: refused })
       expect((yield* call(client, "refuse")).text).toBe(`${refused}\noutcome: not_applied`)
       expect((yield* call(client, "echo", { txt: "x" })).text).toBe(
-        'InvalidArguments: echo was not called.\ntxt: is unexpected, expected: "text"'
+        "InvalidArguments: echo was not called.\ntxt: is no argument of this tool; text is. Pass that instead."
       )
     })
   )

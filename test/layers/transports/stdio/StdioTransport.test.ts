@@ -40,7 +40,6 @@ describe("StdioTransport", () => {
     ["a broken end", '{"jsonrpc":"2.0","id":7,"method":"ping"', -32700, null],
     ["bytes that are not UTF-8", Buffer.from([0x22, 0xff, 0x22]), -32700, null],
     ["no version", '{"id":7,"method":"ping"}', -32600, 7],
-    ["params: null", '{"jsonrpc":"2.0","id":"a","method":"ping","params":null}', -32600, "a"],
     ["params that are a list", '{"jsonrpc":"2.0","id":7,"method":"ping","params":[1]}', -32600, 7],
     ["an id that is no id", '{"jsonrpc":"2.0","id":{},"method":"ping"}', -32600, null],
     ["a batch", '[{"jsonrpc":"2.0","id":7,"method":"ping"}]', -32600, null],
@@ -56,6 +55,17 @@ describe("StdioTransport", () => {
     expect(received).toEqual([ping(8)])
     expect(errors).toHaveLength(1)
     expect(closes()).toBe(0)
+  })
+
+  it("takes params: null for none", async () => {
+    const { input, received, settled, written } = connect()
+    input.write('{"jsonrpc":"2.0","id":"a","method":"ping","params":null}\n')
+    await settled()
+    expect(received).toEqual([ping("a")])
+    input.write('{"jsonrpc":"2.0","id":"b","method":"tools/call","params":{"name":"x","arguments":null}}\n')
+    await settled()
+    expect(received.at(-1)).toEqual({ jsonrpc: "2.0", id: "b", method: "tools/call", params: { name: "x" } })
+    expect(written()).toEqual([])
   })
 
   it("does not answer a broken answer", async () => {

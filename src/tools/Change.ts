@@ -1,0 +1,54 @@
+import type { Agent } from "../schemas/Agent.ts"
+import { cut, headAndTail } from "../schemas/Text.ts"
+import * as AgentText from "./AgentText.ts"
+import * as Fit from "./Fit.ts"
+import * as Render from "./Render.ts"
+
+/** What a tool that changes the fleet answers: what it came to, and what of that is known. */
+interface Change {
+  readonly message: string
+  readonly outcome: string
+  readonly agent_name?: string
+  readonly task_description?: string
+  readonly stage?: string | null
+  readonly task?: string
+  readonly build_log?: ReadonlyArray<string>
+  readonly agent?: typeof Agent.Encoded | null
+}
+
+/** Longest texts (characters): what is told; the caller's own task, as a reminder; a line of a log; and lines of it. */
+const longest = { message: 3000, task: 500, logLine: 500, logLines: 10 }
+
+const leftOut = (from: number, to: number) => ` [${to - from} characters left out] `
+
+/** A change whose texts have so many characters each: the caller knows the task, and of a log the end matters. */
+const within = <A extends Change>(change: A, room: number): A => ({
+  ...change,
+  message: headAndTail(change.message, Math.min(room, longest.message), leftOut),
+  ...(change.task_description === undefined
+    ? {}
+    : { task_description: headAndTail(change.task_description, Math.min(room, longest.task), leftOut) }),
+  ...(change.build_log === undefined
+    ? {}
+    : {
+        build_log: change.build_log.slice(-longest.logLines).map((line) => cut(line, Math.min(room, longest.logLine)))
+      }),
+  ...(change.agent === undefined || change.agent === null ? {} : { agent: AgentText.bounded(change.agent, room) })
+})
+
+/** What the change came to, first; then what of the agent is known. */
+export const text = (change: Change, { now }: Fit.View): string =>
+  [
+    Render.first(change.message),
+    ...Render.field("outcome", change.outcome),
+    ...Render.field("stage", change.stage),
+    ...Render.field("first task", change.task),
+    ...Render.field("agent", change.agent_name),
+    ...Render.field("task", change.task_description),
+    ...Render.field("build log", change.build_log?.length ? change.build_log.join("\n") : ""),
+    ...(change.agent === undefined || change.agent === null ? [] : AgentText.agent(change.agent, now))
+  ].join("\n")
+
+/** Cuts what a change answers, so that it fits. */
+export const fit = <A extends Change>(change: A, view: Fit.View): A =>
+  Fit.texts(view, text, (room) => within(change, room))
