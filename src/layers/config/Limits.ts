@@ -96,8 +96,6 @@ export const Limits = {
   /** When the client has gone: for the calls at work, and for all of the process. */
   exitCalls: Duration.millis(300),
   exitProcess: Duration.millis(800),
-  /** One run of git. */
-  gitTimeout: Duration.seconds(60),
   /** Reports kept for an agent. */
   appStatuses: 1000,
   /** How long what was seen of a project's folder counts, and how many folders are looked at at once. */

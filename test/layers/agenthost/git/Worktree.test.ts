@@ -2,8 +2,8 @@ import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Environment } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
-import { Worktree } from "../../../../src/layers/agenthost/git/Worktree.ts"
+import type { Environment } from "../../../../src/layers/agenthost/process/Environment.ts"
+import { type BranchNote, Worktree } from "../../../../src/layers/agenthost/git/Worktree.ts"
 import { environment, git, leftovers, temporaryDirectory } from "../support.ts"
 
 const worktrees = (variables: Environment) => Effect.provide(Worktree, Worktree.layer(variables))
@@ -21,12 +21,21 @@ const start = Effect.gen(function* () {
   mkdirSync(repository)
   git(repository, "init", "--quiet", "--initial-branch=main")
   commitFile(repository, ".gitignore", "ignored\n")
+  const notes = new Map<string, BranchNote>()
   const service = yield* worktrees({ ...environment, HOME: root })
   const create = (name: string, directory = join(root, "state", name)) =>
-    service.create({ repository, directory, name })
-  const remove = (directory: string) => service.remove({ repository, directory })
+    service.create({
+      repository,
+      directory,
+      name,
+      noted: notes.get(directory) ?? null,
+      note: (note) => Effect.sync(() => notes.set(directory, note)),
+      progress: () => Effect.void
+    })
+  const remove = (directory: string, finished = true) =>
+    service.remove({ repository, directory, noted: notes.get(directory) ?? null, finished })
   const branches = () => git(repository, "for-each-ref", "--format=%(refname:short)", "refs/heads").split("\n")
-  return { ...service, root, repository, create, remove, branches }
+  return { ...service, root, repository, create, remove, branches, notes }
 })
 
 afterAll(() => expect(leftovers()).toEqual([]))
@@ -68,8 +77,10 @@ describe("Worktree.inspect", () => {
       const { create, inspect, remove } = yield* worktrees({ ...environment, PATH: "" })
       const directory = join(repository, "x")
       expect((yield* Effect.flip(inspect(repository))).reason).toBe("git_missing")
-      expect((yield* Effect.flip(create({ repository, directory, name: "x" }))).reason).toBe("missing")
-      expect(yield* remove({ repository, directory: repository })).toMatchObject({ kept: true, branch: null })
+      const request = { repository, directory, name: "x", noted: null }
+      const failed = yield* Effect.flip(create({ ...request, note: () => Effect.void, progress: () => Effect.void }))
+      expect(failed.reason).toBe("missing")
+      expect(yield* remove({ ...request, directory: repository, finished: true })).toMatchObject({ kept: true })
     })
   )
 })
@@ -80,7 +91,12 @@ describe("Worktree.create", () => {
       const { branches, create, repository, root } = yield* start
       const head = git(repository, "rev-parse", "HEAD")
       const worktree = yield* create("bot")
-      expect(worktree).toEqual({ directory: join(root, "state", "bot"), branch: "fleet/bot", baseCommit: head })
+      expect(worktree).toEqual({
+        directory: join(root, "state", "bot"),
+        branch: "fleet/bot",
+        baseCommit: head,
+        submodules: []
+      })
       expect(git(worktree.directory, "status", "--porcelain")).toBe("")
       expect(existsSync(join(worktree.directory, ".gitignore"))).toBe(true)
 
@@ -93,9 +109,10 @@ describe("Worktree.create", () => {
 
   it.scopedLive("finishes one that was not finished", () =>
     Effect.gen(function* () {
-      const { create, repository, root } = yield* start
+      const { create, notes, repository, root } = yield* start
       const directory = join(root, "half")
       git(repository, "worktree", "add", "--quiet", "--no-checkout", "-b", "fleet/half", directory)
+      notes.set(directory, { branch: "fleet/half", baseCommit: git(repository, "rev-parse", "HEAD") })
       const worktree = yield* create("half", directory)
       expect(worktree.branch).toBe("fleet/half")
       expect(git(directory, "status", "--porcelain")).toBe("")
@@ -146,11 +163,10 @@ describe("Worktree.remove", () => {
     Effect.gen(function* () {
       const { branches, create, remove } = yield* start
       const { directory } = yield* create("bot")
-      writeFileSync(join(directory, "ignored"), "not work")
-      expect(yield* remove(directory)).toEqual({ kept: false })
+      expect(yield* remove(directory)).toMatchObject({ kept: false })
       expect(existsSync(directory)).toBe(false)
       expect(branches()).toEqual(["main"])
-      expect(yield* remove(directory)).toEqual({ kept: false })
+      expect(yield* remove(directory)).toMatchObject({ kept: false })
     })
   )
 
@@ -164,29 +180,29 @@ describe("Worktree.remove", () => {
           const result = yield* remove(directory)
           expect(existsSync(directory)).toBe(true)
           expect(branches()).toContain(branch)
-          expect(result).toMatchObject({ kept: true, directory, branch })
+          expect(result).toMatchObject({ kept: true, directory })
           return result.kept ? result.reasons : []
         })
       expect(yield* kept("changed", (directory) => writeFileSync(join(directory, ".gitignore"), ""))).toEqual([
-        "uncommitted changes: 1"
+        "uncommitted changes: 1 (.gitignore)"
       ])
       expect(yield* kept("untracked", (directory) => writeFileSync(join(directory, "new"), ""))).toEqual([
-        "untracked files: 1"
+        "untracked files: 1 (new)"
       ])
       expect(yield* kept("committed", (directory) => commitFile(directory, "new"))).toEqual([
-        "commits on no other branch: 1"
+        expect.stringMatching(/^commits on no other branch: 1 \([0-9a-f]{12}\)$/)
       ])
       const detached = yield* kept("detached", (directory) => {
         git(directory, "checkout", "--quiet", "--detach")
         commitFile(directory, "newer")
       })
-      expect(detached).toEqual(["commits on no other branch: 1"])
+      expect(detached).toEqual([expect.stringMatching(/^commits on no other branch: 1 /)])
       const left = yield* kept("left", (directory) => {
         commitFile(directory, "newest")
         git(directory, "checkout", "--quiet", "-b", "elsewhere", "main")
         writeFileSync(join(directory, "more"), "")
       })
-      expect(left).toEqual(["untracked files: 1", "commits on no other branch: 1"])
+      expect(left).toEqual(["untracked files: 1 (more)", expect.stringMatching(/^commits on no other branch: 1 /)])
     })
   )
 
@@ -196,17 +212,17 @@ describe("Worktree.remove", () => {
       const merged = yield* create("merged")
       commitFile(merged.directory, "one")
       git(repository, "merge", "--quiet", merged.branch)
-      expect(yield* remove(merged.directory)).toEqual({ kept: false })
+      expect(yield* remove(merged.directory)).toMatchObject({ kept: false })
 
       const tagged = yield* create("tagged")
       commitFile(tagged.directory, "two")
       git(repository, "tag", "v1", tagged.branch)
-      expect(yield* remove(tagged.directory)).toEqual({ kept: false })
+      expect(yield* remove(tagged.directory)).toMatchObject({ kept: false })
 
       const moved = yield* create("moved")
       git(moved.directory, "checkout", "--quiet", "-b", "feature")
       commitFile(moved.directory, "three")
-      expect(yield* remove(moved.directory)).toEqual({ kept: false })
+      expect(yield* remove(moved.directory)).toMatchObject({ kept: false })
       expect(branches()).toEqual(["feature", "main"])
     })
   )
@@ -217,7 +233,7 @@ describe("Worktree.remove", () => {
       const { directory } = yield* create("bot")
       commitFile(directory, "work")
       rmSync(directory, { recursive: true })
-      expect(yield* remove(directory)).toMatchObject({ kept: true, branch: "fleet/bot" })
+      expect(yield* remove(directory)).toMatchObject({ kept: true, at: "branch fleet/bot" })
       expect(branches()).toContain("fleet/bot")
     })
   )
@@ -227,7 +243,7 @@ describe("Worktree.remove", () => {
       const { create, remove, repository, root } = yield* start
       const { directory } = yield* create("bot")
       git(repository, "worktree", "lock", directory)
-      expect(yield* remove(directory)).toMatchObject({ kept: true, branch: "fleet/bot" })
+      expect(yield* remove(directory)).toMatchObject({ kept: true, at: "branch fleet/bot" })
       expect(yield* remove(repository)).toMatchObject({ kept: true })
       expect(yield* remove(root)).toMatchObject({ kept: true })
       rmSync(join(repository, ".git"), { recursive: true })
