@@ -58,16 +58,16 @@ export const claimBranch = Effect.fn("Worktree.claimBranch")(function* (git: Git
     const branch = next()
     yield* note(branch)
     const zeros = "0".repeat(commit.length)
-    const made = yield* git
-      .run(repository, "update-ref", "--create-reflog", "-m", markOf(directory), heads + branch, commit, zeros)
-      .pipe(
-        Effect.as(true),
-        // The branch, one above or below it, or its lock.
-        Effect.catchIf(
-          ({ detail }) => detail.includes("exists"),
-          () => Effect.succeed(false)
-        )
+    // Not again and again: a lock may have been left by a git that was killed, and then another name is free.
+    const args = ["update-ref", "--create-reflog", "-m", markOf(directory), heads + branch, commit, zeros]
+    const made = yield* git.ask({ directory: repository, args }).pipe(
+      Effect.as(true),
+      // The branch, one above or below it, or its lock.
+      Effect.catchIf(
+        ({ detail }) => detail.includes("exists"),
+        () => Effect.succeed(false)
       )
+    )
     if (made) return branch
     refused.add(branch)
     taken = (yield* git.refs(repository, ...prefixes.map((prefix) => heads + prefix))).map((ref) => ref.name)

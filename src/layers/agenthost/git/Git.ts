@@ -5,7 +5,7 @@ import { runHelper } from "../process/Helper.ts"
 import { GitLimits } from "./GitLimits.ts"
 
 /**
- * Git did not do what it was asked; `detail` is its complaint. `busy`: another process holds a lock of the repository.
+ * Git did not do what it was asked; `detail` is its complaint. `busy`: another process is in the way.
  */
 export class GitError extends Schema.TaggedError<GitError>()("GitError", {
   reason: Schema.Literal("missing", "failed", "busy", "timeout", "output"),
@@ -37,10 +37,11 @@ export interface GitRun {
 export interface Git {
   /** Runs git in a directory and answers all that it wrote to stdout, and to stderr. */
   readonly ask: (run: GitRun) => Effect.Effect<{ readonly stdout: string; readonly stderr: string }, GitError>
-  /** Runs git in a directory and answers what it wrote to stdout, without the newlines at its end. */
+  /**
+   * Runs git in a directory, again for a while where another process is in the way, and answers what it wrote to stdout,
+   * without the newlines at its end.
+   */
   readonly run: (directory: string, ...args: ReadonlyArray<string>) => Effect.Effect<string, GitError>
-  /** The same, and waits a while for locks that another process holds. */
-  readonly patient: (directory: string, ...args: ReadonlyArray<string>) => Effect.Effect<string, GitError>
   /** The commit that is checked out. */
   readonly head: (directory: string) => Effect.Effect<string, GitError>
   /** The refs of these full names, and those below them. */
@@ -63,12 +64,14 @@ const settings = {
 }
 const always = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])
 
-// In git's own words (LC_ALL=C): a lock file that exists, and the directory of worktrees that someone else's removal
-// took away just now.
-const isBusy = (complaint: string): boolean =>
-  /Unable to create '.*\.lock': File exists|could not lock config file .*: File exists|could not create (leading )?director\w+ of '.*worktrees\/.*': No such file/s.test(
-    complaint
-  )
+// In git's own words (LC_ALL=C): a lock file that exists, a worktree that another process is making just now, and the
+// directory of worktrees that another's removal took away.
+const inTheWay = [
+  /Unable to create '.*\.lock': File exists/s,
+  /could not lock config file .*: File exists/,
+  /failed to read .*worktrees\/.*commondir/,
+  /could not create (leading )?director\w+ of '.*worktrees\/.*': No such file/
+]
 
 /** Git; `environment` is all that it sees, but for what keeps it from asking questions and from translating. */
 export const makeGit = (environment: Environment): Git => {
@@ -98,22 +101,23 @@ export const makeGit = (environment: Environment): Git => {
     )
     if (code === 0) return { stdout, stderr }
     const complaint = stderr.trim() || `it ended with ${signal ?? `exit code ${code}`}`
-    return yield* fail(isBusy(complaint) ? "busy" : "failed", complaint, stdout)
+    return yield* fail(inTheWay.some((words) => words.test(complaint)) ? "busy" : "failed", complaint, stdout)
   })
 
   const run: Git["run"] = (directory, ...args) =>
-    Effect.map(ask({ directory, args }), ({ stdout }) => stdout.replace(/\n+$/, ""))
-
-  return {
-    ask,
-    run,
-    patient: (directory, ...args) =>
-      Effect.flatMap(GitLimits, ({ lockPoll, lockWait }) =>
-        Effect.retry(run(directory, ...args), {
+    GitLimits.pipe(
+      Effect.flatMap(({ lockPoll, lockWait }) =>
+        Effect.retry(ask({ directory, args }), {
           while: ({ reason }) => reason === "busy",
           schedule: Schedule.spaced(lockPoll).pipe(Schedule.jittered, Schedule.upTo(lockWait))
         })
       ),
+      Effect.map(({ stdout }) => stdout.replace(/\n+$/, ""))
+    )
+
+  return {
+    ask,
+    run,
     head: (directory) => run(directory, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"),
     refs: (directory, ...names) =>
       Effect.map(run(directory, "for-each-ref", "--format=%(objectname) %(refname)", ...names), (text) =>

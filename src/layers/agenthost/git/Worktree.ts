@@ -106,11 +106,11 @@ const make = (given: Environment, more: ReadonlyArray<string>) =>
       )
 
     const deleteBranch = (repository: string, branch: string, commit: string) =>
-      git.patient(repository, "update-ref", "-d", heads + branch, commit)
+      git.run(repository, "update-ref", "-d", heads + branch, commit)
 
     /** Takes back a worktree in which no agent has worked, with its branch; or says in the error that they are left. */
     const takeBack = (repository: string, path: string, { baseCommit, branch }: BranchNote, error: GitError) =>
-      git.patient(repository, "worktree", "remove", "--force", "--", path).pipe(
+      git.run(repository, "worktree", "remove", "--force", "--", path).pipe(
         Effect.zipRight(deleteBranch(repository, branch, baseCommit)),
         Effect.catchAll(() => Effect.fail(leaving(error, `${path}, branch ${branch}`))),
         Effect.zipRight(error)
@@ -129,7 +129,7 @@ const make = (given: Environment, more: ReadonlyArray<string>) =>
           (error) => takeBack(repository, path, note, error)
         )
       )
-      yield* git.patient(path, "update-ref", record + note.branch, note.baseCommit)
+      yield* git.run(path, "update-ref", record + note.branch, note.baseCommit)
       return { ...note, directory: path, submodules: yield* submodulesMissing(git, path) } satisfies AgentWorktree
     })
 
@@ -150,8 +150,8 @@ const make = (given: Environment, more: ReadonlyArray<string>) =>
           () => Effect.void
         )
       })
-      yield* inFiles("worktree add", directories).pipe(
-        Effect.zipRight(git.patient(repository, "worktree", "add", "--no-checkout", "--", directory, branch)),
+      yield* inFiles(`worktree add ${directory}`, directories).pipe(
+        Effect.zipRight(git.run(repository, "worktree", "add", "--no-checkout", "--", directory, branch)),
         Effect.catchAll((error) =>
           claimed
             ? Effect.zipRight(
@@ -188,11 +188,32 @@ const make = (given: Environment, more: ReadonlyArray<string>) =>
       return yield* attach(request, { branch, baseCommit: commit }, true)
     })
 
-    /** A worktree whose directory is gone gets it back, as git still knows it: HEAD, what was staged, what is under way. */
-    const bringBack = Effect.fn("Worktree.bringBack")(function* (repository: string, path: string) {
-      yield* inFiles("worktree repair", files.makeDirectory(path, { recursive: true, mode: 0o700 }))
-      yield* git.run(repository, "worktree", "repair", path)
-      if (Option.isSome(yield* recordOf(path))) yield* git.run(path, "checkout", "--force", "--", ".")
+    /**
+     * A worktree whose directory is gone gets it back, as git still knows it: HEAD, what was staged, what is under way.
+     * False where git cannot do that; then it has been forgotten, and its branch is as it was.
+     */
+    const bringBack = Effect.fn("Worktree.bringBack")(function* (
+      { noted, repository }: CreateWorktree,
+      entry: WorktreeEntry
+    ) {
+      const { path } = entry
+      yield* inFiles(`worktree repair ${path}`, files.makeDirectory(path, { recursive: true, mode: 0o700 }))
+      // It says that something was wrong when it has put it right.
+      yield* Effect.catchIf(
+        git.run(repository, "worktree", "repair", path),
+        ({ reason }) => reason === "failed",
+        () => Effect.void
+      )
+      if (yield* Effect.orElseSucceed(files.exists(`${path}/.git`), () => false)) {
+        if (Option.isSome(yield* recordOf(path))) yield* git.run(path, "checkout", "--force", "--", ".")
+        return true
+      }
+      if (noted === null || entry.branch !== heads + noted.branch) {
+        const detail = `its directory is gone and cannot be brought back; HEAD was at ${entry.head ?? "no commit"}`
+        return yield* new GitError({ reason: "failed", command: `worktree repair ${path}`, detail })
+      }
+      yield* git.run(repository, "worktree", "remove", "--force", "--", path)
+      return false
     })
 
     const create = Effect.fn("Worktree.create")(function* (request: CreateWorktree) {
@@ -206,7 +227,12 @@ const make = (given: Environment, more: ReadonlyArray<string>) =>
         if (missing || (yield* isEmpty(path))) return yield* begin(request, entries)
         return yield* fail(`${directory} is not a worktree of ${repository}, and not empty`)
       }
-      if (missing) yield* bringBack(repository, path)
+      if (missing && !(yield* bringBack(request, entry))) {
+        return yield* begin(
+          request,
+          entries.filter((each) => each !== entry)
+        )
+      }
       const recorded = yield* recordOf(path)
       if (Option.isSome(recorded)) {
         return { ...recorded.value, directory: path, submodules: yield* submodulesMissing(git, path) }
@@ -273,7 +299,7 @@ const make = (given: Environment, more: ReadonlyArray<string>) =>
         if (reasons.length > 0) return keep(describe(examined), reasons)
         // Git looks for changes again itself, unless there are submodules: it removes no worktree with those unforced.
         const force = untouched || submodules.length > 0 ? ["--force"] : []
-        yield* git.patient(repository, "worktree", "remove", ...force, "--", path)
+        yield* git.run(repository, "worktree", "remove", ...force, "--", path)
         if (branch === null || tip === undefined) return gone()
         const stashes = yield* stashesOf(git, repository, branch)
         const stay = stashes.length === 0 ? [] : [`stashes of ${branch} stay in ${repository}: ${stashes.join(", ")}`]
