@@ -1,5 +1,5 @@
-import { Effect } from "effect"
-import { lstat, opendir } from "node:fs/promises"
+import { Effect, Option } from "effect"
+import { lstat, readdir } from "node:fs/promises"
 import { join } from "node:path"
 
 /** What lies in a place: files and other things but directories, their size in bytes, and whether that is all of it. */
@@ -20,21 +20,15 @@ export const sizeOf = (paths: ReadonlyArray<string>, entries: number): Effect.Ef
       const path = waiting.pop()
       if (path === undefined) break
       if (seen >= entries) return { files, bytes, whole: false }
-      const children = yield* Effect.tryPromise(async () => {
-        const { isDirectory, size } = await lstat(path).then((stat) => ({
-          isDirectory: stat.isDirectory(),
-          size: stat.size
-        }))
-        if (!isDirectory) return size
-        const names: Array<string> = []
-        for await (const { name } of await opendir(path)) if (names.push(join(path, name)) > entries) break
-        return names
-      }).pipe(Effect.orElseSucceed(() => null))
-      if (children === null) whole = false
-      else if (typeof children === "number") {
+      const stat = yield* Effect.option(Effect.tryPromise(() => lstat(path)))
+      if (Option.isSome(stat) && !stat.value.isDirectory()) {
         files++
-        bytes += children
-      } else waiting.push(...children)
+        bytes += stat.value.size
+        continue
+      }
+      const names = yield* Effect.option(Effect.tryPromise(() => readdir(path)))
+      if (Option.isNone(names)) whole = false
+      else for (const name of names.value) waiting.push(join(path, name))
     }
     return { files, bytes, whole }
   })

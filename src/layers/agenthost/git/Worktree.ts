@@ -112,7 +112,7 @@ const make = (given: Environment, more: ReadonlyArray<string>) =>
     const takeBack = (repository: string, path: string, { baseCommit, branch }: BranchNote, error: GitError) =>
       git.run(repository, "worktree", "remove", "--force", "--", path).pipe(
         Effect.zipRight(deleteBranch(repository, branch, baseCommit)),
-        Effect.catchAll(() => Effect.fail(leaving(error, `${path}, branch ${branch}`))),
+        Effect.mapError(() => leaving(error, `${path}, branch ${branch}`)),
         Effect.zipRight(error)
       )
 

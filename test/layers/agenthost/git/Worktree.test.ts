@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { Duration, Effect } from "effect"
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Environment } from "../../../../src/layers/agenthost/process/Environment.ts"
+import { GitLimits } from "../../../../src/layers/agenthost/git/GitLimits.ts"
 import { type BranchNote, Worktree } from "../../../../src/layers/agenthost/git/Worktree.ts"
 import { environment, git, leftovers, temporaryDirectory } from "../support.ts"
 
@@ -154,6 +155,104 @@ describe("Worktree.create", () => {
       expect(branches()).toEqual(["main", "mine"])
       yield* create("bot")
       expect(existsSync(join(root, "hook"))).toBe(false)
+    })
+  )
+})
+
+describe("Worktree.create, where something is in the way", () => {
+  it.scopedLive("takes another prefix where a branch is called as the prefix is", () =>
+    Effect.gen(function* () {
+      const { branches, create, remove, repository } = yield* start
+      git(repository, "branch", "fleet")
+      const { branch, directory } = yield* create("bot")
+      expect(branch).toBe("fleet-agents/bot")
+      expect(yield* create("bot")).toMatchObject({ branch })
+      expect(yield* remove(directory)).toMatchObject({ kept: false })
+      expect(branches()).toEqual(["fleet", "main"])
+      git(repository, "branch", "fleet-agents")
+      expect((yield* create("bot")).branch).toBe("fleet-agents-2/bot")
+    })
+  )
+
+  it.scopedLive("counts on where a lock was left behind", () =>
+    Effect.gen(function* () {
+      const { create, repository } = yield* start
+      mkdirSync(join(repository, ".git/refs/heads/fleet"), { recursive: true })
+      writeFileSync(join(repository, ".git/refs/heads/fleet/bot.lock"), "")
+      expect((yield* create("bot")).branch).toBe("fleet/bot-2")
+    })
+  )
+
+  it.scopedLive("leaves nothing of a checkout that fails, and takes the same name the next time", () =>
+    Effect.gen(function* () {
+      const { branches, create, remove, repository, root } = yield* start
+      commitFile(repository, ".gitattributes", "*.bin filter=big\n")
+      commitFile(repository, "a.bin")
+      git(repository, "config", "filter.big.smudge", "no-such-program")
+      git(repository, "config", "filter.big.required", "true")
+      const error = yield* Effect.flip(create("bot"))
+      expect([error.reason, error.passes]).toEqual(["failed", false])
+      expect(existsSync(join(root, "state", "bot"))).toBe(false)
+      expect(branches()).toEqual(["main"])
+      expect(yield* remove(join(root, "state", "bot"), false)).toEqual({ kept: false, remarks: [] })
+      git(repository, "config", "filter.big.smudge", "cat")
+      expect((yield* create("bot")).branch).toBe("fleet/bot")
+    })
+  )
+
+  it.scopedLive("goes on with a checkout that took too long, and writes no file again", () =>
+    Effect.gen(function* () {
+      const { create, repository, root } = yield* start
+      commitFile(repository, ".gitattributes", "*.bin filter=big\n")
+      for (const name of ["a.bin", "b.bin"]) commitFile(repository, name)
+      // It writes the first file, and the second when it is let.
+      const smudge = `cat; echo written >> ${root}/log; [ %f = a.bin ] || until [ -e ${root}/go ]; do sleep 0.02; done`
+      git(repository, "config", "filter.big.smudge", smudge)
+      git(repository, "config", "filter.big.clean", "cat")
+      const limits = yield* GitLimits
+      const short = Effect.provideService(create("bot"), GitLimits, { ...limits, checkout: Duration.seconds(2) })
+      const error = yield* Effect.flip(short)
+      expect([error.reason, error.passes]).toEqual(["timeout", true])
+      writeFileSync(join(root, "go"), "")
+      const { branch, directory } = yield* create("bot")
+      expect(branch).toBe("fleet/bot")
+      expect(git(directory, "status", "--porcelain")).toBe("")
+      // a.bin once, b.bin twice.
+      expect(readFileSync(join(root, "log"), "utf8").trim().split("\n")).toHaveLength(3)
+    })
+  )
+
+  it.scopedLive("tells the name before it is claimed; one that was claimed and no more is used or cleared", () =>
+    Effect.gen(function* () {
+      const { branches, create, notes, remove, repository, root } = yield* start
+      const directory = join(root, "state", "bot")
+      const half = Effect.gen(function* () {
+        const { branch } = yield* create("bot")
+        git(repository, "worktree", "remove", "--force", directory)
+        return branch
+      })
+      expect(yield* half).toBe("fleet/bot")
+      expect(notes.get(directory)?.branch).toBe("fleet/bot")
+      expect((yield* create("bot")).branch).toBe("fleet/bot")
+      git(repository, "worktree", "remove", "--force", directory)
+      expect(yield* remove(directory, false)).toEqual({ kept: false, remarks: [] })
+      expect(branches()).toEqual(["main"])
+
+      // Noted, and then taken by someone else.
+      git(repository, "branch", "fleet/bot")
+      expect(yield* remove(directory, false)).toEqual({
+        kept: false,
+        remarks: ["branch fleet/bot is someone else's, and stays"]
+      })
+      expect((yield* create("bot")).branch).toBe("fleet/bot-2")
+    })
+  )
+
+  it.scopedLive("makes directories that only their owner can enter", () =>
+    Effect.gen(function* () {
+      const { create, root } = yield* start
+      const { directory } = yield* create("bot")
+      for (const path of [directory, join(root, "state")]) expect(statSync(path).mode & 0o777).toBe(0o700)
     })
   )
 })
