@@ -22,7 +22,7 @@ export interface EmbeddedOptions {
   readonly allowShell?: boolean | undefined
   /** The environment of the process; agents get the part of it that they may see. Default: empty. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined
-  /** Names of variables of `environment` that agents get beside those that all of them get. Default: none. */
+  /** Names of variables of `environment` that agents and git see besides the usual ones. Never the fleet's own. Default: none. */
   readonly agentEnvironment?: ReadonlyArray<string> | undefined
   /** The token that requests must carry; default: a random one that nobody else knows. */
   readonly sessionToken?: Redacted.Redacted | undefined

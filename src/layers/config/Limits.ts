@@ -38,8 +38,6 @@ export const Limits = {
   killPoll: Duration.millis(5),
   /** A longer script reaches its shell in pieces of so many characters: Linux takes 128 KiB an argument. */
   scriptArgument: 30_000,
-  /** One run of git. */
-  gitTimeout: Duration.seconds(60),
   /** Reports kept for an agent. */
   appStatuses: 1000,
   /** How long what was seen of a project's folder counts, and how many folders are looked at at once. */

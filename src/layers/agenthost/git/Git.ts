@@ -1,25 +1,51 @@
-import { Cause, Effect, Schema } from "effect"
-import { Limits } from "../../config/Limits.ts"
-import { capture, type Environment } from "../process/AgentProcess.ts"
+import { Duration, Effect, Schedule, Schema } from "effect"
+import { cut } from "../../../schemas/Text.ts"
+import type { Environment } from "../process/Environment.ts"
+import { runHelper } from "../process/Helper.ts"
+import { GitLimits } from "./GitLimits.ts"
 
-/** Git did not do what it was asked; `detail` is its complaint. */
+/**
+ * Git did not do what it was asked; `detail` is its complaint. `busy`: another process is in the way.
+ */
 export class GitError extends Schema.TaggedError<GitError>()("GitError", {
-  reason: Schema.Literal("missing", "failed", "timeout"),
+  reason: Schema.Literal("missing", "failed", "busy", "timeout", "output"),
   command: Schema.String,
-  detail: Schema.String
+  detail: Schema.String,
+  /** What it had written to stdout. */
+  stdout: Schema.optionalWith(Schema.String, { default: () => "" })
 }) {
   override get message() {
     return `git ${this.command}: ${this.detail}`
   }
+  /** Whether the same may succeed when it is tried again with nothing changed. */
+  get passes(): boolean {
+    return this.reason === "busy" || this.reason === "timeout"
+  }
+}
+
+export interface GitRun {
+  readonly directory: string
+  readonly args: ReadonlyArray<string>
+  readonly input?: string | undefined
+  /** Default: `GitLimits.run`. */
+  readonly time?: Duration.Duration | undefined
+  /** Added to the environment. */
+  readonly variables?: Environment | undefined
+  readonly onError?: ((text: string) => void) | undefined
 }
 
 export interface Git {
-  /** Runs git in a directory and answers what it wrote to stdout. */
+  /** Runs git in a directory and answers all that it wrote to stdout, and to stderr. */
+  readonly ask: (run: GitRun) => Effect.Effect<{ readonly stdout: string; readonly stderr: string }, GitError>
+  /**
+   * Runs git in a directory, again for a while where another process is in the way, and answers what it wrote to stdout,
+   * without the newlines at its end.
+   */
   readonly run: (directory: string, ...args: ReadonlyArray<string>) => Effect.Effect<string, GitError>
   /** The commit that is checked out. */
   readonly head: (directory: string) => Effect.Effect<string, GitError>
-  /** The ref of that full name, or those below it. */
-  readonly refs: (directory: string, name: string) => Effect.Effect<ReadonlyArray<Ref>, GitError>
+  /** The refs of these full names, and those below them. */
+  readonly refs: (directory: string, ...names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Ref>, GitError>
 }
 
 export interface Ref {
@@ -27,45 +53,74 @@ export interface Ref {
   readonly commit: string
 }
 
-const kept = new Set(["PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR"])
+// Nothing of a repository is run, no hook and no file system monitor, and no cache of it is believed. All other
+// configuration counts, the system's too, as it does for the user's git.
+const settings = {
+  "core.hooksPath": "/dev/null",
+  "core.fsmonitor": "false",
+  "core.untrackedCache": "false",
+  "core.checkStat": "default",
+  "core.trustctime": "true"
+}
+const always = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])
 
-// Nothing of a repository is run: no hook, no file system monitor. The user's own configuration counts (global ignores).
-const always = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]
+// In git's own words (LC_ALL=C): a lock file that exists, a worktree that another process is making just now, and the
+// directory of worktrees that another's removal took away.
+const inTheWay = [
+  /Unable to create '.*\.lock': File exists/s,
+  /could not lock config file .*: File exists/,
+  /failed to read .*worktrees\/.*commondir/,
+  /could not create (leading )?director\w+ of '.*worktrees\/.*': No such file/
+]
 
-/** Git with a small fixed environment; `environment` is what to take PATH and the home from. */
+/** Git; `environment` is all that it sees, but for what keeps it from asking questions and from translating. */
 export const makeGit = (environment: Environment): Git => {
-  const variables = {
-    ...Object.fromEntries(Object.entries(environment).filter(([name]) => kept.has(name))),
-    LC_ALL: "C",
-    GIT_TERMINAL_PROMPT: "0",
-    GIT_CONFIG_NOSYSTEM: "1",
-    GIT_OPTIONAL_LOCKS: "0"
-  }
-  const run = Effect.fn("Git.run")(function* (directory: string, ...args: ReadonlyArray<string>) {
-    const fail = (reason: GitError["reason"], detail: string) =>
-      new GitError({ reason, command: args.join(" "), detail })
-    const { code, signal, stderr, stdout } = yield* capture({
+  const fixed = { ...environment, LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0" }
+
+  const ask = Effect.fn("Git.run")(function* ({ args, directory, input, onError, time, variables }: GitRun) {
+    const limits = yield* GitLimits
+    const fail = (reason: GitError["reason"], detail: string, stdout = "") =>
+      new GitError({ reason, command: args.join(" "), detail: cut(detail, limits.quotedText), stdout })
+    const { code, signal, stderr, stdout } = yield* runHelper({
       command: ["git", ...always, "-C", directory, ...args],
-      // Not the repository: a PATH may name the current directory.
-      directory: "/",
-      environment: variables
+      environment: { ...fixed, ...variables },
+      input,
+      onError,
+      outputLimit: limits.output
     }).pipe(
       Effect.catchTags({
         ProgramNotFound: () => fail("missing", "git is not installed, or not in the PATH"),
-        SpawnFailed: ({ message }) => fail("failed", message)
+        SpawnFailed: ({ message }) => fail("failed", message),
+        OutputTooLong: ({ message }) => fail("output", message)
       }),
       Effect.interruptible,
-      Effect.timeoutFail({ duration: Limits.gitTimeout, onTimeout: () => fail("timeout", "it took too long") })
+      Effect.timeoutFail({
+        duration: time ?? limits.run,
+        onTimeout: () => fail("timeout", `it took longer than ${Duration.format(time ?? limits.run)}`)
+      })
     )
-    if (code === 0) return stdout.replace(/\n+$/, "")
-    return yield* fail("failed", stderr.trim() || `it ended with ${signal ?? `exit code ${code}`}`)
+    if (code === 0) return { stdout, stderr }
+    const complaint = stderr.trim() || `it ended with ${signal ?? `exit code ${code}`}`
+    return yield* fail(inTheWay.some((words) => words.test(complaint)) ? "busy" : "failed", complaint, stdout)
   })
 
+  const run: Git["run"] = (directory, ...args) =>
+    GitLimits.pipe(
+      Effect.flatMap(({ lockPoll, lockWait }) =>
+        Effect.retry(ask({ directory, args }), {
+          while: ({ reason }) => reason === "busy",
+          schedule: Schedule.spaced(lockPoll).pipe(Schedule.jittered, Schedule.upTo(lockWait))
+        })
+      ),
+      Effect.map(({ stdout }) => stdout.replace(/\n+$/, ""))
+    )
+
   return {
+    ask,
     run,
     head: (directory) => run(directory, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"),
-    refs: (directory, name) =>
-      Effect.map(run(directory, "for-each-ref", "--format=%(objectname) %(refname)", name), (text) =>
+    refs: (directory, ...names) =>
+      Effect.map(run(directory, "for-each-ref", "--format=%(objectname) %(refname)", ...names), (text) =>
         lines(text).map((line) => {
           const space = line.indexOf(" ")
           return { commit: line.slice(0, space), name: line.slice(space + 1) }
@@ -76,17 +131,5 @@ export const makeGit = (environment: Environment): Git => {
 
 export const lines = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
 
-/** The path of a directory without symbolic links, as git tells paths; fails if it cannot be entered. */
-export const realPath = (directory: string): Effect.Effect<string, Cause.NoSuchElementException> =>
-  capture({
-    command: ["/bin/sh", "-c", 'cd -- "$1" && pwd -P', "sh", directory],
-    directory: "/",
-    environment: {}
-  }).pipe(
-    Effect.filterOrFail(
-      ({ code }) => code === 0,
-      () => new Cause.NoSuchElementException()
-    ),
-    Effect.map(({ stdout }) => stdout.replace(/\n$/, "")),
-    Effect.mapError(() => new Cause.NoSuchElementException())
-  )
+/** The parts of a text that end with zero bytes, as git writes them with `-z`. */
+export const records = (text: string): ReadonlyArray<string> => text.split("\0").filter((part) => part !== "")

@@ -1,8 +1,7 @@
+import type { FileSystem } from "@effect/platform"
 import { Effect, Option, Schema } from "effect"
-import { cut } from "../../../schemas/Text.ts"
-import { Limits } from "../../config/Limits.ts"
-import type { Environment } from "../process/AgentProcess.ts"
-import { realPath, type Git, type GitError } from "./Git.ts"
+import type { Environment } from "../process/Environment.ts"
+import { lines, type Git, type GitError } from "./Git.ts"
 
 /** Why agents cannot work on a directory. */
 export class NotAProject extends Schema.TaggedError<NotAProject>()("NotAProject", {
@@ -24,33 +23,44 @@ export class NotAProject extends Schema.TaggedError<NotAProject>()("NotAProject"
   }
 }
 
-const because = (error: GitError): readonly [NotAProject["reason"], string] => {
+type Reason = readonly [NotAProject["reason"], string]
+
+const because = (error: GitError): Reason => {
   if (error.reason === "missing") return ["git_missing", error.detail]
   if (error.detail.includes("not a git repository")) return ["not_a_repository", "it is not a git repository"]
-  return ["git_failed", cut(error.message, Limits.quotedText)]
+  const [bare, top] = lines(error.stdout)
+  if (bare === "true") return ["bare", "it is a bare repository"]
+  if (bare === "false" && top !== undefined && error.reason === "failed") {
+    return ["no_commits", "the repository has no commits"]
+  }
+  return ["git_failed", error.message]
 }
 
 /** Whether agents can work on a directory: see `Worktree.inspect`. */
-export const makeInspect = (git: Git, environment: Environment) =>
+export const makeInspect = (git: Git, files: FileSystem.FileSystem, environment: Environment) =>
   Effect.fn("Worktree.inspect")(function* (directory: string) {
-    const no = (reason: NotAProject["reason"], detail: string) => new NotAProject({ directory, reason, detail })
-    const ask = (path: string, question: string) =>
-      Effect.mapError(git.run(path, "rev-parse", question), (error) => no(...because(error)))
-
-    const home = yield* Effect.option(realPath(environment["HOME"] ?? ""))
+    const no = (...[reason, detail]: Reason) => new NotAProject({ directory, reason, detail })
+    const home = yield* Effect.option(files.realPath(environment["HOME"] ?? ""))
     const checkPlace = (path: string) => {
       if (path === "/") return no("root", "it is the root of the file system")
       if (Option.contains(home, path)) return no("home", "it is the home directory")
       return Effect.void
     }
 
-    const path = yield* Effect.mapError(realPath(directory), () => no("no_directory", "there is no such directory"))
-    yield* checkPlace(path)
-    if ((yield* ask(path, "--is-bare-repository")) === "true") return yield* no("bare", "it is a bare repository")
-    const top = yield* ask(path, "--show-toplevel")
-    yield* checkPlace(top)
-    yield* Effect.mapError(git.head(top), (error) =>
-      error.reason === "failed" ? no("no_commits", "the repository has no commits") : no(...because(error))
+    const path = yield* Effect.mapError(files.realPath(directory), () =>
+      no("no_directory", "there is no such directory")
     )
+    yield* checkPlace(path)
+    // The answers come one by one, so those before a refusal tell what it was about.
+    const answers = yield* git
+      .run(path, "rev-parse", "--is-bare-repository", "--show-toplevel", "--verify", "HEAD^{commit}")
+      .pipe(
+        Effect.catchAll((error) => {
+          const [, top] = lines(error.stdout)
+          return Effect.zipRight(top === undefined ? Effect.void : checkPlace(top), no(...because(error)))
+        })
+      )
+    const top = lines(answers)[1] ?? path
+    yield* checkPlace(top)
     return top
   })

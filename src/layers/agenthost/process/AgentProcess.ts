@@ -3,6 +3,7 @@ import { Context, Deferred, Effect, Fiber, Ref, Schedule, Schema, Stream, type S
 import { spawn, type ChildProcess } from "node:child_process"
 import type { Readable } from "node:stream"
 import { Limits } from "../../config/Limits.ts"
+import type { Environment } from "./Environment.ts"
 import { isGroupAlive, signalGroup } from "./ProcessGroup.ts"
 
 /** There is no such program in the PATH of the given environment. */
@@ -23,9 +24,6 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
     return `No process could be started in ${JSON.stringify(this.directory)} (${this.code}).`
   }
 }
-
-/** Variables of a process, or those to choose from. */
-export type Environment = Readonly<Record<string, string>>
 
 /** How a process ended: by itself with a code, or by a signal such as `SIGTERM`. The other one is null. */
 export interface ProcessExit {

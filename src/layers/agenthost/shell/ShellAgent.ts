@@ -1,7 +1,8 @@
 import { Effect } from "effect"
 import { Limits } from "../../config/Limits.ts"
 import type { CodingAgent, TurnEnd } from "../AgentHost.ts"
-import { run, type Environment, type ProcessExit, type ProcessOptions } from "../process/AgentProcess.ts"
+import { run, type ProcessExit, type ProcessOptions } from "../process/AgentProcess.ts"
+import { agentEnvironment, type Environment } from "../process/Environment.ts"
 
 export interface ShellAgentOptions {
   readonly workspaceId: string
@@ -9,16 +10,13 @@ export interface ShellAgentOptions {
   readonly directory: string
   /** The variables to choose from. */
   readonly environment: Environment
+  /** Names of variables that are passed on besides the usual ones. */
+  readonly agentEnvironment?: ReadonlyArray<string> | undefined
 }
 
-const passedOn = /^(PATH|HOME|LANG|LC_\w+|TERM|TMPDIR|USER|SHELL|GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE))$/
-
-/**
- * What a shell task sees of an environment: where programs, the home and temporary files are, language, terminal and
- * git identity; and the mark by which `fleet-mcp` knows that it was started by an agent.
- */
-export const shellEnvironment = (environment: Environment, workspaceId: string): Environment => ({
-  ...Object.fromEntries(Object.entries(environment).filter(([name]) => passedOn.test(name))),
+/** What a shell task sees, and the mark by which `fleet-mcp` knows that it was started by an agent. */
+const shellEnvironment = ({ agentEnvironment: more, environment, workspaceId }: ShellAgentOptions): Environment => ({
+  ...agentEnvironment(environment, more),
   FLEET_MCP_AGENT: workspaceId
 })
 
@@ -43,14 +41,14 @@ const notStarted = ({ message }: { readonly message: string }): TurnEnd => ({
 
 /** The built-in agent `shell`: a prompt is a command or a short script for `/bin/sh`, its answer what that writes. */
 export const ShellAgent = {
-  make: ({ directory, environment, workspaceId }: ShellAgentOptions): CodingAgent => ({
+  make: (options: ShellAgentOptions): CodingAgent => ({
     agentType: "shell",
-    greeting: `Each prompt is run by /bin/sh in ${directory}.`,
+    greeting: `Each prompt is run by /bin/sh in ${options.directory}.`,
     turn: (prompt, emit) =>
       run({
         command: shell(prompt),
-        directory,
-        environment: shellEnvironment(environment, workspaceId),
+        directory: options.directory,
+        environment: shellEnvironment(options),
         onOutput: emit
       }).pipe(
         Effect.map(end),

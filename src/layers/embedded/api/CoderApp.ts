@@ -31,7 +31,11 @@ const parts = (options: EmbeddedOptions) =>
         WorkspaceStore.layerMemory,
         ConversationStore.layerMemory,
         Layer.fresh(AgentApiServer.layer),
-        Layer.unwrapEffect(Effect.map(EmbeddedConfig, ({ environment }) => Worktree.layer(environment)))
+        Layer.unwrapEffect(
+          Effect.map(EmbeddedConfig, ({ agentEnvironment, environment }) =>
+            Worktree.layer(environment, agentEnvironment)
+          )
+        )
       )
     ),
     Layer.provideMerge(EmbeddedConfig.layer(options))

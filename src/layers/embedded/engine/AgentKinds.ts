@@ -1,5 +1,6 @@
 import type { CodingAgent } from "../../agenthost/AgentHost.ts"
 import { ShellAgent, type ShellAgentOptions } from "../../agenthost/shell/ShellAgent.ts"
+import { passedOn } from "../../agenthost/process/Environment.ts"
 import type { EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
 
 /** A kind of agent that is offered as a role: a preset of every template. */
@@ -13,7 +14,7 @@ export interface AgentKind {
 
 const shell: AgentKind = {
   name: "shell",
-  description: "Runs each task as a shell command or script in the agent's own git worktree, with your rights",
+  description: `Runs each task as a shell command or script in the agent's own git worktree, with your rights. It sees of your environment: ${passedOn}; FLEET_MCP_AGENT_ENV names more`,
   isDefault: true,
   make: ShellAgent.make
 }

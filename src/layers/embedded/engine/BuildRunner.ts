@@ -1,7 +1,8 @@
 import { Context, Effect, FiberMap, Layer, Option, Schema } from "effect"
 import type { Transition } from "../../../schemas/coder/Builds.ts"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
-import { Worktree } from "../../agenthost/git/Worktree.ts"
+import { type BranchNote, Worktree } from "../../agenthost/git/Worktree.ts"
+import { refusedNames } from "../../agenthost/process/Environment.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { AgentHosts } from "./AgentHosts.ts"
 import { noKindOffered } from "./AgentKinds.ts"
@@ -38,13 +39,18 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       const conversations = yield* ConversationStore
       const hosts = yield* AgentHosts
       const worktrees = yield* Worktree
-      const { environment, stateDirectory } = yield* EmbeddedConfig
+      const { agentEnvironment, environment, stateDirectory } = yield* EmbeddedConfig
       const faults = yield* Faults
       const fibers = yield* FiberMap.make<string>()
+      if (agentEnvironment !== undefined && agentEnvironment.length > 0) {
+        const refused = refusedNames(agentEnvironment)
+        const names = agentEnvironment.filter((name) => !refused.includes(name))
+        yield* Effect.logInfo("Agents see further variables", { names, refused })
+      }
 
       type Step = (state: BuildState) => Effect.Effect<void, JobFailed>
 
-      const log = ({ build }: BuildState, output: string, log_level: "info" | "error" = "info") =>
+      const log = ({ build }: BuildState, output: string, log_level: "info" | "warn" | "error" = "info") =>
         store.appendBuildLog(build.id, {
           log_source: "provisioner",
           log_level,
@@ -63,26 +69,59 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
           Effect.mapError(() => new JobFailed({ message: noKindOffered }))
         )
 
+      /** The worktree, noted in the store and the log before anything of it is made. */
+      const makeWorktree = Effect.fn("BuildRunner.makeWorktree")(function* (state: BuildState, repository: string) {
+        const { workspace } = state
+        const before = workspace.worktree
+        const directory = before?.directory ?? `${stateDirectory}/worktrees/${workspace.id}`
+        const set = (at: string, { baseCommit, branch }: BranchNote, finished: boolean) =>
+          store.setWorktree(workspace.id, { repository, directory: at, branch, base_commit: baseCommit, finished })
+        const made = yield* worktrees
+          .create({
+            repository,
+            directory,
+            name: workspace.name,
+            noted: before === null ? null : { branch: before.branch, baseCommit: before.base_commit },
+            note: (note) =>
+              Effect.zipRight(
+                set(directory, note, false),
+                log(state, `Making worktree ${directory} on branch ${note.branch}`)
+              ),
+            progress: (text) => log(state, text)
+          })
+          .pipe(
+            Effect.mapError(({ message, passes }) => {
+              const advice = passes ? "It may pass: try again." : "It does not pass by itself: put it right first."
+              return new JobFailed({ message: `${message}. ${advice}` })
+            })
+          )
+        yield* set(made.directory, made, true)
+        yield* log(state, `Worktree ${made.directory} on branch ${made.branch}`)
+        return made
+      })
+
       const start: Step = Effect.fn("BuildRunner.start")(function* (state) {
         const { build, workspace } = state
         const kind = yield* kindOf(state)
         // A workspace that runs is started anew.
         yield* hosts.stop(workspace.id)
         const project = yield* Effect.orDie(catalog.findTemplate(workspace.template_id))
-        const worktree = yield* Effect.gen(function* () {
-          const repository = yield* project.repository
-          const directory = `${stateDirectory}/worktrees/${workspace.id}`
-          const created = yield* worktrees.create({ repository, directory, name: workspace.name })
-          return { repository, directory: created.directory, branch: created.branch, base_commit: created.baseCommit }
-        }).pipe(Effect.mapError(({ message }) => new JobFailed({ message })))
-        yield* store.setWorktree(workspace.id, worktree)
-        yield* log(state, `Worktree ${worktree.directory} on branch ${worktree.branch}`)
+        const repository = yield* Effect.mapError(project.repository, ({ message }) => new JobFailed({ message }))
+        const worktree = yield* makeWorktree(state, repository)
+        const { submodules } = worktree
+        const lacks =
+          submodules.length === 0
+            ? null
+            : `${submodules.length} ${submodules.length === 1 ? "submodule is" : "submodules are"} not checked out: ${submodules.join(", ")}`
+        if (lacks !== null) yield* log(state, lacks, "warn")
         const app = faults.app(workspace, { slug: agentSlug, display_name: kind.name })
         const { directory } = worktree
+        const codingAgent = kind.make({ workspaceId: workspace.id, directory, environment, agentEnvironment })
         yield* hosts.start({
           workspace,
           agent: yield* store.insertAgent(build.id, app),
-          codingAgent: kind.make({ workspaceId: workspace.id, directory, environment }),
+          codingAgent:
+            lacks === null ? codingAgent : { ...codingAgent, greeting: `${codingAgent.greeting ?? ""}\n${lacks}` },
           prompt: build.parameters.find(({ name }) => name === promptParameter)?.value ?? ""
         })
       })
@@ -97,13 +136,12 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         yield* stop(state)
         yield* conversations.discard(id)
         if (worktree === null) return
-        const removal = yield* worktrees.remove(worktree)
+        const { base_commit, branch, directory, finished, repository } = worktree
+        const noted = { branch, baseCommit: base_commit }
+        const removal = yield* worktrees.remove({ repository, directory, noted, finished })
         yield* removal.kept
-          ? log(
-              state,
-              `Worktree kept: ${removal.directory}, branch ${removal.branch ?? "none"} (${removal.reasons.join("; ")})`
-            )
-          : log(state, `Worktree ${worktree.directory} removed`)
+          ? log(state, `Worktree kept: ${removal.directory}, ${removal.at} (${removal.reasons.join("; ")})`)
+          : log(state, [`Worktree ${directory} removed`, ...removal.remarks].join("; "))
       })
 
       const steps: Record<Transition, Step> = { start, stop, delete: remove }

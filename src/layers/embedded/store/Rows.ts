@@ -6,6 +6,8 @@ export interface WorktreeRow {
   readonly directory: string
   readonly branch: string
   readonly base_commit: string
+  /** False while it is being made: what must be undone is noted before it is done. */
+  readonly finished: boolean
 }
 
 /**
@@ -22,7 +24,7 @@ export interface WorkspaceRow {
   readonly updated_at: string
   /** True once a delete build has succeeded: the name is free again. */
   readonly deleted: boolean
-  /** From the first start on that came so far. */
+  /** From before it is made, by the first start that came so far. */
   readonly worktree: WorktreeRow | null
   readonly first_prompt: FirstPrompt
 }

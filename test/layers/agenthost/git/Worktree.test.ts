@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { Duration, Effect } from "effect"
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Environment } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
-import { Worktree } from "../../../../src/layers/agenthost/git/Worktree.ts"
+import type { Environment } from "../../../../src/layers/agenthost/process/Environment.ts"
+import { GitLimits } from "../../../../src/layers/agenthost/git/GitLimits.ts"
+import { type BranchNote, Worktree } from "../../../../src/layers/agenthost/git/Worktree.ts"
 import { environment, git, leftovers, temporaryDirectory } from "../support.ts"
 
 const worktrees = (variables: Environment) => Effect.provide(Worktree, Worktree.layer(variables))
@@ -21,12 +22,21 @@ const start = Effect.gen(function* () {
   mkdirSync(repository)
   git(repository, "init", "--quiet", "--initial-branch=main")
   commitFile(repository, ".gitignore", "ignored\n")
+  const notes = new Map<string, BranchNote>()
   const service = yield* worktrees({ ...environment, HOME: root })
   const create = (name: string, directory = join(root, "state", name)) =>
-    service.create({ repository, directory, name })
-  const remove = (directory: string) => service.remove({ repository, directory })
+    service.create({
+      repository,
+      directory,
+      name,
+      noted: notes.get(directory) ?? null,
+      note: (note) => Effect.sync(() => notes.set(directory, note)),
+      progress: () => Effect.void
+    })
+  const remove = (directory: string, finished = true) =>
+    service.remove({ repository, directory, noted: notes.get(directory) ?? null, finished })
   const branches = () => git(repository, "for-each-ref", "--format=%(refname:short)", "refs/heads").split("\n")
-  return { ...service, root, repository, create, remove, branches }
+  return { ...service, root, repository, create, remove, branches, notes }
 })
 
 afterAll(() => expect(leftovers()).toEqual([]))
@@ -68,8 +78,10 @@ describe("Worktree.inspect", () => {
       const { create, inspect, remove } = yield* worktrees({ ...environment, PATH: "" })
       const directory = join(repository, "x")
       expect((yield* Effect.flip(inspect(repository))).reason).toBe("git_missing")
-      expect((yield* Effect.flip(create({ repository, directory, name: "x" }))).reason).toBe("missing")
-      expect(yield* remove({ repository, directory: repository })).toMatchObject({ kept: true, branch: null })
+      const request = { repository, directory, name: "x", noted: null }
+      const failed = yield* Effect.flip(create({ ...request, note: () => Effect.void, progress: () => Effect.void }))
+      expect(failed.reason).toBe("missing")
+      expect(yield* remove({ ...request, directory: repository, finished: true })).toMatchObject({ kept: true })
     })
   )
 })
@@ -80,7 +92,12 @@ describe("Worktree.create", () => {
       const { branches, create, repository, root } = yield* start
       const head = git(repository, "rev-parse", "HEAD")
       const worktree = yield* create("bot")
-      expect(worktree).toEqual({ directory: join(root, "state", "bot"), branch: "fleet/bot", baseCommit: head })
+      expect(worktree).toEqual({
+        directory: join(root, "state", "bot"),
+        branch: "fleet/bot",
+        baseCommit: head,
+        submodules: []
+      })
       expect(git(worktree.directory, "status", "--porcelain")).toBe("")
       expect(existsSync(join(worktree.directory, ".gitignore"))).toBe(true)
 
@@ -93,9 +110,10 @@ describe("Worktree.create", () => {
 
   it.scopedLive("finishes one that was not finished", () =>
     Effect.gen(function* () {
-      const { create, repository, root } = yield* start
+      const { create, notes, repository, root } = yield* start
       const directory = join(root, "half")
       git(repository, "worktree", "add", "--quiet", "--no-checkout", "-b", "fleet/half", directory)
+      notes.set(directory, { branch: "fleet/half", baseCommit: git(repository, "rev-parse", "HEAD") })
       const worktree = yield* create("half", directory)
       expect(worktree.branch).toBe("fleet/half")
       expect(git(directory, "status", "--porcelain")).toBe("")
@@ -141,16 +159,113 @@ describe("Worktree.create", () => {
   )
 })
 
+describe("Worktree.create, where something is in the way", () => {
+  it.scopedLive("takes another prefix where a branch is called as the prefix is", () =>
+    Effect.gen(function* () {
+      const { branches, create, remove, repository } = yield* start
+      git(repository, "branch", "fleet")
+      const { branch, directory } = yield* create("bot")
+      expect(branch).toBe("fleet-agents/bot")
+      expect(yield* create("bot")).toMatchObject({ branch })
+      expect(yield* remove(directory)).toMatchObject({ kept: false })
+      expect(branches()).toEqual(["fleet", "main"])
+      git(repository, "branch", "fleet-agents")
+      expect((yield* create("bot")).branch).toBe("fleet-agents-2/bot")
+    })
+  )
+
+  it.scopedLive("counts on where a lock was left behind", () =>
+    Effect.gen(function* () {
+      const { create, repository } = yield* start
+      mkdirSync(join(repository, ".git/refs/heads/fleet"), { recursive: true })
+      writeFileSync(join(repository, ".git/refs/heads/fleet/bot.lock"), "")
+      expect((yield* create("bot")).branch).toBe("fleet/bot-2")
+    })
+  )
+
+  it.scopedLive("leaves nothing of a checkout that fails, and takes the same name the next time", () =>
+    Effect.gen(function* () {
+      const { branches, create, remove, repository, root } = yield* start
+      commitFile(repository, ".gitattributes", "*.bin filter=big\n")
+      commitFile(repository, "a.bin")
+      git(repository, "config", "filter.big.smudge", "no-such-program")
+      git(repository, "config", "filter.big.required", "true")
+      const error = yield* Effect.flip(create("bot"))
+      expect([error.reason, error.passes]).toEqual(["failed", false])
+      expect(existsSync(join(root, "state", "bot"))).toBe(false)
+      expect(branches()).toEqual(["main"])
+      expect(yield* remove(join(root, "state", "bot"), false)).toEqual({ kept: false, remarks: [] })
+      git(repository, "config", "filter.big.smudge", "cat")
+      expect((yield* create("bot")).branch).toBe("fleet/bot")
+    })
+  )
+
+  it.scopedLive("goes on with a checkout that took too long, and writes no file again", () =>
+    Effect.gen(function* () {
+      const { create, repository, root } = yield* start
+      commitFile(repository, ".gitattributes", "*.bin filter=big\n")
+      for (const name of ["a.bin", "b.bin"]) commitFile(repository, name)
+      // It writes the first file, and the second when it is let.
+      const smudge = `cat; echo written >> ${root}/log; [ %f = a.bin ] || until [ -e ${root}/go ]; do sleep 0.02; done`
+      git(repository, "config", "filter.big.smudge", smudge)
+      git(repository, "config", "filter.big.clean", "cat")
+      const limits = yield* GitLimits
+      const short = Effect.provideService(create("bot"), GitLimits, { ...limits, checkout: Duration.seconds(2) })
+      const error = yield* Effect.flip(short)
+      expect([error.reason, error.passes]).toEqual(["timeout", true])
+      writeFileSync(join(root, "go"), "")
+      const { branch, directory } = yield* create("bot")
+      expect(branch).toBe("fleet/bot")
+      expect(git(directory, "status", "--porcelain")).toBe("")
+      // a.bin once, b.bin twice.
+      expect(readFileSync(join(root, "log"), "utf8").trim().split("\n")).toHaveLength(3)
+    })
+  )
+
+  it.scopedLive("tells the name before it is claimed; one that was claimed and no more is used or cleared", () =>
+    Effect.gen(function* () {
+      const { branches, create, notes, remove, repository, root } = yield* start
+      const directory = join(root, "state", "bot")
+      const half = Effect.gen(function* () {
+        const { branch } = yield* create("bot")
+        git(repository, "worktree", "remove", "--force", directory)
+        return branch
+      })
+      expect(yield* half).toBe("fleet/bot")
+      expect(notes.get(directory)?.branch).toBe("fleet/bot")
+      expect((yield* create("bot")).branch).toBe("fleet/bot")
+      git(repository, "worktree", "remove", "--force", directory)
+      expect(yield* remove(directory, false)).toEqual({ kept: false, remarks: [] })
+      expect(branches()).toEqual(["main"])
+
+      // Noted, and then taken by someone else.
+      git(repository, "branch", "fleet/bot")
+      expect(yield* remove(directory, false)).toEqual({
+        kept: false,
+        remarks: ["branch fleet/bot is someone else's, and stays"]
+      })
+      expect((yield* create("bot")).branch).toBe("fleet/bot-2")
+    })
+  )
+
+  it.scopedLive("makes directories that only their owner can enter", () =>
+    Effect.gen(function* () {
+      const { create, root } = yield* start
+      const { directory } = yield* create("bot")
+      for (const path of [directory, join(root, "state")]) expect(statSync(path).mode & 0o777).toBe(0o700)
+    })
+  )
+})
+
 describe("Worktree.remove", () => {
   it.scopedLive("removes a clean worktree and its branch, and one that is gone", () =>
     Effect.gen(function* () {
       const { branches, create, remove } = yield* start
       const { directory } = yield* create("bot")
-      writeFileSync(join(directory, "ignored"), "not work")
-      expect(yield* remove(directory)).toEqual({ kept: false })
+      expect(yield* remove(directory)).toMatchObject({ kept: false })
       expect(existsSync(directory)).toBe(false)
       expect(branches()).toEqual(["main"])
-      expect(yield* remove(directory)).toEqual({ kept: false })
+      expect(yield* remove(directory)).toMatchObject({ kept: false })
     })
   )
 
@@ -164,29 +279,29 @@ describe("Worktree.remove", () => {
           const result = yield* remove(directory)
           expect(existsSync(directory)).toBe(true)
           expect(branches()).toContain(branch)
-          expect(result).toMatchObject({ kept: true, directory, branch })
+          expect(result).toMatchObject({ kept: true, directory })
           return result.kept ? result.reasons : []
         })
       expect(yield* kept("changed", (directory) => writeFileSync(join(directory, ".gitignore"), ""))).toEqual([
-        "uncommitted changes: 1"
+        "uncommitted changes: 1 (.gitignore)"
       ])
       expect(yield* kept("untracked", (directory) => writeFileSync(join(directory, "new"), ""))).toEqual([
-        "untracked files: 1"
+        "untracked files: 1 (new)"
       ])
       expect(yield* kept("committed", (directory) => commitFile(directory, "new"))).toEqual([
-        "commits on no other branch: 1"
+        expect.stringMatching(/^commits on no other branch: 1 \([0-9a-f]{12}\)$/)
       ])
       const detached = yield* kept("detached", (directory) => {
         git(directory, "checkout", "--quiet", "--detach")
         commitFile(directory, "newer")
       })
-      expect(detached).toEqual(["commits on no other branch: 1"])
+      expect(detached).toEqual([expect.stringMatching(/^commits on no other branch: 1 /)])
       const left = yield* kept("left", (directory) => {
         commitFile(directory, "newest")
         git(directory, "checkout", "--quiet", "-b", "elsewhere", "main")
         writeFileSync(join(directory, "more"), "")
       })
-      expect(left).toEqual(["untracked files: 1", "commits on no other branch: 1"])
+      expect(left).toEqual(["untracked files: 1 (more)", expect.stringMatching(/^commits on no other branch: 1 /)])
     })
   )
 
@@ -196,17 +311,17 @@ describe("Worktree.remove", () => {
       const merged = yield* create("merged")
       commitFile(merged.directory, "one")
       git(repository, "merge", "--quiet", merged.branch)
-      expect(yield* remove(merged.directory)).toEqual({ kept: false })
+      expect(yield* remove(merged.directory)).toMatchObject({ kept: false })
 
       const tagged = yield* create("tagged")
       commitFile(tagged.directory, "two")
       git(repository, "tag", "v1", tagged.branch)
-      expect(yield* remove(tagged.directory)).toEqual({ kept: false })
+      expect(yield* remove(tagged.directory)).toMatchObject({ kept: false })
 
       const moved = yield* create("moved")
       git(moved.directory, "checkout", "--quiet", "-b", "feature")
       commitFile(moved.directory, "three")
-      expect(yield* remove(moved.directory)).toEqual({ kept: false })
+      expect(yield* remove(moved.directory)).toMatchObject({ kept: false })
       expect(branches()).toEqual(["feature", "main"])
     })
   )
@@ -217,7 +332,7 @@ describe("Worktree.remove", () => {
       const { directory } = yield* create("bot")
       commitFile(directory, "work")
       rmSync(directory, { recursive: true })
-      expect(yield* remove(directory)).toMatchObject({ kept: true, branch: "fleet/bot" })
+      expect(yield* remove(directory)).toMatchObject({ kept: true, at: "branch fleet/bot" })
       expect(branches()).toContain("fleet/bot")
     })
   )
@@ -227,7 +342,7 @@ describe("Worktree.remove", () => {
       const { create, remove, repository, root } = yield* start
       const { directory } = yield* create("bot")
       git(repository, "worktree", "lock", directory)
-      expect(yield* remove(directory)).toMatchObject({ kept: true, branch: "fleet/bot" })
+      expect(yield* remove(directory)).toMatchObject({ kept: true, at: "branch fleet/bot" })
       expect(yield* remove(repository)).toMatchObject({ kept: true })
       expect(yield* remove(root)).toMatchObject({ kept: true })
       rmSync(join(repository, ".git"), { recursive: true })

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Scope } from "effect"
 import { AgentHost } from "../../../../src/layers/agenthost/AgentHost.ts"
 import { Grace } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
-import { ShellAgent, shellEnvironment } from "../../../../src/layers/agenthost/shell/ShellAgent.ts"
+import { ShellAgent } from "../../../../src/layers/agenthost/shell/ShellAgent.ts"
 import { Limits } from "../../../../src/layers/config/Limits.ts"
 import { hosting } from "../agents.ts"
 import { environment, isAlive, leftovers, pidIn, stubbornChild, temporaryDirectory } from "../support.ts"
@@ -135,36 +135,4 @@ describe("an interrupted shell task", () => {
       }
     })
   )
-})
-
-describe("shellEnvironment", () => {
-  it("passes on what is allowed, and marks the agent", () => {
-    const allowed = {
-      PATH: "/bin",
-      HOME: "/home/ada",
-      LANG: "C",
-      LC_ALL: "C",
-      LC_CTYPE: "UTF-8",
-      TERM: "dumb",
-      TMPDIR: "/tmp",
-      USER: "ada",
-      SHELL: "/bin/sh",
-      GIT_AUTHOR_NAME: "Ada",
-      GIT_AUTHOR_EMAIL: "ada@example.com",
-      GIT_COMMITTER_NAME: "Ada",
-      GIT_COMMITTER_EMAIL: "ada@example.com"
-    }
-    const secret = {
-      CODER_SESSION_TOKEN: "x",
-      CODER_URL: "x",
-      AWS_SECRET_ACCESS_KEY: "x",
-      GIT_DIR: "x",
-      GIT_SSH_COMMAND: "x",
-      LD_PRELOAD: "x",
-      MY_PATH: "x",
-      PATH_EXTRA: "x",
-      FLEET_MCP_AGENT: "someone else"
-    }
-    expect(shellEnvironment({ ...allowed, ...secret }, "id")).toEqual({ ...allowed, FLEET_MCP_AGENT: "id" })
-  })
 })
