@@ -1,8 +1,8 @@
 import { Cause, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Ref, Schema, type Scope } from "effect"
 import type { Message } from "../../schemas/agentapi/AgentApi.ts"
-import { Limits } from "../config/Limits.ts"
+import type { Conversation } from "./Conversation.ts"
+import { HostLimits } from "./HostLimits.ts"
 import { Grace } from "./process/AgentProcess.ts"
-import type { Conversation } from "./ConversationStore.ts"
 import { statusMessage, type StatusReporter } from "./StatusReporter.ts"
 
 /** How a turn ended. */
@@ -49,10 +49,16 @@ export interface AgentHostOptions {
 /** Runs one coding agent, one turn at a time, and behaves as AgentAPI does. */
 export interface AgentHost {
   readonly agentType: string
-  /** `stable` = ready for a prompt: nothing of the last turn runs any more, and all of it has been recorded. */
+  /**
+   * `stable` = ready for a prompt: nothing of the last turn runs any more, and all of it has been recorded. From before
+   * a prompt is recorded until its turn has ended and been recorded, it is `running`.
+   */
   readonly status: Effect.Effect<"running" | "stable">
   readonly messages: Effect.Effect<ReadonlyArray<Message>>
-  /** Records a prompt and starts a turn with it. */
+  /**
+   * Records a prompt and starts a turn with it. Of several at once one is taken. One that is taken is recorded in any
+   * case; where a stop comes before its turn has begun, its answer is "[interrupted]".
+   */
   readonly prompt: (text: string) => Effect.Effect<void, PromptRefused>
   /** Tells the turn, if there is one, to end, and does not wait for that. */
   readonly interrupt: Effect.Effect<void>
@@ -71,7 +77,8 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   yield* Effect.addFinalizer(() => Effect.zipRight(Ref.set(stopped, true), Deferred.succeed(exiting, undefined)))
 
   const usualGrace = yield* Grace
-  const exitGrace = Effect.zipRight(Deferred.await(exiting), Effect.sleep(Limits.exitGrace))
+  const limits = yield* HostLimits
+  const exitGrace = Effect.zipRight(Deferred.await(exiting), Effect.sleep(limits.exitGrace))
   const grace = Effect.raceFirst(usualGrace, exitGrace)
 
   if ((yield* conversation.messages).length === 0) yield* conversation.append("agent", agent.greeting ?? "")
@@ -92,16 +99,24 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
     )
   }
 
-  const turn = (prompt: string): Effect.Effect<void> =>
+  const record = Effect.fn("AgentHost.record")(function* (prompt: string) {
+    yield* conversation.append("user", prompt)
+    yield* conversation.append("agent", "")
+    yield* reporter.report({ state: "working", message: statusMessage(prompt) })
+  })
+
+  const work = (prompt: string): Effect.Effect<void> =>
     agent
       .turn(prompt, conversation.extend)
-      .pipe(
-        Effect.provideService(Grace, grace),
-        Effect.interruptible,
-        Effect.exit,
-        Effect.flatMap(settle),
-        Effect.uninterruptible
-      )
+      .pipe(Effect.provideService(Grace, grace), Effect.interruptible, Effect.exit, Effect.flatMap(settle))
+
+  // The recording is part of the turn's fiber: whoever sees the prompt sees the turn.
+  const turn = (prompt: string, recorded: Deferred.Deferred<void>): Effect.Effect<void> =>
+    record(prompt).pipe(
+      Effect.onExit((exit) => Deferred.done(recorded, exit)),
+      Effect.zipRight(work(prompt)),
+      Effect.uninterruptible
+    )
 
   const current = Effect.sync(() => FiberHandle.unsafeGet(turns))
 
@@ -111,10 +126,11 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
       if (said === "") return yield* new PromptRefused({ reason: "empty" })
       if (yield* stopped) return yield* new PromptRefused({ reason: "stopped" })
       if (Option.isSome(yield* current)) return yield* new PromptRefused({ reason: "busy" })
-      yield* conversation.append("user", said)
-      yield* conversation.append("agent", "")
-      yield* reporter.report({ state: "working", message: statusMessage(said) })
-      return yield* Effect.sync(() => void fork(turn(said)))
+      const recorded = yield* Deferred.make<void>()
+      const fiber = yield* Effect.sync(() => fork(turn(said, recorded)))
+      // A turn whose scope was closed in the meantime ends without having begun.
+      yield* Effect.raceFirst(Effect.interruptible(Deferred.await(recorded)), Effect.interruptible(Fiber.await(fiber)))
+      if (!(yield* Deferred.isDone(recorded))) yield* new PromptRefused({ reason: "stopped" })
     },
     Effect.uninterruptible,
     lock.withPermits(1)
@@ -128,7 +144,7 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
     interrupt: Effect.flatMap(
       current,
       Option.match({ onNone: () => Effect.void, onSome: (fiber) => Fiber.interruptFork(fiber) })
-    ).pipe(lock.withPermits(1)),
+    ),
     stop: Effect.zipRight(Ref.set(stopped, true), FiberHandle.clear(turns)).pipe(
       Effect.uninterruptible,
       lock.withPermits(1)
@@ -138,7 +154,7 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
 
 /**
  * A host in the scope at hand. Closing the scope means that the server exits: it ends the turn with
- * `Limits.exitGrace`, and leaves no process.
+ * `exitGrace` of {@link HostLimits}, and leaves no process.
  */
 export const AgentHost: {
   readonly make: (options: AgentHostOptions) => Effect.Effect<AgentHost, never, Scope.Scope>

@@ -1,9 +1,9 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Context, Deferred, Effect, Fiber, Ref, Schedule, Schema, Stream, type Scope } from "effect"
+import { Context, Deferred, Effect, Fiber, Option, Ref, Schedule, Schema, Stream, type Scope } from "effect"
 import { spawn, type ChildProcess } from "node:child_process"
-import type { Readable } from "node:stream"
-import { Limits } from "../../config/Limits.ts"
-import { isGroupAlive, signalGroup } from "./ProcessGroup.ts"
+import { Writable, type Readable } from "node:stream"
+import { isGroupAlive, isMemberAlive, membersIn, signalGroup } from "./ProcessGroup.ts"
+import { ProcessLimits } from "./ProcessLimits.ts"
 
 /** There is no such program in the PATH of the given environment. */
 export class ProgramNotFound extends Schema.TaggedError<ProgramNotFound>()("ProgramNotFound", {
@@ -33,9 +33,20 @@ export interface ProcessExit {
   readonly signal: string | null
 }
 
+/** How a run ended. */
+export interface RunEnd extends ProcessExit {
+  /** How many processes were still running in its group then, and were ended; none where that could not be seen. */
+  readonly background: Option.Option<number>
+}
+
+/** A script for `/bin/sh`, as `sh -c` would run it, but not on the command line, which all users can read. No NUL. */
+export interface ShellScript {
+  readonly script: string
+}
+
 export interface ProcessOptions {
-  /** The program and its arguments. */
-  readonly command: readonly [program: string, ...args: Array<string>]
+  /** The program and its arguments, or a script. */
+  readonly command: readonly [program: string, ...args: Array<string>] | ShellScript
   readonly directory: string
   /** All of it: nothing is inherited. */
   readonly environment: Environment
@@ -50,59 +61,96 @@ export interface ProcessOptions {
  * when they are told.
  */
 export class Grace extends Context.Reference<Grace>()("fleet-mcp/layers/agenthost/process/AgentProcess/Grace", {
-  defaultValue: (): Effect.Effect<void> => Effect.sleep(Limits.interruptGrace)
+  defaultValue: (): Effect.Effect<void> =>
+    Effect.flatMap(ProcessLimits, ({ interruptGrace }) => Effect.sleep(interruptGrace))
 }) {}
 
 // The shell becomes the program, so that the program leads its process group. Descriptor 3 is a socket to this process;
 // it ends when this process does, however that comes about, and then the watchdog kills the group. The watchdog has no
-// parent left in the group (a program may wait for all of its children) and outlives the polite signals.
-const start = `command -v "$1" >/dev/null || { echo missing >&3; exit 127; }
-( (trap "" HUP INT TERM; read -r _; kill -KILL 0) <&3 >/dev/null 2>&1 & )
+// parent left in the group (a program may wait for all of its children) and outlives the polite signals. Asked by a
+// line, it tells what runs on the machine: it is another process, and guards the group while it does.
+const watchdog =
+  'trap "" HUP INT PIPE TERM; read -r _ && { set -- /proc/[0-9]*/stat; cat "$@"; echo end; read -r _; }; kill -KILL 0'
+const guard = `( (${watchdog}) <&3 >&3 2>/dev/null 4<&- & )`
+const startProgram = `command -v "$1" >/dev/null || { echo missing >&3; exit 127; }
+${guard}
 exec 3<&-
 exec "$@"`
-const startWithOneOutput = `exec 2>&1
-${start}`
+
+// Descriptor 4 is a socket that the script comes through, with a mark at its end: half a script is not run. Variables
+// that the environment has no need of are gone before it begins, and its lines count from 1.
+const scriptEnd = "#end"
+const startScript = `${guard}
+script=$(command -p cat <&4)
+exec 3<&- 4<&-
+case $script in *"${scriptEnd}") ;; *) exit 126 ;; esac
+eval "unset script; \${script%"${scriptEnd}"}"`
+
+const argumentsFor = ({ command, onError }: ProcessOptions): ReadonlyArray<string> => {
+  const redirect = onError === undefined ? "exec 2>&1\n" : ""
+  return "script" in command
+    ? ["-c", redirect + startScript, "/bin/sh"]
+    : ["-c", redirect + startProgram, "fleet", ...command]
+}
 
 interface Spawned {
   readonly child: ChildProcess
   readonly exit: Deferred.Deferred<ProcessExit>
   readonly missing: Deferred.Deferred<boolean>
+  /** What the watchdog tells when it is asked; nothing when it has gone. */
+  readonly processes: Deferred.Deferred<Option.Option<string>>
 }
 
 interface Running extends Spawned {
   /** Ends with the output; fails only if that cannot be taken. */
   readonly output: Fiber.Fiber<void>
+  readonly background: Deferred.Deferred<Option.Option<number>>
+}
+
+const inputOf = (child: ChildProcess, descriptor: 3 | 4): Writable | undefined => {
+  const pipe = child.stdio[descriptor]
+  return pipe instanceof Writable ? pipe : undefined
 }
 
 const spawned = Effect.fn("AgentProcess.spawned")(function* (options: ProcessOptions) {
   const exit = yield* Deferred.make<ProcessExit>()
   const missing = yield* Deferred.make<boolean>()
+  const processes = yield* Deferred.make<Option.Option<string>>()
   const child = yield* Effect.async<ChildProcess, SpawnFailed>((resume) => {
     const failed = (error: unknown) => {
       const code = error instanceof Error && "code" in error ? String(error.code) : "unknown"
       resume(new SpawnFailed({ directory: options.directory, code }))
     }
     try {
-      const script = options.onError === undefined ? startWithOneOutput : start
-      const process = spawn("/bin/sh", ["-c", script, "fleet", ...options.command], {
+      const script = "script" in options.command ? options.command.script : undefined
+      const process = spawn("/bin/sh", argumentsFor(options), {
         cwd: options.directory,
         env: options.environment,
         detached: true,
-        stdio: ["ignore", "pipe", "pipe", "pipe"]
+        stdio: ["ignore", "pipe", "pipe", "pipe", ...(script === undefined ? [] : ["pipe" as const])]
       })
       process.once("error", failed)
       process.once("spawn", () => resume(Effect.succeed(process)))
       process.once("exit", (code, signal) => Deferred.unsafeDone(exit, Effect.succeed({ code, signal })))
-      process.stdio[3]?.once("data", () => Deferred.unsafeDone(missing, Effect.succeed(true)))
-      process.stdio[3]?.once("close", () => Deferred.unsafeDone(missing, Effect.succeed(false)))
+      let told = ""
+      process.stdio[3]?.on("data", (bytes: Buffer) => {
+        told += bytes.toString("latin1")
+        if (told === "missing\n") Deferred.unsafeDone(missing, Effect.succeed(true))
+        if (/(^|\n)end\n$/.test(told)) Deferred.unsafeDone(processes, Effect.succeed(Option.some(told)))
+      })
+      process.stdio[3]?.once("close", () => {
+        Deferred.unsafeDone(missing, Effect.succeed(false))
+        Deferred.unsafeDone(processes, Effect.succeed(Option.none()))
+      })
       for (const pipe of process.stdio) pipe?.on("error", () => undefined)
       // From the first moment: Node throws the output of an ended process away when nobody listens.
       for (const pipe of [process.stdout, process.stderr]) pipe?.on("readable", () => undefined)
+      if (script !== undefined) inputOf(process, 4)?.end(`${script}${scriptEnd}`)
     } catch (error) {
       failed(error)
     }
   })
-  return { child, exit, missing } satisfies Spawned
+  return { child, exit, missing, processes } satisfies Spawned
 })
 
 const drain = (readable: Readable | null, onText: (text: string) => Effect.Effect<void>): Effect.Effect<void> => {
@@ -123,20 +171,38 @@ const drain = (readable: Readable | null, onText: (text: string) => Effect.Effec
 const firstOf = (one: Effect.Effect<unknown>, other: Effect.Effect<unknown>): Effect.Effect<void> =>
   Effect.asVoid(Effect.raceFirst(Effect.interruptible(one), Effect.interruptible(other)))
 
-const ended = Effect.fn("AgentProcess.ended")(function* ({ child, exit, output }: Running) {
+const ended = Effect.fn("AgentProcess.ended")(function* (run: Running) {
+  const { background, child, exit, output, processes } = run
+  const limits = yield* ProcessLimits
   const group = child.pid ?? Number.NaN
   const over = Effect.zipRight(Deferred.await(exit), Fiber.await(output))
-  const gone = Effect.sync(() => isGroupAlive(group)).pipe(
-    Effect.repeat({ while: (alive) => alive, schedule: Schedule.spaced(Limits.killPoll) })
-  )
   if (!(yield* Deferred.isDone(exit))) {
     signalGroup(group, "SIGTERM")
     yield* firstOf(over, yield* Grace)
   }
+  inputOf(child, 3)?.write("\n")
+  const told = yield* Effect.raceFirst(
+    Effect.interruptible(Deferred.await(processes)),
+    Effect.interruptible(Effect.as(Effect.sleep(limits.killWait), Option.none<string>()))
+  )
+  // One of them is the watchdog.
+  const members = told.pipe(
+    Option.map((stats) => membersIn(stats, group)),
+    Option.filter(({ length }) => length > 0)
+  )
+  yield* Deferred.succeed(
+    background,
+    Option.map(members, ({ length }) => length - 1)
+  )
   // Until now the watchdog was in the group, so its number cannot have passed to other processes.
   signalGroup(group, "SIGKILL")
+  const [alive, poll] = Option.match(members, {
+    onNone: () => [() => isGroupAlive(group), limits.searchPoll] as const,
+    onSome: (pids) => [() => isMemberAlive(group, pids), limits.killPoll] as const
+  })
+  const gone = Effect.repeat(Effect.sync(alive), { while: (still) => still, schedule: Schedule.spaced(poll) })
   // Not for ever: someone who left the group may hold the output, and a process may hang in the system.
-  yield* firstOf(Effect.zipRight(over, gone), Effect.sleep(Limits.killWait))
+  yield* firstOf(Effect.zipRight(over, gone), Effect.sleep(limits.killWait))
   child.stdio[3]?.destroy()
   yield* Fiber.interrupt(output)
 })
@@ -145,12 +211,13 @@ const running = (options: ProcessOptions): Effect.Effect<Running, SpawnFailed, S
   Effect.acquireRelease(
     Effect.gen(function* () {
       const process = yield* spawned(options)
+      const background = yield* Deferred.make<Option.Option<number>>()
       const { stdout, stderr } = process.child
       const output = yield* Effect.all(
         [drain(stdout, options.onOutput), drain(stderr, options.onError ?? options.onOutput)],
         { concurrency: 2, discard: true }
       ).pipe(Effect.interruptible, Effect.forkDaemon)
-      return { ...process, output }
+      return { ...process, background, output }
     }),
     ended
   )
@@ -167,8 +234,10 @@ export const run = Effect.fn("AgentProcess.run")(function* (options: ProcessOpti
       Effect.raceFirst(Deferred.await(exit), Effect.zipRight(Fiber.join(output), Effect.never))
     )
   )
-  if (yield* Deferred.await(process.missing)) return yield* new ProgramNotFound({ program: options.command[0] })
-  return yield* Deferred.await(process.exit)
+  if (!("script" in options.command) && (yield* Deferred.await(process.missing))) {
+    return yield* new ProgramNotFound({ program: options.command[0] })
+  }
+  return { ...(yield* Deferred.await(process.exit)), background: yield* Deferred.await(process.background) }
 })
 
 const into = (ref: Ref.Ref<string>) => (text: string) => Ref.update(ref, (before) => before + text)

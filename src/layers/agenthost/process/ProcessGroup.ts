@@ -9,30 +9,54 @@ export const signalGroup = (group: number, signal: NodeJS.Signals | 0): boolean 
   }
 }
 
+interface Entry {
+  readonly pid: number
+  readonly state: string
+  readonly group: number
+}
+
 // Format: proc(5), /proc/[pid]/stat; the name, in brackets, may hold anything.
-const stateIn = (group: number, pid: string): string | undefined => {
+const entryOf = (stat: string): ReadonlyArray<Entry> => {
+  const [, pid, state, group] = /^(\d+) \(.*\) (\S) \d+ (\d+) /s.exec(stat) ?? []
+  return state === undefined ? [] : [{ pid: Number(pid), state, group: Number(group) }]
+}
+
+// Dead processes remain until they are reaped, which in a container may be never, and answer to signals.
+const isAlive = ({ state }: Entry): boolean => state !== "Z" && state !== "X"
+
+/** The living processes of a group, of a text that holds `/proc/[pid]/stat` of all processes, one a line. */
+export const membersIn = (stats: string, group: number): ReadonlyArray<number> =>
+  stats
+    .split("\n")
+    .flatMap(entryOf)
+    .filter((entry) => entry.group === group && isAlive(entry))
+    .map(({ pid }) => pid)
+
+const entryFrom = (pid: number | string): ReadonlyArray<Entry> => {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
-    const [state, , processGroup] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-    return processGroup === String(group) ? state : undefined
+    return entryOf(readFileSync(`/proc/${pid}/stat`, "latin1"))
   } catch {
-    return undefined
+    return []
   }
 }
 
-const onlyDead = (group: number): boolean => {
+const areAnyAlive = (group: number, pids: ReadonlyArray<number | string>): boolean =>
+  pids.flatMap(entryFrom).some((entry) => entry.group === group && isAlive(entry))
+
+/** Whether one of these processes, seen in the group before, can still do anything in it (Linux). */
+export const isMemberAlive = (group: number, pids: ReadonlyArray<number>): boolean =>
+  signalGroup(group, 0) && areAnyAlive(group, pids)
+
+/** Whether a process of the group can still do anything. Looks at all processes of the machine if one answers. */
+export const isGroupAlive = (group: number): boolean => {
+  if (!signalGroup(group, 0)) return false
   try {
-    const states = readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .flatMap((pid) => stateIn(group, pid) ?? [])
-    return states.every((state) => state === "Z" || state === "X")
+    return areAnyAlive(
+      group,
+      readdirSync("/proc").filter((name) => /^\d+$/.test(name))
+    )
   } catch {
-    return false
+    // Nothing but the signal tells, where there is no /proc.
+    return true
   }
 }
-
-/**
- * Whether a process of the group can still do anything. Dead ones remain until they are reaped, which in a container
- * may be never, and answer to signals; Linux tells them apart.
- */
-export const isGroupAlive = (group: number): boolean => signalGroup(group, 0) && !onlyDead(group)

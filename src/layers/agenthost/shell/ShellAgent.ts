@@ -1,7 +1,6 @@
-import { Effect } from "effect"
-import { Limits } from "../../config/Limits.ts"
+import { Effect, Option } from "effect"
 import type { CodingAgent, TurnEnd } from "../AgentHost.ts"
-import { run, type Environment, type ProcessExit, type ProcessOptions } from "../process/AgentProcess.ts"
+import { run, type Environment, type RunEnd } from "../process/AgentProcess.ts"
 
 export interface ShellAgentOptions {
   readonly workspaceId: string
@@ -22,17 +21,18 @@ export const shellEnvironment = (environment: Environment, workspaceId: string):
   FLEET_MCP_AGENT: workspaceId
 })
 
-const joinPieces = 'script=; for piece; do script=$script$piece; done; set --; eval "unset script piece; $script"'
-
-const shell = (script: string): ProcessOptions["command"] => {
-  if (script.length <= Limits.scriptArgument) return ["/bin/sh", "-c", script]
-  const pieces = script.match(new RegExp(`.{1,${Limits.scriptArgument}}`, "gsu")) ?? []
-  return ["/bin/sh", "-c", joinPieces, "/bin/sh", ...pieces]
+const endedWithIt = (count: number): string => {
+  if (count === 0) return ""
+  return count === 1 ? "; 1 background process was ended" : `; ${count} background processes were ended`
 }
 
-const end = ({ code, signal }: ProcessExit): TurnEnd => {
+const end = ({ background, code, signal }: RunEnd): TurnEnd => {
   const how = signal === null ? `exit code ${code}` : `killed by ${signal}`
-  return { state: code === 0 ? "complete" : "failure", message: how, lastLine: `[${how}]` }
+  const others = Option.match(background, {
+    onNone: () => "; background processes, if there were any, were ended",
+    onSome: endedWithIt
+  })
+  return { state: code === 0 ? "complete" : "failure", message: how, lastLine: `[${how}${others}]` }
 }
 
 const notStarted = ({ message }: { readonly message: string }): TurnEnd => ({
@@ -45,16 +45,18 @@ const notStarted = ({ message }: { readonly message: string }): TurnEnd => ({
 export const ShellAgent = {
   make: ({ directory, environment, workspaceId }: ShellAgentOptions): CodingAgent => ({
     agentType: "shell",
-    greeting: `Each prompt is run by /bin/sh in ${directory}.`,
+    greeting: `Each prompt is run by /bin/sh in ${directory}. Background processes that it starts are ended with it.`,
     turn: (prompt, emit) =>
-      run({
-        command: shell(prompt),
-        directory,
-        environment: shellEnvironment(environment, workspaceId),
-        onOutput: emit
-      }).pipe(
-        Effect.map(end),
-        Effect.catchAll((error) => Effect.succeed(notStarted(error)))
-      )
+      prompt.includes("\0")
+        ? Effect.succeed(notStarted({ message: "A script cannot hold a NUL character, so nothing was run." }))
+        : run({
+            command: { script: prompt },
+            directory,
+            environment: shellEnvironment(environment, workspaceId),
+            onOutput: emit
+          }).pipe(
+            Effect.map(end),
+            Effect.catchAll((error) => Effect.succeed(notStarted(error)))
+          )
   })
 }

@@ -13,7 +13,8 @@ export interface AgentKind {
 
 const shell: AgentKind = {
   name: "shell",
-  description: "Runs each task as a shell command or script in the agent's own git worktree, with your rights",
+  description:
+    "Runs each task as a shell command or script in the agent's own git worktree, with your rights; background processes end with their task",
   isDefault: true,
   make: ShellAgent.make
 }

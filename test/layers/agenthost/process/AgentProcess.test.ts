@@ -31,10 +31,10 @@ afterAll(() => expect(leftovers()).toEqual([]))
 describe("an ended process", () => {
   it.live("has an exit code, or a signal", () =>
     Effect.gen(function* () {
-      expect((yield* runShell("exit 0")).exit).toEqual({ code: 0, signal: null })
-      expect((yield* runShell("exit 3")).exit).toEqual({ code: 3, signal: null })
-      expect((yield* runShell("exit 127")).exit).toEqual({ code: 127, signal: null })
-      expect((yield* runShell("kill -TERM $$")).exit).toEqual({ code: null, signal: "SIGTERM" })
+      expect((yield* runShell("exit 0")).exit).toMatchObject({ code: 0, signal: null })
+      expect((yield* runShell("exit 3")).exit).toMatchObject({ code: 3, signal: null })
+      expect((yield* runShell("exit 127")).exit).toMatchObject({ code: 127, signal: null })
+      expect((yield* runShell("kill -TERM $$")).exit).toMatchObject({ code: null, signal: "SIGTERM" })
     })
   )
 

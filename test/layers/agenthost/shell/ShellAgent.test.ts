@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Scope } from "effect"
 import { AgentHost } from "../../../../src/layers/agenthost/AgentHost.ts"
+import { HostLimits } from "../../../../src/layers/agenthost/HostLimits.ts"
 import { Grace } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
 import { ShellAgent, shellEnvironment } from "../../../../src/layers/agenthost/shell/ShellAgent.ts"
-import { Limits } from "../../../../src/layers/config/Limits.ts"
 import { hosting } from "../agents.ts"
 import { environment, isAlive, leftovers, pidIn, stubbornChild, temporaryDirectory } from "../support.ts"
 
@@ -74,12 +74,16 @@ describe("a shell task", () => {
     })
   )
 
-  it.scopedLive("has its output cut, but not its exit code", () =>
+  it.scopedLive("has its output cut, but neither its end nor that of the next one", () =>
     Effect.gen(function* () {
       const { ask } = yield* start
-      const { content } = yield* ask("head -c 12000000 /dev/zero | tr '\\0' '\\n'; head -c 100000 /dev/zero; exit 5")
-      expect(content.length).toBeLessThan(Limits.conversation + 100)
-      expect(content.endsWith("\n[cut: a conversation holds at most 8 MiB]\n[exit code 5]")).toBe(true)
+      const { content } = yield* ask("yes line | head -c 100000000; echo the end; exit 5")
+      const { message } = yield* HostLimits
+      expect(content.length).toBeLessThan(message + 200)
+      expect(content).toMatch(/^line\nline\n/)
+      expect(content).toMatch(/\n\[cut: 9\d{7} of 100000008 bytes are left out here; a message holds at most 2 MiB\]\n/)
+      expect(content.endsWith("line\nthe end\n[exit code 5]")).toBe(true)
+      expect((yield* ask("echo next")).content).toBe("next\n[exit code 0]")
     })
   )
 
@@ -130,7 +134,7 @@ describe("an interrupted shell task", () => {
         yield* Effect.yieldNow()
         const [took] = yield* Effect.timed(Scope.close(scope, Exit.void))
         expect(pids.map(isAlive)).toEqual([false, false])
-        expect(Duration.toMillis(took)).toBeGreaterThanOrEqual(Duration.toMillis(Limits.exitGrace) - 20)
+        expect(Duration.toMillis(took)).toBeGreaterThanOrEqual(Duration.toMillis((yield* HostLimits).exitGrace) - 20)
         yield* Fiber.await(stop)
       }
     })
