@@ -17,8 +17,6 @@ export const sizeText = (bytes: number): string => {
  */
 export const makeLineLimit = (limit: number): ((piece: string) => string) => {
   const mark = ` [cut: a line holds at most ${sizeText(limit)}]`
-  // A character takes at most 6 bytes.
-  const surelyFits = (text: string) => line + 6 * text.length <= limit
   // Past the limit = cut already.
   let line = 0
 
@@ -35,14 +33,20 @@ export const makeLineLimit = (limit: number): ((piece: string) => string) => {
   }
 
   return (piece) => {
-    const parts = piece.split("\n")
-    const last = parts.length - 1
-    return parts
-      .map((part, index) => {
-        if (index > 0) line = 0
-        return index < last && surelyFits(part) ? part : within(part)
-      })
-      .join("\n")
+    let kept = ""
+    // Where that begins which is not yet in `kept`, and where the line at hand does.
+    let from = 0
+    let start = 0
+    for (let end = piece.indexOf("\n"); end !== -1; end = piece.indexOf("\n", start)) {
+      // A character takes at most 6 bytes: most lines need not be counted.
+      if (line + 6 * (end - start) > limit) {
+        kept += piece.slice(from, start) + within(piece.slice(start, end))
+        from = end
+      }
+      line = 0
+      start = end + 1
+    }
+    return kept + piece.slice(from, start) + within(piece.slice(start))
   }
 }
 
