@@ -1,4 +1,4 @@
-import { Cause, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Ref, Schema, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Schema, type Scope } from "effect"
 import type { Message } from "../../schemas/agentapi/AgentApi.ts"
 import type { Conversation } from "./Conversation.ts"
 import { HostLimits } from "./HostLimits.ts"
@@ -68,13 +68,19 @@ export interface AgentHost {
 
 const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, reporter }: AgentHostOptions) {
   const exiting = yield* Deferred.make<void>()
-  const stopped = yield* Ref.make(false)
-  const lock = yield* Effect.makeSemaphore(1)
+  // Read and changed in one step: of two prompts one is taken, and none after a stop. A closed handle has no fiber any
+  // more while the turn's still ends.
+  let isStopped = false
+  let isBusy = false
+  const stopped = Effect.sync(() => isStopped)
+  const forbidPrompts = Effect.sync(() => {
+    isStopped = true
+  })
 
   const turns = yield* FiberHandle.make<void>()
   const fork = yield* FiberHandle.runtime(turns)()
   // Runs before the finalizer of `turns`, which ends the turn.
-  yield* Effect.addFinalizer(() => Effect.zipRight(Ref.set(stopped, true), Deferred.succeed(exiting, undefined)))
+  yield* Effect.addFinalizer(() => Effect.zipRight(forbidPrompts, Deferred.succeed(exiting, undefined)))
 
   const usualGrace = yield* Grace
   const limits = yield* HostLimits
@@ -118,37 +124,34 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
       Effect.uninterruptible
     )
 
-  const current = Effect.sync(() => FiberHandle.unsafeGet(turns))
+  const begin = (prompt: string, recorded: Deferred.Deferred<void>) =>
+    Effect.suspend(() => {
+      if (isStopped) return new PromptRefused({ reason: "stopped" })
+      if (isBusy) return new PromptRefused({ reason: "busy" })
+      isBusy = true
+      fork(turn(prompt, recorded)).addObserver(() => {
+        isBusy = false
+      })
+      return Effect.void
+    })
 
-  const prompt = Effect.fn("AgentHost.prompt")(
-    function* (text: string) {
-      const said = text.trim()
-      if (said === "") return yield* new PromptRefused({ reason: "empty" })
-      if (yield* stopped) return yield* new PromptRefused({ reason: "stopped" })
-      if (Option.isSome(yield* current)) return yield* new PromptRefused({ reason: "busy" })
-      const recorded = yield* Deferred.make<void>()
-      const fiber = yield* Effect.sync(() => fork(turn(said, recorded)))
-      // A turn whose scope was closed in the meantime ends without having begun.
-      yield* Effect.raceFirst(Effect.interruptible(Deferred.await(recorded)), Effect.interruptible(Fiber.await(fiber)))
-      if (!(yield* Deferred.isDone(recorded))) yield* new PromptRefused({ reason: "stopped" })
-    },
-    Effect.uninterruptible,
-    lock.withPermits(1)
-  )
+  const prompt = Effect.fn("AgentHost.prompt")(function* (text: string) {
+    const said = text.trim()
+    if (said === "") return yield* new PromptRefused({ reason: "empty" })
+    const recorded = yield* Deferred.make<void>()
+    yield* begin(said, recorded)
+    return yield* Deferred.await(recorded)
+  }, Effect.uninterruptible)
 
   return {
     agentType: agent.agentType,
-    status: Effect.map(current, (fiber) => (Option.isSome(fiber) ? "running" : "stable")),
+    status: Effect.sync(() => (isBusy ? "running" : "stable")),
     messages: conversation.messages,
     prompt,
-    interrupt: Effect.flatMap(
-      current,
-      Option.match({ onNone: () => Effect.void, onSome: (fiber) => Fiber.interruptFork(fiber) })
+    interrupt: Effect.suspend(() =>
+      Option.match(FiberHandle.unsafeGet(turns), { onNone: () => Effect.void, onSome: Fiber.interruptFork })
     ),
-    stop: Effect.zipRight(Ref.set(stopped, true), FiberHandle.clear(turns)).pipe(
-      Effect.uninterruptible,
-      lock.withPermits(1)
-    )
+    stop: Effect.uninterruptible(Effect.zipRight(forbidPrompts, FiberHandle.clear(turns)))
   } satisfies AgentHost
 })
 

@@ -119,8 +119,16 @@ describe("a conversation", () => {
 
   const text = FastCheck.string({ unit: FastCheck.constantFrom("a", "\n", "\u0000", "€", '"', "😀"), maxLength: 400 })
   const step = FastCheck.oneof(
-    FastCheck.record({ does: FastCheck.constantFrom("append"), role: FastCheck.constantFrom("user", "agent"), text }),
-    FastCheck.record({ does: FastCheck.constantFrom("extend", "close"), role: FastCheck.constantFrom("agent"), text })
+    FastCheck.record({
+      does: FastCheck.constantFrom("append"),
+      role: FastCheck.constantFrom<"user" | "agent">("user", "agent"),
+      text
+    }),
+    FastCheck.record({
+      does: FastCheck.constantFrom("extend", "close"),
+      role: FastCheck.constantFrom<"user" | "agent">("agent"),
+      text
+    })
   )
 
   it.effect.prop(

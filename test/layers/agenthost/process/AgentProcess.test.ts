@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Ref } from "effect"
+import { Effect, Fiber, Option, Ref } from "effect"
 import { build } from "esbuild"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
@@ -84,6 +84,24 @@ describe("an ended process", () => {
       const { exit } = yield* runShell(`${stubbornChild("child")} until [ -s child ]; do :; done; exit 0`, directory)
       expect(exit.code).toBe(0)
       expect(isAlive(yield* pidIn(directory, "child"))).toBe(false)
+    })
+  )
+
+  it.scopedLive("tells how many processes were ended with it", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const count = (script: string) => Effect.map(runShell(script, directory), ({ exit }) => exit.background)
+      expect(yield* count("true")).toEqual(Option.some(0))
+      expect(yield* count("sleep 0.05 & wait; exit 3")).toEqual(Option.some(0))
+      expect(yield* count("sleep 100 >/dev/null & exit 0")).toEqual(Option.some(1))
+      expect(yield* count("sleep 100 & sleep 100 & sleep 100 & kill -TERM $$")).toEqual(Option.some(3))
+    })
+  )
+
+  it.live("that has killed its whole group, with the watchdog, does not tell what it did not see", () =>
+    Effect.gen(function* () {
+      const { exit } = yield* runShell("kill -KILL 0")
+      expect(exit).toEqual({ code: null, signal: "SIGKILL", background: Option.none() })
     })
   )
 
