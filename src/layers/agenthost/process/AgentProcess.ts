@@ -2,7 +2,8 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Context, Deferred, Effect, Fiber, Option, Ref, Schedule, Schema, Stream, type Scope } from "effect"
 import { spawn, type ChildProcess } from "node:child_process"
 import { Writable, type Readable } from "node:stream"
-import { isGroupAlive, isMemberAlive, membersIn, signalGroup } from "./ProcessGroup.ts"
+import { launch, membersEnd, pidsIn, scriptEnd, type Command } from "./Launch.ts"
+import { isGroupAlive, isMemberAlive, signalGroup } from "./ProcessGroup.ts"
 import { ProcessLimits } from "./ProcessLimits.ts"
 
 /** There is no such program in the PATH of the given environment. */
@@ -39,14 +40,8 @@ export interface RunEnd extends ProcessExit {
   readonly background: Option.Option<number>
 }
 
-/** A script for `/bin/sh`, as `sh -c` would run it, but not on the command line, which all users can read. No NUL. */
-export interface ShellScript {
-  readonly script: string
-}
-
 export interface ProcessOptions {
-  /** The program and its arguments, or a script. */
-  readonly command: readonly [program: string, ...args: Array<string>] | ShellScript
+  readonly command: Command
   readonly directory: string
   /** All of it: nothing is inherited. */
   readonly environment: Environment
@@ -65,40 +60,12 @@ export class Grace extends Context.Reference<Grace>()("fleet-mcp/layers/agenthos
     Effect.flatMap(ProcessLimits, ({ interruptGrace }) => Effect.sleep(interruptGrace))
 }) {}
 
-// The shell becomes the program, so that the program leads its process group. Descriptor 3 is a socket to this process;
-// it ends when this process does, however that comes about, and then the watchdog kills the group. The watchdog has no
-// parent left in the group (a program may wait for all of its children) and outlives the polite signals. Asked by a
-// line, it tells what runs on the machine: it is another process, and guards the group while it does.
-const watchdog =
-  'trap "" HUP INT PIPE TERM; read -r _ && { set -- /proc/[0-9]*/stat; cat "$@"; echo end; read -r _; }; kill -KILL 0'
-const guard = `( (${watchdog}) <&3 >&3 2>/dev/null 4<&- & )`
-const startProgram = `command -v "$1" >/dev/null || { echo missing >&3; exit 127; }
-${guard}
-exec 3<&-
-exec "$@"`
-
-// Descriptor 4 is a socket that the script comes through, with a mark at its end: half a script is not run. Variables
-// that the environment has no need of are gone before it begins, and its lines count from 1.
-const scriptEnd = "#end"
-const startScript = `${guard}
-script=$(command -p cat <&4)
-exec 3<&- 4<&-
-case $script in *"${scriptEnd}") ;; *) exit 126 ;; esac
-eval "unset script; \${script%"${scriptEnd}"}"`
-
-const argumentsFor = ({ command, onError }: ProcessOptions): ReadonlyArray<string> => {
-  const redirect = onError === undefined ? "exec 2>&1\n" : ""
-  return "script" in command
-    ? ["-c", redirect + startScript, "/bin/sh"]
-    : ["-c", redirect + startProgram, "fleet", ...command]
-}
-
 interface Spawned {
   readonly child: ChildProcess
   readonly exit: Deferred.Deferred<ProcessExit>
   readonly missing: Deferred.Deferred<boolean>
-  /** What the watchdog tells when it is asked; nothing when it has gone. */
-  readonly processes: Deferred.Deferred<Option.Option<string>>
+  /** What the watchdog tells when it is asked: who lives in the group, itself included; nobody when it cannot tell. */
+  readonly members: Deferred.Deferred<ReadonlyArray<number>>
 }
 
 interface Running extends Spawned {
@@ -115,7 +82,7 @@ const inputOf = (child: ChildProcess, descriptor: 3 | 4): Writable | undefined =
 const spawned = Effect.fn("AgentProcess.spawned")(function* (options: ProcessOptions) {
   const exit = yield* Deferred.make<ProcessExit>()
   const missing = yield* Deferred.make<boolean>()
-  const processes = yield* Deferred.make<Option.Option<string>>()
+  const members = yield* Deferred.make<ReadonlyArray<number>>()
   const child = yield* Effect.async<ChildProcess, SpawnFailed>((resume) => {
     const failed = (error: unknown) => {
       const code = error instanceof Error && "code" in error ? String(error.code) : "unknown"
@@ -123,7 +90,7 @@ const spawned = Effect.fn("AgentProcess.spawned")(function* (options: ProcessOpt
     }
     try {
       const script = "script" in options.command ? options.command.script : undefined
-      const process = spawn("/bin/sh", argumentsFor(options), {
+      const process = spawn("/bin/sh", launch(options.command, options.onError === undefined), {
         cwd: options.directory,
         env: options.environment,
         detached: true,
@@ -136,21 +103,21 @@ const spawned = Effect.fn("AgentProcess.spawned")(function* (options: ProcessOpt
       process.stdio[3]?.on("data", (bytes: Buffer) => {
         told += bytes.toString("latin1")
         if (told === "missing\n") Deferred.unsafeDone(missing, Effect.succeed(true))
-        if (/(^|\n)end\n$/.test(told)) Deferred.unsafeDone(processes, Effect.succeed(Option.some(told)))
+        if (told.endsWith(membersEnd)) Deferred.unsafeDone(members, Effect.succeed(pidsIn(told)))
       })
       process.stdio[3]?.once("close", () => {
         Deferred.unsafeDone(missing, Effect.succeed(false))
-        Deferred.unsafeDone(processes, Effect.succeed(Option.none()))
+        Deferred.unsafeDone(members, Effect.succeed([]))
       })
       for (const pipe of process.stdio) pipe?.on("error", () => undefined)
       // From the first moment: Node throws the output of an ended process away when nobody listens.
       for (const pipe of [process.stdout, process.stderr]) pipe?.on("readable", () => undefined)
-      if (script !== undefined) inputOf(process, 4)?.end(`${script}${scriptEnd}`)
+      if (script !== undefined) inputOf(process, 4)?.end(script + scriptEnd)
     } catch (error) {
       failed(error)
     }
   })
-  return { child, exit, missing, processes } satisfies Spawned
+  return { child, exit, members, missing } satisfies Spawned
 })
 
 const drain = (readable: Readable | null, onText: (text: string) => Effect.Effect<void>): Effect.Effect<void> => {
@@ -172,7 +139,7 @@ const firstOf = (one: Effect.Effect<unknown>, other: Effect.Effect<unknown>): Ef
   Effect.asVoid(Effect.raceFirst(Effect.interruptible(one), Effect.interruptible(other)))
 
 const ended = Effect.fn("AgentProcess.ended")(function* (run: Running) {
-  const { background, child, exit, output, processes } = run
+  const { background, child, exit, members, output } = run
   const limits = yield* ProcessLimits
   const group = child.pid ?? Number.NaN
   const over = Effect.zipRight(Deferred.await(exit), Fiber.await(output))
@@ -181,26 +148,20 @@ const ended = Effect.fn("AgentProcess.ended")(function* (run: Running) {
     yield* firstOf(over, yield* Grace)
   }
   inputOf(child, 3)?.write("\n")
-  const told = yield* Effect.raceFirst(
-    Effect.interruptible(Deferred.await(processes)),
-    Effect.interruptible(Effect.as(Effect.sleep(limits.killWait), Option.none<string>()))
+  const pids = yield* Effect.raceFirst(
+    Effect.interruptible(Deferred.await(members)),
+    Effect.interruptible(Effect.as(Effect.sleep(limits.killWait), []))
   )
-  // One of them is the watchdog.
-  const members = told.pipe(
-    Option.map((stats) => membersIn(stats, group)),
-    Option.filter(({ length }) => length > 0)
-  )
-  yield* Deferred.succeed(
-    background,
-    Option.map(members, ({ length }) => length - 1)
-  )
+  const isKnown = pids.length > 0
+  yield* Deferred.succeed(background, isKnown ? Option.some(pids.length - 1) : Option.none())
   // Until now the watchdog was in the group, so its number cannot have passed to other processes.
   signalGroup(group, "SIGKILL")
-  const [alive, poll] = Option.match(members, {
-    onNone: () => [() => isGroupAlive(group), limits.searchPoll] as const,
-    onSome: (pids) => [() => isMemberAlive(group, pids), limits.killPoll] as const
-  })
-  const gone = Effect.repeat(Effect.sync(alive), { while: (still) => still, schedule: Schedule.spaced(poll) })
+  const gone = Effect.sync(() => (isKnown ? isMemberAlive(group, pids) : isGroupAlive(group))).pipe(
+    Effect.repeat({
+      while: (alive) => alive,
+      schedule: Schedule.spaced(isKnown ? limits.killPoll : limits.searchPoll)
+    })
+  )
   // Not for ever: someone who left the group may hold the output, and a process may hang in the system.
   yield* firstOf(Effect.zipRight(over, gone), Effect.sleep(limits.killWait))
   child.stdio[3]?.destroy()
