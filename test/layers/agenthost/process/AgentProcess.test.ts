@@ -1,10 +1,11 @@
 import { afterAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Ref } from "effect"
+import { Duration, Effect, Fiber, Option, Ref } from "effect"
 import { build } from "esbuild"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { capture, Grace, run } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
+import { ProcessLimits } from "../../../../src/layers/agenthost/process/ProcessLimits.ts"
 import { environment, eventually, isAlive, leftovers, pidIn, stubbornChild, temporaryDirectory } from "../support.ts"
 
 const shell = (directory: string, script: string) => ({
@@ -138,6 +139,22 @@ describe("an interrupted process", () => {
       expect(pids.map(isAlive)).toEqual([true, true])
       yield* Fiber.interrupt(fiber)
       expect(pids.map(isAlive)).toEqual([false, false])
+    })
+  )
+
+  it.scopedLive("is killed after the grace that the limits name", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const limits = { ...(yield* ProcessLimits), interruptGrace: Duration.millis(50) }
+      const fiber = yield* Effect.fork(
+        runShell("trap '' TERM; echo $$ > leader; while :; do sleep 0.05; done", directory).pipe(
+          Effect.provideService(ProcessLimits, limits)
+        )
+      )
+      const leader = yield* pidIn(directory, "leader")
+      const [took] = yield* Effect.timed(Fiber.interrupt(fiber))
+      expect(isAlive(leader)).toBe(false)
+      expect(Duration.toMillis(took)).toBeLessThan(4000)
     })
   )
 
