@@ -1,8 +1,8 @@
-import { Cause, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Ref, Schema, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Schema, type Scope } from "effect"
 import type { Message } from "../../schemas/agentapi/AgentApi.ts"
-import { Limits } from "../config/Limits.ts"
+import type { Conversation } from "./Conversation.ts"
+import { HostLimits } from "./HostLimits.ts"
 import { Grace } from "./process/AgentProcess.ts"
-import type { Conversation } from "./ConversationStore.ts"
 import { statusMessage, type StatusReporter } from "./StatusReporter.ts"
 
 /** How a turn ended. */
@@ -49,10 +49,16 @@ export interface AgentHostOptions {
 /** Runs one coding agent, one turn at a time, and behaves as AgentAPI does. */
 export interface AgentHost {
   readonly agentType: string
-  /** `stable` = ready for a prompt: nothing of the last turn runs any more, and all of it has been recorded. */
+  /**
+   * `stable` = ready for a prompt: nothing of the last turn runs any more, and all of it has been recorded. From before
+   * a prompt is recorded until its turn has ended and been recorded, it is `running`.
+   */
   readonly status: Effect.Effect<"running" | "stable">
   readonly messages: Effect.Effect<ReadonlyArray<Message>>
-  /** Records a prompt and starts a turn with it. */
+  /**
+   * Records a prompt and starts a turn with it. Of several at once one is taken. One that is taken is recorded in any
+   * case; where a stop comes before its turn has begun, its answer is "[interrupted]".
+   */
   readonly prompt: (text: string) => Effect.Effect<void, PromptRefused>
   /** Tells the turn, if there is one, to end, and does not wait for that. */
   readonly interrupt: Effect.Effect<void>
@@ -62,16 +68,23 @@ export interface AgentHost {
 
 const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, reporter }: AgentHostOptions) {
   const exiting = yield* Deferred.make<void>()
-  const stopped = yield* Ref.make(false)
-  const lock = yield* Effect.makeSemaphore(1)
+  // Read and changed in one step: of two prompts one is taken, and none after a stop. A closed handle has no fiber any
+  // more while the turn's still ends.
+  let isStopped = false
+  let isBusy = false
+  const stopped = Effect.sync(() => isStopped)
+  const forbidPrompts = Effect.sync(() => {
+    isStopped = true
+  })
 
   const turns = yield* FiberHandle.make<void>()
   const fork = yield* FiberHandle.runtime(turns)()
   // Runs before the finalizer of `turns`, which ends the turn.
-  yield* Effect.addFinalizer(() => Effect.zipRight(Ref.set(stopped, true), Deferred.succeed(exiting, undefined)))
+  yield* Effect.addFinalizer(() => Effect.zipRight(forbidPrompts, Deferred.succeed(exiting, undefined)))
 
   const usualGrace = yield* Grace
-  const exitGrace = Effect.zipRight(Deferred.await(exiting), Effect.sleep(Limits.exitGrace))
+  const limits = yield* HostLimits
+  const exitGrace = Effect.zipRight(Deferred.await(exiting), Effect.sleep(limits.exitGrace))
   const grace = Effect.raceFirst(usualGrace, exitGrace)
 
   if ((yield* conversation.messages).length === 0) yield* conversation.append("agent", agent.greeting ?? "")
@@ -92,53 +105,59 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
     )
   }
 
-  const turn = (prompt: string): Effect.Effect<void> =>
+  const record = Effect.fn("AgentHost.record")(function* (prompt: string) {
+    yield* conversation.append("user", prompt)
+    yield* conversation.append("agent", "")
+    yield* reporter.report({ state: "working", message: statusMessage(prompt) })
+  })
+
+  const work = (prompt: string): Effect.Effect<void> =>
     agent
       .turn(prompt, conversation.extend)
-      .pipe(
-        Effect.provideService(Grace, grace),
-        Effect.interruptible,
-        Effect.exit,
-        Effect.flatMap(settle),
-        Effect.uninterruptible
-      )
+      .pipe(Effect.provideService(Grace, grace), Effect.interruptible, Effect.exit, Effect.flatMap(settle))
 
-  const current = Effect.sync(() => FiberHandle.unsafeGet(turns))
+  // The recording is part of the turn's fiber: whoever sees the prompt sees the turn.
+  const turn = (prompt: string, recorded: Deferred.Deferred<void>): Effect.Effect<void> =>
+    record(prompt).pipe(
+      Effect.onExit((exit) => Deferred.done(recorded, exit)),
+      Effect.zipRight(work(prompt)),
+      Effect.uninterruptible
+    )
 
-  const prompt = Effect.fn("AgentHost.prompt")(
-    function* (text: string) {
-      const said = text.trim()
-      if (said === "") return yield* new PromptRefused({ reason: "empty" })
-      if (yield* stopped) return yield* new PromptRefused({ reason: "stopped" })
-      if (Option.isSome(yield* current)) return yield* new PromptRefused({ reason: "busy" })
-      yield* conversation.append("user", said)
-      yield* conversation.append("agent", "")
-      yield* reporter.report({ state: "working", message: statusMessage(said) })
-      return yield* Effect.sync(() => void fork(turn(said)))
-    },
-    Effect.uninterruptible,
-    lock.withPermits(1)
-  )
+  const begin = (prompt: string, recorded: Deferred.Deferred<void>) =>
+    Effect.suspend(() => {
+      if (isStopped) return new PromptRefused({ reason: "stopped" })
+      if (isBusy) return new PromptRefused({ reason: "busy" })
+      isBusy = true
+      fork(turn(prompt, recorded)).addObserver(() => {
+        isBusy = false
+      })
+      return Effect.void
+    })
+
+  const prompt = Effect.fn("AgentHost.prompt")(function* (text: string) {
+    const said = text.trim()
+    if (said === "") return yield* new PromptRefused({ reason: "empty" })
+    const recorded = yield* Deferred.make<void>()
+    yield* begin(said, recorded)
+    return yield* Deferred.await(recorded)
+  }, Effect.uninterruptible)
 
   return {
     agentType: agent.agentType,
-    status: Effect.map(current, (fiber) => (Option.isSome(fiber) ? "running" : "stable")),
+    status: Effect.sync(() => (isBusy ? "running" : "stable")),
     messages: conversation.messages,
     prompt,
-    interrupt: Effect.flatMap(
-      current,
-      Option.match({ onNone: () => Effect.void, onSome: (fiber) => Fiber.interruptFork(fiber) })
-    ).pipe(lock.withPermits(1)),
-    stop: Effect.zipRight(Ref.set(stopped, true), FiberHandle.clear(turns)).pipe(
-      Effect.uninterruptible,
-      lock.withPermits(1)
-    )
+    interrupt: Effect.suspend(() =>
+      Option.match(FiberHandle.unsafeGet(turns), { onNone: () => Effect.void, onSome: Fiber.interruptFork })
+    ),
+    stop: Effect.uninterruptible(Effect.zipRight(forbidPrompts, FiberHandle.clear(turns)))
   } satisfies AgentHost
 })
 
 /**
  * A host in the scope at hand. Closing the scope means that the server exits: it ends the turn with
- * `Limits.exitGrace`, and leaves no process.
+ * `exitGrace` of {@link HostLimits}, and leaves no process.
  */
 export const AgentHost: {
   readonly make: (options: AgentHostOptions) => Effect.Effect<AgentHost, never, Scope.Scope>

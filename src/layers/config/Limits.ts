@@ -27,17 +27,6 @@ export const Limits = {
   /** Between two progress notifications of a call. */
   progressInterval: Duration.seconds(2),
 
-  /** Output of a shell task: one line, and all of one agent's conversation. */
-  outputLine: 64 * 1024,
-  conversation: 8 * MiB,
-  /** From SIGTERM to SIGKILL for an agent's processes: usually, and when the server is exiting. */
-  interruptGrace: Duration.seconds(5),
-  exitGrace: Duration.millis(300),
-  /** After SIGKILL: how long, and how often, to look whether the processes are gone. */
-  killWait: Duration.seconds(1),
-  killPoll: Duration.millis(5),
-  /** A longer script reaches its shell in pieces of so many characters: Linux takes 128 KiB an argument. */
-  scriptArgument: 30_000,
   /** Reports kept for an agent. */
   appStatuses: 1000,
   /** How long what was seen of a project's folder counts, and how many folders are looked at at once. */

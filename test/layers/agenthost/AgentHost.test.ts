@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { AgentHost, type CodingAgent } from "../../../src/layers/agenthost/AgentHost.ts"
+import type { Conversation } from "../../../src/layers/agenthost/Conversation.ts"
+import type { StatusReporter } from "../../../src/layers/agenthost/StatusReporter.ts"
 import { fakeAgent, hosting } from "./agents.ts"
 
 const start = Effect.gen(function* () {
@@ -125,6 +127,142 @@ describe("AgentHost", () => {
       expect((yield* reports).at(-1)).toEqual({ state: "failure", message: "internal error" })
       expect((yield* host.messages).at(-1)?.content).toBe("[internal error]")
       expect(yield* host.status).toBe("stable")
+    })
+  )
+
+  /** A host whose reporter waits, at the report of its number `at`, until it is let go. */
+  const heldAt = Effect.fn(function* (at: number) {
+    const reporting = yield* Deferred.make<void>()
+    const mayReport = yield* Deferred.make<void>()
+    const { conversation, reporter, reports } = yield* hosting
+    const fake = yield* fakeAgent()
+    const report: StatusReporter["report"] = (each) =>
+      Effect.gen(function* () {
+        yield* reporter.report(each)
+        if ((yield* reports).length < at) return
+        yield* Deferred.succeed(reporting, undefined)
+        yield* Deferred.await(mayReport)
+      })
+    const scope = yield* Scope.make()
+    const host = yield* Scope.extend(AgentHost.make({ agent: fake.agent, conversation, reporter: { report } }), scope)
+    return {
+      ...fake,
+      conversation,
+      host,
+      reports,
+      closing: Scope.close(scope, Exit.void),
+      reporting: Deferred.await(reporting),
+      letGo: Deferred.succeed(mayReport, undefined)
+    }
+  })
+
+  it.scoped("is never stable while a prompt is recorded whose turn has not ended and been recorded", () =>
+    Effect.gen(function* () {
+      const seen = new Set<string>()
+      const { conversation, reporter, reports } = yield* hosting
+      const { agent, end } = yield* fakeAgent()
+      const host = yield* Deferred.make<AgentHost>()
+      // Asked by a fiber of its own, as a reader over HTTP is.
+      const look = Effect.gen(function* () {
+        if (!(yield* Deferred.isDone(host))) return
+        const reader = yield* Effect.fork(
+          Effect.flatMap(Deferred.await(host), ({ messages, status }) => Effect.all([messages, status]))
+        )
+        const [messages, status] = yield* Fiber.join(reader)
+        const isOver = messages.length % 2 === 1 && messages.at(-1)?.content !== "" && (yield* reports).length % 2 === 0
+        seen.add(`${messages.length} ${isOver ? "over" : "not over"} ${status}`)
+        if (messages.length > 1 && !isOver) expect(status).toBe("running")
+      })
+      const looked = <A>(effect: Effect.Effect<A>) => look.pipe(Effect.zipRight(effect), Effect.zipLeft(look))
+      const made = yield* AgentHost.make({
+        agent,
+        conversation: {
+          messages: conversation.messages,
+          append: (role, content) => looked(conversation.append(role, content)),
+          extend: (output) => looked(conversation.extend(output)),
+          close: (line) => looked(conversation.close(line))
+        },
+        reporter: { report: (report) => looked(reporter.report(report)) }
+      })
+      yield* Deferred.succeed(host, made)
+      yield* made.prompt("go")
+      yield* end({ state: "complete", message: "exit code 0", lastLine: "[exit code 0]" })
+      yield* Effect.yieldNow().pipe(Effect.zipRight(made.status), Effect.repeat({ until: (now) => now === "stable" }))
+      expect([...seen]).toEqual(["1 over running", "2 not over running", "3 not over running", "3 over running"])
+    })
+  )
+
+  it.scoped("takes one of two prompts, also while the first is still being reported", () =>
+    Effect.gen(function* () {
+      const { host, letGo, prompts, reporting } = yield* heldAt(1)
+      const first = yield* Effect.fork(host.prompt("first"))
+      yield* reporting
+      expect(yield* host.status).toBe("running")
+      const second = yield* Effect.fork(Effect.flip(host.prompt("second")))
+      yield* letGo
+      yield* Fiber.join(first)
+      expect(yield* Fiber.join(second)).toMatchObject({ reason: "busy" })
+      expect(yield* prompts).toEqual(["first"])
+    })
+  )
+
+  for (const how of ["stop", "interrupt", "closing"] as const) {
+    it.scoped(`ends a turn that has not begun, and records that: ${how}`, () =>
+      Effect.gen(function* () {
+        const held = yield* heldAt(1)
+        const { host, letGo, prompts, reporting } = held
+        const caller = yield* Effect.fork(host.prompt("go"))
+        yield* reporting
+        const ending = yield* Effect.fork(how === "closing" ? held.closing : host[how])
+        yield* Effect.repeatN(Effect.yieldNow(), 20)
+        expect(yield* host.status).toBe("running")
+        yield* letGo
+        yield* Fiber.join(caller)
+        yield* Fiber.join(ending)
+        yield* Effect.repeatN(Effect.yieldNow(), 20)
+        expect(yield* host.status).toBe("stable")
+        expect(yield* prompts).toEqual([])
+        expect((yield* held.conversation.messages).map(({ content }) => content)).toEqual([
+          "Hello.",
+          "go",
+          "[interrupted]"
+        ])
+        expect((yield* held.reports).map(({ state }) => state)).toEqual(
+          how === "interrupt" ? ["working", "idle"] : ["working"]
+        )
+      })
+    )
+  }
+
+  it.scoped("is running until the end of a turn is reported", () =>
+    Effect.gen(function* () {
+      const { end, host, letGo, reporting } = yield* heldAt(2)
+      yield* host.prompt("go")
+      yield* end({ state: "complete", message: "done" })
+      yield* reporting
+      expect(yield* host.status).toBe("running")
+      expect(yield* Effect.flip(host.prompt("more"))).toMatchObject({ reason: "busy" })
+      yield* letGo
+      yield* Effect.yieldNow().pipe(Effect.zipRight(host.status), Effect.repeat({ until: (now) => now === "stable" }))
+      yield* host.prompt("more")
+    })
+  )
+
+  it.scoped("takes prompts again after one that could not be recorded", () =>
+    Effect.gen(function* () {
+      const { conversation, reporter } = yield* hosting
+      const { agent, prompts } = yield* fakeAgent()
+      let isFull = false
+      const append: Conversation["append"] = (role, content) =>
+        isFull ? Effect.dieMessage("disk full") : conversation.append(role, content)
+      const host = yield* AgentHost.make({ agent, conversation: { ...conversation, append }, reporter })
+      isFull = true
+      expect(String(yield* Effect.flip(Effect.sandbox(host.prompt("one"))))).toContain("disk full")
+      expect(yield* host.status).toBe("stable")
+      isFull = false
+      yield* host.prompt("two")
+      expect(yield* prompts).toEqual(["two"])
+      expect((yield* host.messages).map(({ content }) => content)).toEqual(["Hello.", "two", "working on it"])
     })
   )
 

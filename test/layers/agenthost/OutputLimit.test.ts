@@ -1,50 +1,123 @@
 import { describe, expect, it } from "@effect/vitest"
-import { limitOutput } from "../../../src/layers/agenthost/OutputLimit.ts"
+import { FastCheck } from "effect"
+import { jsonBytes, splitAtMost, withoutFirst } from "../../../src/layers/agenthost/JsonSize.ts"
+import { makeBoundedText, makeLineLimit } from "../../../src/layers/agenthost/OutputLimit.ts"
 import { statusMessage } from "../../../src/layers/agenthost/StatusReporter.ts"
-import { Limits } from "../../../src/layers/config/Limits.ts"
 import { byteLength } from "../../../src/schemas/Text.ts"
 
-const record = (...chunks: ReadonlyArray<string>) => {
-  let state = { line: 0, total: 0 }
-  let recorded = ""
-  for (const chunk of chunks) {
-    const [text, after] = limitOutput(state, chunk)
-    recorded += text
-    state = after
+const KiB = 1024
+
+// All widths that a character can have within JSON, and many line ends.
+const character = FastCheck.constantFrom("a", "b", "\n", "\n", '"', "\\", "\u0000", "\u001b", "\u007f", "é", "€", "😀")
+const piece = FastCheck.array(character, { maxLength: 30 }).map((characters) => characters.join(""))
+const pieces = FastCheck.array(piece, { maxLength: 20 })
+
+/** The slow and obvious way: character by character. */
+const longestBeginning = (text: string, limit: number): string => {
+  let kept = ""
+  for (const each of text) {
+    if (jsonBytes(kept + each) > limit) return kept
+    kept += each
   }
-  return recorded
+  return kept
+}
+const longestEnd = (text: string, limit: number): string => {
+  const backwards = Array.from(text).toReversed().join("")
+  return Array.from(longestBeginning(backwards, limit)).toReversed().join("")
 }
 
-const lineMark = " [cut: a line holds at most 64 KiB]"
+describe("sizes as JSON", () => {
+  it("are what JSON.stringify makes of a text, also of half a character", () => {
+    const texts = FastCheck.oneof(
+      FastCheck.string({ unit: "binary" }),
+      FastCheck.constantFrom("\ud800", "a\udc00\ud83d")
+    )
+    FastCheck.assert(
+      FastCheck.property(texts, FastCheck.nat(60), (text, limit) => {
+        const [beginning, rest] = splitAtMost(text, limit)
+        expect(beginning + rest).toBe(text)
+        expect(beginning).toBe(longestBeginning(text, limit))
+        const left = withoutFirst(text, limit)
+        expect(text.endsWith(left)).toBe(true)
+        expect(jsonBytes(text.slice(0, text.length - left.length))).toBeGreaterThanOrEqual(
+          Math.min(limit, jsonBytes(text))
+        )
+      })
+    )
+  })
+})
 
-describe("limitOutput", () => {
-  it("changes nothing below the limits", () => {
-    expect(record("a\n\nb", "c\r\n", "€")).toBe("a\n\nbc\r\n€")
-    expect(record("x".repeat(Limits.outputLine), "\n")).toBe(`${"x".repeat(Limits.outputLine)}\n`)
+describe("a limit of lines", () => {
+  const record = (limit: number, ...chunks: ReadonlyArray<string>) => chunks.map(makeLineLimit(limit)).join("")
+  const mark = " [cut: a line holds at most 64 KiB]"
+  const limit = 64 * KiB
+
+  it("changes nothing below the limit", () => {
+    expect(record(limit, "a\n\nb", "c\r\n", "€")).toBe("a\n\nbc\r\n€")
+    expect(record(limit, "x".repeat(limit), "\n")).toBe(`${"x".repeat(limit)}\n`)
   })
 
   it("cuts a long line once, however it arrives", () => {
-    const expected = `${"x".repeat(Limits.outputLine)}${lineMark}\nnext`
-    expect(record(`${"x".repeat(100_000)}\nnext`)).toBe(expected)
-    expect(record("x".repeat(60_000), "x".repeat(40_000), "xxx", "x\nne", "xt")).toBe(expected)
+    const expected = `${"x".repeat(limit)}${mark}\nnext`
+    expect(record(limit, `${"x".repeat(100_000)}\nnext`)).toBe(expected)
+    expect(record(limit, "x".repeat(60_000), "x".repeat(40_000), "xxx", "x\nne", "xt")).toBe(expected)
+    expect(record(limit, "x".repeat(limit - 1), "😀", "y\n")).toBe(`${"x".repeat(limit - 1)}${mark}\n`)
   })
 
-  it("cuts between characters", () => {
-    const recorded = record(`a${"€".repeat(30_000)}\n`)
-    expect(recorded.endsWith(`€${lineMark}\n`)).toBe(true)
-    expect(byteLength(recorded) - byteLength(`${lineMark}\n`)).toBe(Limits.outputLine)
-    expect(record("x".repeat(Limits.outputLine - 1), "😀", "y\n")).toBe(
-      `${"x".repeat(Limits.outputLine - 1)}${lineMark}\n`
+  it("does the same as cutting each line of the whole", () => {
+    FastCheck.assert(
+      FastCheck.property(pieces, FastCheck.integer({ min: 1, max: 40 }), (chunks, size) => {
+        const whole = chunks.join("").split("\n")
+        const expected = whole.map((line) =>
+          jsonBytes(line) <= size ? line : `${longestBeginning(line, size)} [cut: a line holds at most ${size} bytes]`
+        )
+        expect(record(size, ...chunks)).toBe(expected.join("\n"))
+      })
+    )
+  })
+})
+
+const boundedSlowly = (whole: string, limit: number): string => {
+  if (jsonBytes(whole) <= limit) return whole
+  const head = longestBeginning(whole, Math.floor(limit / 2))
+  const tail = longestEnd(whole, Math.floor(limit / 2))
+  const left = byteLength(whole) - byteLength(head) - byteLength(tail)
+  const newLine = head === "" || head.endsWith("\n") ? "" : "\n"
+  const mark = `[cut: ${left} of ${byteLength(whole)} bytes are left out here; a message holds at most ${limit} bytes]`
+  return `${head}${newLine}${mark}\n${tail}`
+}
+
+describe("a bounded text", () => {
+  it("keeps beginning and end of what is too long, and says how much is missing, however it arrives", () => {
+    FastCheck.assert(
+      FastCheck.property(pieces, FastCheck.integer({ min: 2, max: 300 }), (chunks, limit) => {
+        const bounded = makeBoundedText(limit)
+        let whole = ""
+        for (const chunk of chunks) {
+          bounded.add(chunk)
+          whole += chunk
+          const kept = bounded.text()
+          expect(kept).toBe(boundedSlowly(whole, limit))
+          expect(bounded.size()).toBeGreaterThanOrEqual(jsonBytes(kept))
+        }
+      })
     )
   })
 
-  it("cuts the whole once", () => {
-    const chunk = `${"x".repeat(9_999)}\n`
-    const recorded = record(...Array.from({ length: 1000 }, () => chunk))
-    const mark = "\n[cut: a conversation holds at most 8 MiB]\n"
-    expect(recorded.endsWith(mark)).toBe(true)
-    expect(recorded.split("[cut").length).toBe(2)
-    expect(byteLength(recorded)).toBe(Limits.conversation + byteLength(mark))
+  it("holds no more than its limit of a long one, in large and in small pieces", () => {
+    const limit = 32 * KiB
+    for (const [text, times] of [
+      ["x".repeat(10_000_000), 3],
+      ["line\n", 200_000],
+      ["\u0000", 200_000]
+    ] as const) {
+      const bounded = makeBoundedText(limit)
+      for (let time = 0; time < times; time++) bounded.add(text)
+      expect(jsonBytes(bounded.text())).toBeLessThanOrEqual(bounded.size())
+      expect(bounded.size()).toBeLessThan(limit + 200)
+      expect(jsonBytes(bounded.text())).toBeGreaterThan(limit - 20)
+      expect(bounded.text()).toContain(` of ${text.length * times} bytes are left out here`)
+    }
   })
 })
 

@@ -1,6 +1,7 @@
 import { Deferred, Effect, Ref } from "effect"
 import type { CodingAgent, TurnEnd } from "../../../src/layers/agenthost/AgentHost.ts"
-import { makeMemory } from "../../../src/layers/agenthost/ConversationStore.ts"
+import { makeConversation } from "../../../src/layers/agenthost/Conversation.ts"
+import { HostLimits } from "../../../src/layers/agenthost/HostLimits.ts"
 import type { StatusReport } from "../../../src/layers/agenthost/StatusReporter.ts"
 
 /** An agent that says "working on it" and then waits to be told how its turn ends. Interrupted, it cleans up. */
@@ -27,7 +28,7 @@ export const fakeAgent = (cleanUp: Effect.Effect<void> = Effect.void) =>
 
 export const hosting = Effect.gen(function* () {
   const reports = yield* Ref.make<ReadonlyArray<StatusReport>>([])
-  const conversation = yield* makeMemory
+  const conversation = makeConversation(yield* HostLimits)
   const reporter = { report: (report: StatusReport) => Ref.update(reports, (before) => [...before, report]) }
   return { conversation, reporter, reports }
 })

@@ -1,10 +1,11 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Context, Deferred, Effect, Fiber, Ref, Schedule, Schema, Stream, type Scope } from "effect"
+import { Context, Deferred, Effect, Fiber, Option, Ref, Schedule, Schema, Stream, type Scope } from "effect"
 import { spawn, type ChildProcess } from "node:child_process"
-import type { Readable } from "node:stream"
-import { Limits } from "../../config/Limits.ts"
+import { Writable, type Readable } from "node:stream"
 import type { Environment } from "./Environment.ts"
-import { isGroupAlive, signalGroup } from "./ProcessGroup.ts"
+import { launch, membersEnd, pidsIn, scriptEnd, type Command } from "./Launch.ts"
+import { isGroupAlive, isMemberAlive, signalGroup } from "./ProcessGroup.ts"
+import { ProcessLimits } from "./ProcessLimits.ts"
 
 /** There is no such program in the PATH of the given environment. */
 export class ProgramNotFound extends Schema.TaggedError<ProgramNotFound>()("ProgramNotFound", {
@@ -31,9 +32,14 @@ export interface ProcessExit {
   readonly signal: string | null
 }
 
+/** How a run ended. */
+export interface RunEnd extends ProcessExit {
+  /** How many processes were still running in its group then, and were ended; none where that could not be seen. */
+  readonly background: Option.Option<number>
+}
+
 export interface ProcessOptions {
-  /** The program and its arguments. */
-  readonly command: readonly [program: string, ...args: Array<string>]
+  readonly command: Command
   readonly directory: string
   /** All of it: nothing is inherited. */
   readonly environment: Environment
@@ -48,59 +54,68 @@ export interface ProcessOptions {
  * when they are told.
  */
 export class Grace extends Context.Reference<Grace>()("fleet-mcp/layers/agenthost/process/AgentProcess/Grace", {
-  defaultValue: (): Effect.Effect<void> => Effect.sleep(Limits.interruptGrace)
+  defaultValue: (): Effect.Effect<void> =>
+    Effect.flatMap(ProcessLimits, ({ interruptGrace }) => Effect.sleep(interruptGrace))
 }) {}
-
-// The shell becomes the program, so that the program leads its process group. Descriptor 3 is a socket to this process;
-// it ends when this process does, however that comes about, and then the watchdog kills the group. The watchdog has no
-// parent left in the group (a program may wait for all of its children) and outlives the polite signals.
-const start = `command -v "$1" >/dev/null || { echo missing >&3; exit 127; }
-( (trap "" HUP INT TERM; read -r _; kill -KILL 0) <&3 >/dev/null 2>&1 & )
-exec 3<&-
-exec "$@"`
-const startWithOneOutput = `exec 2>&1
-${start}`
 
 interface Spawned {
   readonly child: ChildProcess
   readonly exit: Deferred.Deferred<ProcessExit>
   readonly missing: Deferred.Deferred<boolean>
+  /** What the watchdog tells when it is asked: who lives in the group, itself included; nobody when it cannot tell. */
+  readonly members: Deferred.Deferred<ReadonlyArray<number>>
 }
 
 interface Running extends Spawned {
   /** Ends with the output; fails only if that cannot be taken. */
   readonly output: Fiber.Fiber<void>
+  readonly background: Deferred.Deferred<Option.Option<number>>
+}
+
+const inputOf = (child: ChildProcess, descriptor: 3 | 4): Writable | undefined => {
+  const pipe = child.stdio[descriptor]
+  return pipe instanceof Writable ? pipe : undefined
 }
 
 const spawned = Effect.fn("AgentProcess.spawned")(function* (options: ProcessOptions) {
   const exit = yield* Deferred.make<ProcessExit>()
   const missing = yield* Deferred.make<boolean>()
+  const members = yield* Deferred.make<ReadonlyArray<number>>()
   const child = yield* Effect.async<ChildProcess, SpawnFailed>((resume) => {
     const failed = (error: unknown) => {
       const code = error instanceof Error && "code" in error ? String(error.code) : "unknown"
       resume(new SpawnFailed({ directory: options.directory, code }))
     }
     try {
-      const script = options.onError === undefined ? startWithOneOutput : start
-      const process = spawn("/bin/sh", ["-c", script, "fleet", ...options.command], {
+      const script = "script" in options.command ? options.command.script : undefined
+      const process = spawn("/bin/sh", launch(options.command, options.onError === undefined), {
         cwd: options.directory,
         env: options.environment,
         detached: true,
-        stdio: ["ignore", "pipe", "pipe", "pipe"]
+        stdio: ["ignore", "pipe", "pipe", "pipe", ...(script === undefined ? [] : ["pipe" as const])]
       })
       process.once("error", failed)
       process.once("spawn", () => resume(Effect.succeed(process)))
       process.once("exit", (code, signal) => Deferred.unsafeDone(exit, Effect.succeed({ code, signal })))
-      process.stdio[3]?.once("data", () => Deferred.unsafeDone(missing, Effect.succeed(true)))
-      process.stdio[3]?.once("close", () => Deferred.unsafeDone(missing, Effect.succeed(false)))
+      let told = ""
+      process.stdio[3]?.on("data", (bytes: Buffer) => {
+        told += bytes.toString("latin1")
+        if (told === "missing\n") Deferred.unsafeDone(missing, Effect.succeed(true))
+        if (told.endsWith(membersEnd)) Deferred.unsafeDone(members, Effect.succeed(pidsIn(told)))
+      })
+      process.stdio[3]?.once("close", () => {
+        Deferred.unsafeDone(missing, Effect.succeed(false))
+        Deferred.unsafeDone(members, Effect.succeed([]))
+      })
       for (const pipe of process.stdio) pipe?.on("error", () => undefined)
       // From the first moment: Node throws the output of an ended process away when nobody listens.
       for (const pipe of [process.stdout, process.stderr]) pipe?.on("readable", () => undefined)
+      if (script !== undefined) inputOf(process, 4)?.end(script + scriptEnd)
     } catch (error) {
       failed(error)
     }
   })
-  return { child, exit, missing } satisfies Spawned
+  return { child, exit, members, missing } satisfies Spawned
 })
 
 const drain = (readable: Readable | null, onText: (text: string) => Effect.Effect<void>): Effect.Effect<void> => {
@@ -121,20 +136,32 @@ const drain = (readable: Readable | null, onText: (text: string) => Effect.Effec
 const firstOf = (one: Effect.Effect<unknown>, other: Effect.Effect<unknown>): Effect.Effect<void> =>
   Effect.asVoid(Effect.raceFirst(Effect.interruptible(one), Effect.interruptible(other)))
 
-const ended = Effect.fn("AgentProcess.ended")(function* ({ child, exit, output }: Running) {
+const ended = Effect.fn("AgentProcess.ended")(function* (run: Running) {
+  const { background, child, exit, members, output } = run
+  const limits = yield* ProcessLimits
   const group = child.pid ?? Number.NaN
   const over = Effect.zipRight(Deferred.await(exit), Fiber.await(output))
-  const gone = Effect.sync(() => isGroupAlive(group)).pipe(
-    Effect.repeat({ while: (alive) => alive, schedule: Schedule.spaced(Limits.killPoll) })
-  )
   if (!(yield* Deferred.isDone(exit))) {
     signalGroup(group, "SIGTERM")
     yield* firstOf(over, yield* Grace)
   }
+  inputOf(child, 3)?.write("\n")
+  const pids = yield* Effect.raceFirst(
+    Effect.interruptible(Deferred.await(members)),
+    Effect.interruptible(Effect.as(Effect.sleep(limits.killWait), []))
+  )
+  const isKnown = pids.length > 0
+  yield* Deferred.succeed(background, isKnown ? Option.some(pids.length - 1) : Option.none())
   // Until now the watchdog was in the group, so its number cannot have passed to other processes.
   signalGroup(group, "SIGKILL")
+  const gone = Effect.sync(() => (isKnown ? isMemberAlive(group, pids) : isGroupAlive(group))).pipe(
+    Effect.repeat({
+      while: (alive) => alive,
+      schedule: Schedule.spaced(isKnown ? limits.killPoll : limits.searchPoll)
+    })
+  )
   // Not for ever: someone who left the group may hold the output, and a process may hang in the system.
-  yield* firstOf(Effect.zipRight(over, gone), Effect.sleep(Limits.killWait))
+  yield* firstOf(Effect.zipRight(over, gone), Effect.sleep(limits.killWait))
   child.stdio[3]?.destroy()
   yield* Fiber.interrupt(output)
 })
@@ -143,12 +170,13 @@ const running = (options: ProcessOptions): Effect.Effect<Running, SpawnFailed, S
   Effect.acquireRelease(
     Effect.gen(function* () {
       const process = yield* spawned(options)
+      const background = yield* Deferred.make<Option.Option<number>>()
       const { stdout, stderr } = process.child
       const output = yield* Effect.all(
         [drain(stdout, options.onOutput), drain(stderr, options.onError ?? options.onOutput)],
         { concurrency: 2, discard: true }
       ).pipe(Effect.interruptible, Effect.forkDaemon)
-      return { ...process, output }
+      return { ...process, background, output }
     }),
     ended
   )
@@ -165,8 +193,10 @@ export const run = Effect.fn("AgentProcess.run")(function* (options: ProcessOpti
       Effect.raceFirst(Deferred.await(exit), Effect.zipRight(Fiber.join(output), Effect.never))
     )
   )
-  if (yield* Deferred.await(process.missing)) return yield* new ProgramNotFound({ program: options.command[0] })
-  return yield* Deferred.await(process.exit)
+  if (!("script" in options.command) && (yield* Deferred.await(process.missing))) {
+    return yield* new ProgramNotFound({ program: options.command[0] })
+  }
+  return { ...(yield* Deferred.await(process.exit)), background: yield* Deferred.await(process.background) }
 })
 
 const into = (ref: Ref.Ref<string>) => (text: string) => Ref.update(ref, (before) => before + text)

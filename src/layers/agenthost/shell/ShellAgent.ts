@@ -1,7 +1,6 @@
-import { Effect } from "effect"
-import { Limits } from "../../config/Limits.ts"
+import { Effect, Option } from "effect"
 import type { CodingAgent, TurnEnd } from "../AgentHost.ts"
-import { run, type ProcessExit, type ProcessOptions } from "../process/AgentProcess.ts"
+import { run, type RunEnd } from "../process/AgentProcess.ts"
 import { agentEnvironment, type Environment } from "../process/Environment.ts"
 
 export interface ShellAgentOptions {
@@ -20,17 +19,18 @@ const shellEnvironment = ({ agentEnvironment: more, environment, workspaceId }: 
   FLEET_MCP_AGENT: workspaceId
 })
 
-const joinPieces = 'script=; for piece; do script=$script$piece; done; set --; eval "unset script piece; $script"'
-
-const shell = (script: string): ProcessOptions["command"] => {
-  if (script.length <= Limits.scriptArgument) return ["/bin/sh", "-c", script]
-  const pieces = script.match(new RegExp(`.{1,${Limits.scriptArgument}}`, "gsu")) ?? []
-  return ["/bin/sh", "-c", joinPieces, "/bin/sh", ...pieces]
+const endedWithIt = (count: number): string => {
+  if (count === 0) return ""
+  return count === 1 ? "; 1 background process was ended" : `; ${count} background processes were ended`
 }
 
-const end = ({ code, signal }: ProcessExit): TurnEnd => {
+const end = ({ background, code, signal }: RunEnd): TurnEnd => {
   const how = signal === null ? `exit code ${code}` : `killed by ${signal}`
-  return { state: code === 0 ? "complete" : "failure", message: how, lastLine: `[${how}]` }
+  const others = Option.match(background, {
+    onNone: () => "; background processes, if there were any, were ended",
+    onSome: endedWithIt
+  })
+  return { state: code === 0 ? "complete" : "failure", message: how, lastLine: `[${how}${others}]` }
 }
 
 const notStarted = ({ message }: { readonly message: string }): TurnEnd => ({
@@ -43,16 +43,18 @@ const notStarted = ({ message }: { readonly message: string }): TurnEnd => ({
 export const ShellAgent = {
   make: (options: ShellAgentOptions): CodingAgent => ({
     agentType: "shell",
-    greeting: `Each prompt is run by /bin/sh in ${options.directory}.`,
+    greeting: `Each prompt is run by /bin/sh in ${options.directory}. Background processes that it starts are ended with it.`,
     turn: (prompt, emit) =>
-      run({
-        command: shell(prompt),
-        directory: options.directory,
-        environment: shellEnvironment(options),
-        onOutput: emit
-      }).pipe(
-        Effect.map(end),
-        Effect.catchAll((error) => Effect.succeed(notStarted(error)))
-      )
+      prompt.includes("\0")
+        ? Effect.succeed(notStarted({ message: "A script cannot hold a NUL character, so nothing was run." }))
+        : run({
+            command: { script: prompt },
+            directory: options.directory,
+            environment: shellEnvironment(options),
+            onOutput: emit
+          }).pipe(
+            Effect.map(end),
+            Effect.catchAll((error) => Effect.succeed(notStarted(error)))
+          )
   })
 }

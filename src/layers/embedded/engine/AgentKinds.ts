@@ -14,7 +14,7 @@ export interface AgentKind {
 
 const shell: AgentKind = {
   name: "shell",
-  description: `Runs each task as a shell command or script in the agent's own git worktree, with your rights. It sees of your environment: ${passedOn}; FLEET_MCP_AGENT_ENV names more`,
+  description: `Runs each task as a shell command or script in the agent's own git worktree, with your rights; background processes end with their task. It sees of your environment: ${passedOn}; FLEET_MCP_AGENT_ENV names more`,
   isDefault: true,
   make: ShellAgent.make
 }

@@ -1,10 +1,11 @@
 import { afterAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Ref } from "effect"
+import { Duration, Effect, Fiber, Option, Ref } from "effect"
 import { build } from "esbuild"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { capture, Grace, run } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
+import { ProcessLimits } from "../../../../src/layers/agenthost/process/ProcessLimits.ts"
 import { environment, eventually, isAlive, leftovers, pidIn, stubbornChild, temporaryDirectory } from "../support.ts"
 
 const shell = (directory: string, script: string) => ({
@@ -31,10 +32,10 @@ afterAll(() => expect(leftovers()).toEqual([]))
 describe("an ended process", () => {
   it.live("has an exit code, or a signal", () =>
     Effect.gen(function* () {
-      expect((yield* runShell("exit 0")).exit).toEqual({ code: 0, signal: null })
-      expect((yield* runShell("exit 3")).exit).toEqual({ code: 3, signal: null })
-      expect((yield* runShell("exit 127")).exit).toEqual({ code: 127, signal: null })
-      expect((yield* runShell("kill -TERM $$")).exit).toEqual({ code: null, signal: "SIGTERM" })
+      expect((yield* runShell("exit 0")).exit).toMatchObject({ code: 0, signal: null })
+      expect((yield* runShell("exit 3")).exit).toMatchObject({ code: 3, signal: null })
+      expect((yield* runShell("exit 127")).exit).toMatchObject({ code: 127, signal: null })
+      expect((yield* runShell("kill -TERM $$")).exit).toMatchObject({ code: null, signal: "SIGTERM" })
     })
   )
 
@@ -87,6 +88,24 @@ describe("an ended process", () => {
     })
   )
 
+  it.scopedLive("tells how many processes were ended with it", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const count = (script: string) => Effect.map(runShell(script, directory), ({ exit }) => exit.background)
+      expect(yield* count("true")).toEqual(Option.some(0))
+      expect(yield* count("sleep 0.05 & wait; exit 3")).toEqual(Option.some(0))
+      expect(yield* count("sleep 100 >/dev/null & exit 0")).toEqual(Option.some(1))
+      expect(yield* count("sleep 100 & sleep 100 & sleep 100 & kill -TERM $$")).toEqual(Option.some(3))
+    })
+  )
+
+  it.live("that has killed its whole group, with the watchdog, does not tell what it did not see", () =>
+    Effect.gen(function* () {
+      const { exit } = yield* runShell("kill -KILL 0")
+      expect(exit).toEqual({ code: null, signal: "SIGKILL", background: Option.none() })
+    })
+  )
+
   it.live("does not make its leader wait for the watchdog", () =>
     Effect.gen(function* () {
       const script = "import os\ntry:\n  os.wait()\nexcept ChildProcessError:\n  print('none')"
@@ -120,6 +139,22 @@ describe("an interrupted process", () => {
       expect(pids.map(isAlive)).toEqual([true, true])
       yield* Fiber.interrupt(fiber)
       expect(pids.map(isAlive)).toEqual([false, false])
+    })
+  )
+
+  it.scopedLive("is killed after the grace that the limits name", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const limits = { ...(yield* ProcessLimits), interruptGrace: Duration.millis(50) }
+      const fiber = yield* Effect.fork(
+        runShell("trap '' TERM; echo $$ > leader; while :; do sleep 0.05; done", directory).pipe(
+          Effect.provideService(ProcessLimits, limits)
+        )
+      )
+      const leader = yield* pidIn(directory, "leader")
+      const [took] = yield* Effect.timed(Fiber.interrupt(fiber))
+      expect(isAlive(leader)).toBe(false)
+      expect(Duration.toMillis(took)).toBeLessThan(4000)
     })
   )
 

@@ -1,9 +1,11 @@
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { AgentHost } from "../../../../src/layers/agenthost/AgentHost.ts"
+import { HostLimits } from "../../../../src/layers/agenthost/HostLimits.ts"
 import { Grace } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
 import { ShellAgent } from "../../../../src/layers/agenthost/shell/ShellAgent.ts"
-import { Limits } from "../../../../src/layers/config/Limits.ts"
 import { hosting } from "../agents.ts"
 import { environment, isAlive, leftovers, pidIn, stubbornChild, temporaryDirectory } from "../support.ts"
 
@@ -26,6 +28,14 @@ const start = Effect.gen(function* () {
     })
   return { ask, directory, host, reports, stable }
 })
+
+const commandLine = (pid: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8")
+  } catch {
+    return ""
+  }
+}
 
 const stubborn = `trap '' TERM; echo $$ > leader; ${stubbornChild("child")} while :; do sleep 0.05; done`
 
@@ -65,6 +75,79 @@ describe("a shell task", () => {
     })
   )
 
+  it.scopedLive("may begin with a dash, short or long", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* start
+      const script = "-x 2>/dev/null; echo ran"
+      expect((yield* ask(script)).content).toBe("ran\n[exit code 0]")
+      expect((yield* ask(`${script} ${"#".repeat(200_000)}`)).content).toBe("ran\n[exit code 0]")
+      expect((yield* ask("--version")).content).toMatch(/not found\n\[exit code 127\]$/)
+    })
+  )
+
+  it.scopedLive("is on no command line while it runs", () =>
+    Effect.gen(function* () {
+      const { directory, host } = yield* start
+      const secret = "hunter2-of-the-task"
+      const long = `# ${"x".repeat(200_000)}`
+      for (const script of [`password=${secret}`, `password=${secret} ${long}`]) {
+        yield* host.prompt(`${script}\n(echo $$ > leader; until [ -e end ]; do sleep 0.01; done); rm end leader`)
+        yield* pidIn(directory, "leader")
+        const lines = readdirSync("/proc")
+          .filter((name) => /^\d+$/.test(name))
+          .map(commandLine)
+        expect(lines.some((line) => line.includes("sleep"))).toBe(true)
+        expect(lines.filter((line) => line.includes(secret))).toEqual([])
+        yield* Effect.sync(() => writeFileSync(join(directory, "end"), ""))
+        yield* Effect.repeat(Effect.zipRight(Effect.sleep("5 millis"), host.status), {
+          until: (status) => status === "stable"
+        })
+        expect((yield* host.messages).at(-1)?.content).toBe("[exit code 0]")
+      }
+    })
+  )
+
+  it.scopedLive("is a script as sh -c takes it", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* start
+      const answer = (script: string) => Effect.map(ask(script), ({ content }) => content)
+      expect(yield* answer("cat; echo $0 $#; read -r line || echo none")).toBe("/bin/sh 0\nnone\n[exit code 0]")
+      expect(yield* answer("cat <<EOF\n$((1 + 1)) 'a' \\\\ \"b\"\nEOF")).toBe(`2 'a' \\ "b"\n[exit code 0]`)
+      expect(yield* answer("cat <<'EOF'\nno end")).toMatch(/no end\n\[exit code 0\]$/)
+      expect(yield* answer("trap 'echo bye' EXIT; set -e; false; echo never")).toBe("bye\n[exit code 1]")
+      expect(yield* answer("echo one\nif")).toMatch(/^one\n.*sh: (line )?[23]: .*yntax error.*\n\[exit code 2\]$/s)
+      expect(yield* answer("set | grep -c '_script='; true")).toBe("0\n[exit code 0]")
+      expect(yield* answer("for fd in 3 4 5 6; do [ ! -e /proc/$$/fd/$fd ] || echo open $fd; done")).toBe(
+        "[exit code 0]"
+      )
+      expect(yield* answer("printf 'x%%\\n'; # no end of line")).toBe("x%\n[exit code 0]")
+      expect(yield* answer("exec sh -c 'exit 9'")).toBe("[exit code 9]")
+    })
+  )
+
+  it.scopedLive("with a NUL character is not run, and says so", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* start
+      const { content, report } = yield* ask("echo a; echo \0b")
+      expect(content).toBe("[A script cannot hold a NUL character, so nothing was run.]")
+      expect(report?.state).toBe("failure")
+    })
+  )
+
+  it.scopedLive("names the background processes that were ended with it", () =>
+    Effect.gen(function* () {
+      const { ask, directory, host } = yield* start
+      expect((yield* host.messages)[0]?.content).toContain("Background processes that it starts are ended with it.")
+      const { content, report } = yield* ask("sleep 1000 & echo $! > child; echo started")
+      expect(content).toBe("started\n[exit code 0; 1 background process was ended]")
+      expect(report).toEqual({ state: "complete", message: "exit code 0" })
+      expect(isAlive(yield* pidIn(directory, "child"))).toBe(false)
+      expect((yield* ask("sleep 1000 & sleep 1000 >/dev/null 2>&1 & exit 3")).content).toBe(
+        "[exit code 3; 2 background processes were ended]"
+      )
+    })
+  )
+
   it.scopedLive("may be long", () =>
     Effect.gen(function* () {
       const { ask } = yield* start
@@ -74,12 +157,16 @@ describe("a shell task", () => {
     })
   )
 
-  it.scopedLive("has its output cut, but not its exit code", () =>
+  it.scopedLive("has its output cut, but neither its end nor that of the next one", () =>
     Effect.gen(function* () {
       const { ask } = yield* start
-      const { content } = yield* ask("head -c 12000000 /dev/zero | tr '\\0' '\\n'; head -c 100000 /dev/zero; exit 5")
-      expect(content.length).toBeLessThan(Limits.conversation + 100)
-      expect(content.endsWith("\n[cut: a conversation holds at most 8 MiB]\n[exit code 5]")).toBe(true)
+      const { content } = yield* ask("yes line | head -c 30000000; echo the end; exit 5")
+      const { message } = yield* HostLimits
+      expect(content.length).toBeLessThan(message + 200)
+      expect(content).toMatch(/^line\nline\n/)
+      expect(content).toMatch(/\n\[cut: 2\d{7} of 30000008 bytes are left out here; a message holds at most 2 MiB\]\n/)
+      expect(content.endsWith("line\nthe end\n[exit code 5]")).toBe(true)
+      expect((yield* ask("echo next")).content).toBe("next\n[exit code 0]")
     })
   )
 
@@ -130,7 +217,7 @@ describe("an interrupted shell task", () => {
         yield* Effect.yieldNow()
         const [took] = yield* Effect.timed(Scope.close(scope, Exit.void))
         expect(pids.map(isAlive)).toEqual([false, false])
-        expect(Duration.toMillis(took)).toBeGreaterThanOrEqual(Duration.toMillis(Limits.exitGrace) - 20)
+        expect(Duration.toMillis(took)).toBeGreaterThanOrEqual(Duration.toMillis((yield* HostLimits).exitGrace) - 20)
         yield* Fiber.await(stop)
       }
     })

@@ -1,0 +1,18 @@
+import { Context, Duration } from "effect"
+
+/** How long the end of an agent's processes may take, and how often it is looked at. */
+export class ProcessLimits extends Context.Reference<ProcessLimits>()(
+  "fleet-mcp/layers/agenthost/process/ProcessLimits",
+  {
+    defaultValue: () => ({
+      /** From SIGTERM to SIGKILL, usually. */
+      interruptGrace: Duration.seconds(5),
+      /** For the list of what runs in a group, and after SIGKILL for all of it to be gone. */
+      killWait: Duration.seconds(1),
+      /** Between two looks at the processes that were killed, when they are known. */
+      killPoll: Duration.millis(2),
+      /** Between two looks at all processes of the machine, when those of the group are not known. */
+      searchPoll: Duration.millis(50)
+    })
+  }
+) {}
