@@ -98,7 +98,7 @@ export const ageOf = ({ at, messages }: LiveAnswer, { latest_build }: WorkspaceS
 
 /** While the first task of the build is due, whoever sends another comes before it. */
 const withFirstTask = (seen: Seen, { firstTask }: Circumstances): Seen =>
-  seen.takesTask && firstTask
+  (seen.takesTask || seen.status === "unknown") && firstTask
     ? { status: "starting", detail: joined(seen.detail, "its first task was not taken yet"), takesTask: false }
     : seen
 
