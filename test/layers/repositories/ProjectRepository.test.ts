@@ -33,7 +33,7 @@ describe.concurrent("projects", () => {
   it.effect("are the templates with a prompt parameter and those configured; the rest is named with its reason", () => {
     const fleet = fleetOf(
       [
-        { name: "web", display_name: "Web\u0007site", description: "The\u001b site" },
+        { name: "web", display_name: "Web\u0007site", description: "The\u0007 site" },
         { name: "plain", display_name: "", declares: { parameters: [], presets: null } },
         { name: "chosen", display_name: "", declares: { parameters: [], presets: null } },
         { name: "old", display_name: "Old", deprecated: true, deprecation_message: "use web" }
