@@ -19,13 +19,25 @@ type Openness = "closed" | "open"
 const pruneEach = (schemas: Keywords, openness: Openness): Keywords =>
   Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, prune(schema, openness)]))
 
+/** The short form of `anyOf` a plain type and null: results have many, and each costs tokens. */
+const typeOrNull = (anyOf: unknown): Keywords | undefined => {
+  const [one, other, ...more] = Array.isArray(anyOf) ? anyOf : []
+  if (!isKeywords(one) || !isKeywords(other) || more.length > 0 || other["type"] !== "null") return undefined
+  return typeof one["type"] === "string" && one["type"] !== "object"
+    ? { ...one, type: [one["type"], "null"] }
+    : undefined
+}
+
 /** Takes out what Effect generates and clients trip over, pay tokens for, or hold against a newer server. */
 const prune = (schema: unknown, openness: Openness): unknown => {
   if (Array.isArray(schema)) return schema.map((member) => prune(member, openness))
   if (!isKeywords(schema)) return schema
   if (schema["$id"] === emptyStruct) return { type: "object" }
+  const orNull = openness === "open" ? typeOrNull(schema["anyOf"]) : undefined
+  if (orNull !== undefined) return prune({ ...schema, anyOf: undefined, ...orNull }, openness)
   const pruned: Keywords = {}
   for (const [keyword, value] of Object.entries(schema)) {
+    if (value === undefined) continue
     if (keyword === "$id" || keyword === "$schema" || keyword === "title") continue
     if (keyword === "additionalProperties" && value === true) continue
     if (openness === "open" && (keyword === "required" || keyword === "enum")) continue

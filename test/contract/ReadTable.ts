@@ -73,7 +73,8 @@ export const expectedAgents: Readonly<Record<string, ExpectedAgent>> = {
     ...reviewer,
     status: "busy",
     source: "app_status",
-    detail: "the agent reported working: Working at stop time",
+    detail:
+      "the agent reported working: Working at stop time; AgentAPI did not answer: Coder finds no such app, or the workspace agent is not connected",
     at: "2026-11-22T19:13:50.450Z",
     last_task: "Working at stop time",
     last_status: { state: "working", message: "Working at stop time", created_at: "2026-11-22T19:13:50.450Z" }
@@ -89,7 +90,7 @@ export const expectedAgents: Readonly<Record<string, ExpectedAgent>> = {
     status: "unknown",
     source: "nothing",
     detail:
-      "no report since the start, and AgentAPI did not answer: answered 502 with text/html; charset=utf-8 instead of JSON"
+      "no report since the start, and AgentAPI did not answer: the workspace agent is not connected, or nothing listens behind the app"
   },
   "start-requested": { ...reviewer, status: "pending", source: "build", detail: "build 3 (start) is pending" },
   // What it reported before the stop does not count any more.

@@ -117,7 +117,18 @@ const answerTo = (all: ReadonlyArray<Composed>, method: string, { pathname, sear
     const status = all.find((one) => one.name === app)?.status
     return answer(status ?? "app-proxy: unknown app")
   }
+  const conversation = is(/^\/@ada\/([^/]+)\/apps\/ccw\/messages$/)
+  if (conversation !== undefined) {
+    const status = all.find((one) => one.name === conversation)?.status ?? "app-proxy: unknown app"
+    return answer(messagesAt[status] ?? status)
+  }
   return answer("platform: no such route")
+}
+
+/** What the conversation held when that status was recorded. */
+const messagesAt: Readonly<Record<string, string>> = {
+  "agentapi: status": "agentapi: messages at start",
+  "agentapi: status right after": "agentapi: messages while running"
 }
 
 /** The server, as long as the scope is open; by default with `workspaces`. It knows what it was asked. */

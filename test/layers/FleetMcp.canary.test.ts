@@ -1,9 +1,10 @@
 import { assert, it } from "@effect/vitest"
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js"
-import { Effect, Layer, Logger, LogLevel, Option, Redacted, Stream } from "effect"
+import { Duration, Effect, Layer, Logger, LogLevel, Option, Redacted, Stream } from "effect"
 import { join } from "node:path"
 import * as FleetMcp from "../../src/layers/FleetMcp.ts"
 import { FleetConfig } from "../../src/layers/config/FleetConfig.ts"
+import { TimeLimits } from "../../src/layers/time/Deadline.ts"
 import * as HttpTransport from "../../src/layers/transports/http/HttpTransport.ts"
 import { fleetTools } from "../../src/tools/FleetTools.ts"
 import { describeFinding, makeScan, type Canary } from "../support/Canary.ts"
@@ -126,6 +127,9 @@ const faults: ReadonlyArray<readonly [string, Scripted.Fault]> = [
   ["a defect", (_, request) => Effect.die(new Error("broken", { cause: { url: request.url } }))]
 ]
 
+/** Where nothing listens, a call takes all of its time. */
+const briefly = { read: Duration.seconds(3), change: Duration.seconds(6), settle: Duration.seconds(1) }
+
 const fine: Scripted.Fault = (forward) => forward
 
 const readTools: ReadonlyArray<readonly [string, Record<string, unknown>]> = [
@@ -161,7 +165,7 @@ it.scopedLive.each([["none", fine] as const, ...faults])("spans and logs hold no
         const calls = [...readTools, ...changes]
         yield* Effect.forEach(calls, ([name, args]) => call(client, name, args), { concurrency: calls.length })
         return [{ name: "Coder token", value: token }]
-      })
+      }).pipe(Effect.provideService(TimeLimits, { ...TimeLimits.defaultValue(), ...briefly }))
     )
     assert.deepStrictEqual(found, [])
     assert.include(text, "span tools.delete_agent")

@@ -114,13 +114,15 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
         })
       }
 
-      const considerAll = (q?: string) =>
-        Effect.flatMap(templates(q), (all) => Effect.forEach(all, consider, { concurrency: limits.concurrency }))
+      /** Coder lists the deprecated ones only where they are asked for; a template that is in both lists counts once. */
+      const allTemplates = Effect.map(
+        Effect.all([templates(), templates("deprecated:true")], { concurrency: 2 }),
+        (both) => [...new Map(both.flat().map((one) => [one.id === "" ? one : one.id, one])).values()]
+      )
 
       const list = Effect.gen(function* () {
-        const considered = yield* Effect.map(
-          Effect.all([considerAll(), considerAll("deprecated:true")], { concurrency: 2 }),
-          (both) => both.flat()
+        const considered = yield* Effect.flatMap(allTemplates, (all) =>
+          Effect.forEach(all, consider, { concurrency: limits.concurrency })
         )
         const projects = considered.flatMap((one) => ("leftOut" in one ? [] : [one]))
         const leftOut = considered.flatMap((one) => ("leftOut" in one ? [one.leftOut] : []))

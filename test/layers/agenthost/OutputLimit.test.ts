@@ -123,7 +123,7 @@ describe("a bounded text", () => {
 
 describe("statusMessage", () => {
   it("is the first line that says something, without control characters", () => {
-    expect(statusMessage("\n \u0007\n fix\u001b[1m the\tlogin \r\nmore")).toBe("fix[1m the login")
+    expect(statusMessage("\n \u0007\n fix\u001b[1m the\tlogin \r\nmore")).toBe("fix the login")
     expect(statusMessage("\u0000")).toBe("")
   })
 

@@ -40,7 +40,10 @@ const because = (error: GitError): Reason => {
 export const makeInspect = (git: Git, files: FileSystem.FileSystem, environment: Environment) =>
   Effect.fn("Worktree.inspect")(function* (directory: string) {
     const no = (...[reason, detail]: Reason) => new NotAProject({ directory, reason, detail })
-    const home = yield* Effect.option(files.realPath(environment["HOME"] ?? ""))
+    // An empty path would be the working directory.
+    const home = yield* Effect.option(
+      Effect.flatMap(Option.filter(Option.fromNullable(environment["HOME"]), (path) => path !== ""), files.realPath)
+    )
     const checkPlace = (path: string) => {
       if (path === "/") return no("root", "it is the root of the file system")
       if (Option.contains(home, path)) return no("home", "it is the home directory")

@@ -3,6 +3,7 @@ import { Duration, Effect } from "effect"
 import { connect as connectSocket, type Socket } from "node:net"
 import { HttpLimits } from "../../../../src/layers/transports/http/HttpLimits.ts"
 import { beginSession, bearer, message, raw, send, startServer, tokens, usual, type Answer } from "./HttpFixture.ts"
+import { AnswerLimits } from "../../../../src/tools/AnswerLimits.ts"
 
 // The times are short here; bench/slow.ts attacks a server that has those of every user.
 
@@ -143,7 +144,7 @@ describe("clients that keep the server waiting are hung up on, and others are se
         readers
       )
       expect(ends.every((said) => said.length < 2 * answersOfReader * megabyte)).toBe(true)
-    })
+    }).pipe(Effect.provideService(AnswerLimits, { text: 2 * megabyte, structured: 2 * megabyte }))
   )
 })
 
