@@ -21,10 +21,7 @@ const coder = serve((_, response) => {
 const through =
   (proxy: URL, server: URL, noProxy: ReadonlyArray<string> = []) =>
   <A, E>(effect: Effect.Effect<A, E, CoderClient>) =>
-    Effect.provide(
-      effect,
-      clientsOver(server, ProxiedClient.layer({ variable: "HTTP_PROXY", url: proxy, noProxy }))
-    )
+    Effect.provide(effect, clientsOver(server, ProxiedClient.layer({ variable: "HTTP_PROXY", url: proxy, noProxy })))
 
 const withPassword = (url: URL) => {
   const named = new URL(url)

@@ -32,7 +32,9 @@ describe("the program and a Coder over TLS", () => {
       const { isError, log, text } = yield* listed(coder.url, there)
       assert.isFalse(isError, text)
       assert.isAbove(proxy.tunnels.length, 0)
-      assert.isTrue(proxy.tunnels.every(({ authorization, to }) => to === coder.url.host && authorization !== undefined))
+      assert.isTrue(
+        proxy.tunnels.every(({ authorization, to }) => to === coder.url.host && authorization !== undefined)
+      )
       assert.isAbove(coder.asked.length, 0)
       assert.include(log, proxy.url.origin)
       assert.notInclude(log + text, "hunter2")
