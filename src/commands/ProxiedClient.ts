@@ -1,7 +1,7 @@
 import { FetchHttpClient, HttpClient } from "@effect/platform"
-import * as Undici from "@effect/platform-node/Undici"
 import { Effect, Layer } from "effect"
 import { unsafeCoerce } from "effect/Function"
+import { EnvHttpProxyAgent, fetch, type Dispatcher, type RequestInit as ProxiedInit } from "undici"
 import { ProxyRefused } from "../layers/clients/ProxyRefused.ts"
 import type { CoderProxy } from "../layers/config/ProxyConfig.ts"
 
@@ -14,7 +14,7 @@ const told = (error: Error): Error => {
 }
 
 /** Names a refusal beneath `fetch`, which takes it for an abort of its own and drops what it says. */
-const namingRefusals: Undici.Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
+const namingRefusals: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
   dispatch(options, {
     onRequestStart: (...args) => handler.onRequestStart?.(...args),
     onRequestUpgrade: (...args) => handler.onRequestUpgrade?.(...args),
@@ -29,7 +29,7 @@ const acquireAgent = ({ noProxy, url }: CoderProxy) =>
     Effect.sync(
       () =>
         // Each option is given, or undici would read the environment by itself.
-        new Undici.EnvHttpProxyAgent({ httpProxy: url.href, httpsProxy: url.href, noProxy: noProxy.join(",") })
+        new EnvHttpProxyAgent({ httpProxy: url.href, httpsProxy: url.href, noProxy: noProxy.join(",") })
     ),
     (agent) => Effect.promise(() => agent.destroy())
   )
@@ -48,7 +48,7 @@ export const layer = (proxy: CoderProxy): Layer.Layer<HttpClient.HttpClient> =>
       return HttpClient.make((request, url) =>
         Effect.provideService(client.execute(request), FetchHttpClient.Fetch, (_, init) =>
           // The types of Node 20's fetch and of undici 7 differ in FormData alone, which no request of ours has.
-          Undici.fetch(url, { ...unsafeCoerce<RequestInit | undefined, Undici.RequestInit>(init), dispatcher })
+          fetch(url, { ...unsafeCoerce<RequestInit | undefined, ProxiedInit>(init), dispatcher })
         )
       ).pipe(HttpClient.withTracerDisabledWhen(() => true))
     })
