@@ -3,12 +3,26 @@ import { ConfigError, Effect, Layer, type Context, type Scope } from "effect"
 import { Backend } from "../layers/config/Backend.ts"
 import { CoderConfig, type CoderOptions } from "../layers/config/CoderConfig.ts"
 import { FleetConfig } from "../layers/config/FleetConfig.ts"
+import { proxyFor } from "../layers/config/ProxyConfig.ts"
 import * as FleetMcp from "../layers/FleetMcp.ts"
 import { BackendNotConfigured } from "../schemas/errors/Coder.ts"
 import { cannotBeRead, type Environment } from "./Settings.ts"
 
+/** `fetch`, or through the proxy that the configuration names for this server. */
+const clientFor = (url: URL) =>
+  Effect.gen(function* () {
+    const proxy = yield* proxyFor(url)
+    if (proxy === undefined) return FetchHttpClient.layer
+    yield* Effect.logInfo("Coder is asked through a proxy, except what NO_PROXY names", {
+      variable: proxy.variable,
+      proxy: proxy.url.origin
+    })
+    const { layer } = yield* Effect.promise(() => import("./ProxiedClient.ts"))
+    return layer(proxy)
+  })
+
 const coderServer = (options: CoderOptions) =>
-  Effect.succeed(Layer.merge(FetchHttpClient.layer, CoderConfig.layer(options)))
+  Effect.map(clientFor(options.url), (client) => Layer.merge(client, CoderConfig.layer(options)))
 
 /** The fleet's services over the backend that was chosen. This module is loaded at the first tool call. */
 export const connect = (

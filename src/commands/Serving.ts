@@ -53,8 +53,14 @@ export const served = ({ backend, readOnly }: Asked, environment: Environment): 
     ({ fleetTools }) => fleetTools
   ),
   services: Effect.flatMap(
-    Effect.promise(() => import("./Fleet.ts")),
-    ({ connect }) => connect(backend, environment)
+    Effect.promise(() => import("./Starting.ts")),
+    ({ starting }) =>
+      starting(
+        Effect.flatMap(
+          Effect.promise(() => import("./Fleet.ts")),
+          ({ connect }) => connect(backend, environment)
+        )
+      )
   )
 })
 

@@ -51,6 +51,8 @@ const onUnavailable = {
   no_answer: "Check that CODER_URL is Coder's own address and that the server runs, then try again.",
   answer: "Coder itself answered so: try again later, or ask an administrator of Coder.",
   not_coder: "Check that CODER_URL is Coder's own address, and that no sign-in page or proxy stands before it.",
+  proxy:
+    "Check HTTPS_PROXY (for http: HTTP_PROXY), with user and password if the proxy wants them, or add Coder's host to NO_PROXY, and restart fleet-mcp.",
   untrusted_certificate:
     "Set NODE_EXTRA_CA_CERTS to a file with the certificate (PEM) of the authority that signed Coder's, and restart fleet-mcp."
 }

@@ -14,6 +14,7 @@ import { AnswerSize, AnswerTime } from "../../schemas/EndpointPolicy.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
 import { remaining, TimeLimits } from "../time/Deadline.ts"
+import { proxyRefusal } from "./ProxyRefused.ts"
 import { makeRedact, type Redact } from "./Redact.ts"
 import { repeated } from "./RetryPolicy.ts"
 
@@ -167,6 +168,17 @@ const transportError = (
       reason: "invalid_request",
       status: null,
       message: "the request could not be built",
+      ...about(request)
+    })
+  }
+  const refused = proxyRefusal(error.cause)
+  if (refused !== undefined) {
+    return new CoderError({
+      reason: "unreachable",
+      status: null,
+      message: `the proxy answered ${refused.status} and opened no connection`,
+      code: refused.code,
+      proxyStatus: refused.status,
       ...about(request)
     })
   }

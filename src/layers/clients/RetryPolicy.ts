@@ -16,8 +16,12 @@ export class ReadRetry extends Context.Reference<ReadRetry>()("fleet-mcp/layers/
 const transientStatuses = new Set([429, 500, 502, 503, 504])
 const transientReasons = new Set(["unreachable", "interrupted", "truncated", "timeout"])
 
+/** A certificate that nobody trusts, or a proxy that refuses for a reason of its own, stay as they are. */
+const lasts = (error: CoderError): boolean =>
+  error.untrusted || (error.proxyStatus !== undefined && !transientStatuses.has(error.proxyStatus))
+
 const isTransient = (error: CoderError): boolean =>
-  !error.untrusted && (transientReasons.has(error.reason) || transientStatuses.has(error.status ?? 0))
+  !lasts(error) && (transientReasons.has(error.reason) || transientStatuses.has(error.status ?? 0))
 
 /** Nothing listens, or a proxy says so of the server behind it: as while a server restarts. */
 const nothingListens = (error: CoderError): boolean =>

@@ -36,6 +36,7 @@ export const translate =
 
 const faultOf = (error: CoderError): CoderUnavailable["fault"] => {
   if (error.untrusted) return "untrusted_certificate"
+  if (error.proxyStatus !== undefined) return "proxy"
   if (error.reason === "redirect") return "not_coder"
   // A proxy's page for a server that does not answer is no other server.
   if (error.reason === "not_json") return (error.status ?? 0) < 500 ? "not_coder" : "answer"

@@ -62,6 +62,8 @@ export class CoderError extends Schema.TaggedError<CoderError>("fleet-mcp/schema
     requestId: Schema.optional(Schema.String),
     /** The code of the network or TLS error that ended it, as Node has it: `ECONNREFUSED`. */
     code: Schema.optional(Schema.String),
+    /** The status with which a proxy on the way refused to open a connection. */
+    proxyStatus: Schema.optional(Schema.Number),
     method: Schema.optional(Schema.String),
     path: Schema.optional(Schema.String)
   },

@@ -279,7 +279,7 @@ describe.concurrent("answers", () => {
 
   it.effect("validations are quoted", () =>
     Effect.gen(function* () {
-      const given = json(400, { message: "m", validations: [{ field: "na\u0007me", detail: "used" }] })
+      const given = json(400, { message: "m", validations: [{ field: "na\u001b[1mme", detail: "used" }] })
       const { error } = yield* against(answer(given))
       assert.deepStrictEqual(error.validations, [{ field: "name", detail: "used" }])
     })

@@ -29,6 +29,7 @@ import { cut, printable } from "../../../schemas/Text.ts"
 import type { FleetServices } from "../../services/FleetServices.ts"
 import type { Tool } from "../../../tools/Tool.ts"
 import { Limits } from "../../config/Limits.ts"
+import { TimeLimits, within } from "../../time/Deadline.ts"
 import { once } from "../../time/Shared.ts"
 import * as CallResult from "./CallResult.ts"
 import { instructions } from "./Instructions.ts"
@@ -47,8 +48,8 @@ export interface McpSessionOptions<R> extends Presentation {
   /** Run when the tools are first listed or called, once. */
   readonly tools: Effect.Effect<ReadonlyArray<Tool<R>>>
   /**
-   * The services beneath the tools. Run at the first tool call, once, and not interrupted with it. If it fails, every
-   * call answers with its error.
+   * The services beneath the tools. Run at the first tool call, once, and not interrupted with it. If it fails, the call
+   * answers with its error, and the next one runs it again. It brings a deadline of its own.
    */
   readonly services: Effect.Effect<Context.Context<R>, BackendNotConfigured>
 }
@@ -68,6 +69,10 @@ class UnknownTool extends Data.TaggedError("UnknownTool")<{ readonly name: strin
   override get message() {
     return `Unknown tool: ${printable(cut(this.name, Limits.quotedText))}. Tools: ${this.known}.`
   }
+}
+class ToolsNotLoaded extends Data.TaggedError("ToolsNotLoaded") {
+  readonly code = -32603
+  override readonly message = "The tools could not be loaded in time. Ask again."
 }
 class BrokenOff extends Data.TaggedError("BrokenOff") {
   readonly code = -32603
@@ -94,11 +99,12 @@ const make = <R>(
   { place, readOnly, services, tools }: McpSessionOptions<R>
 ): Effect.Effect<typeof McpSession.Service, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const { read } = yield* TimeLimits
     const catalogue = yield* once(
       Effect.map(tools, (all) => ({
         byName: new Map(all.map((tool) => [tool.name, tool])),
         listed: readOnly === undefined ? all : all.filter(({ hints }) => hints.readOnlyHint)
-      }))
+      })).pipe(within(read, () => new ToolsNotLoaded()))
     )
     const call = yield* ToolCalls.make(services)
     const calls = yield* FiberSet.make()
@@ -126,7 +132,7 @@ const make = <R>(
         FiberSet.unsafeAdd(calls, fiber)
         return effect
       })
-    const answer = <A>(effect: Effect.Effect<A, UnknownTool>, { signal }: Extra): Promise<A> =>
+    const answer = <A>(effect: Effect.Effect<A, UnknownTool | ToolsNotLoaded>, { signal }: Extra): Promise<A> =>
       runPromiseExit(tracked(effect), { signal }).then(
         Exit.getOrElse((cause) => {
           throw Option.getOrElse(Cause.failureOption(cause), () => new BrokenOff())

@@ -1,6 +1,6 @@
 import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Logger, Ref, TestClock } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Logger, Queue, Ref, TestClock } from "effect"
 import { Limits } from "../../../../src/layers/config/Limits.ts"
 import { instructions } from "../../../../src/layers/transports/session/Instructions.ts"
 import { McpSession } from "../../../../src/layers/transports/session/McpSession.ts"
@@ -46,6 +46,29 @@ describe("a session", () => {
     (readOnly) => {
       expect(instructions("x".repeat(290), readOnly).length).toBeLessThanOrEqual(1500)
     }
+  )
+
+  it.scoped("tools that do not load in time are told, and loaded again at the next call", () =>
+    Effect.gen(function* () {
+      const stage = yield* makeStage
+      const asked = yield* Queue.unbounded<void>()
+      let loads = 0
+      const tools = Effect.suspend(() => {
+        loads += 1
+        return Effect.zipRight(
+          Queue.offer(asked, undefined),
+          loads === 1 ? Effect.never : Effect.succeed(stageTools(stage))
+        )
+      })
+      const { client } = yield* connect({ tools, services: nothing })
+      const listing = yield* Effect.fork(rejection(() => client.listTools()))
+      yield* Queue.take(asked)
+      yield* TestClock.adjust("30 seconds")
+      const error = yield* Fiber.join(listing)
+      expect(error).toMatchObject({ code: ErrorCode.InternalError })
+      expect(error.message).toContain("could not be loaded in time")
+      expect((yield* Effect.promise(() => client.listTools())).tools.length).toBeGreaterThan(0)
+    })
   )
 
   it.scoped("loads tools and services when they are first wanted, once", () =>
