@@ -109,7 +109,8 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
           outcome: "applied",
           stage: "building",
           task: "in_build",
-          message: "fix-login is being built on acme."
+          message: "fix-login is being built on acme.",
+          next: ["look_at_agent"] as const
         }),
       delete: (name) =>
         ask("delete", name).pipe(
@@ -118,13 +119,14 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
             agent_name: name,
             outcome: "applied",
             build_log: ["removing", "worktree kept"],
-            message: "Deleted."
+            message: "Deleted.",
+            next: []
           })
         ),
       restart: (name) =>
         ask("restart", name).pipe(
           Effect.zipRight(lookup(name)),
-          Effect.as({ agent, outcome: "unknown", message: "The start was not seen." })
+          Effect.as({ agent, outcome: "unknown", message: "The start was not seen.", next: ["look_at_agent", "restart_agent"] as const })
         )
     }),
     Layer.mock(ProjectService, {
@@ -141,7 +143,8 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
             agent_name: name,
             task_description: description,
             outcome: "applied",
-            message: "Seen in the conversation."
+            message: "Seen in the conversation.",
+            next: []
           })
         ),
       cancel: (name) =>
@@ -149,7 +152,7 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
           Effect.zipRight(
             Effect.when(new AgentNotBusy({ agent_name: name, status: "idle", evidence }), () => name !== "docs")
           ),
-          Effect.as({ agent_name: name, outcome: "applied", message: "Seen idle after 1 s." })
+          Effect.as({ agent_name: name, outcome: "applied", message: "Seen idle after 1 s.", next: [] })
         ),
       history: (name, page) => Effect.as(ask("history", name, page), paginate([task], page)),
       log: (name, request) =>

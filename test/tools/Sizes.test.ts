@@ -22,7 +22,7 @@ const noon = at("2026-11-22T12:00:00Z").epochMillis
 const services = ({ agents = [], messages = [], text = "" }: Fleet) => {
   const many = <A>(count: number, one: A) => Array.from({ length: count }, (_, index) => ({ ...one, id: `${index}` }))
   const long = { ...agent, last_task: text, evidence: { ...agent.evidence, detail: text } }
-  const changed = { agent: long, outcome: "applied", message: text, agent_name: "a", build_log: [text, text] } as const
+  const changed = { agent: long, outcome: "applied", message: text, next: ["restart_agent"], agent_name: "a", build_log: [text, text] } as const
   return Layer.mergeAll(
     fakes(),
     Layer.mock(AgentService, {

@@ -19,7 +19,7 @@ import { TimeLimits, within } from "../time/Deadline.ts"
 import { once } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
-import { agentApp, toAgent, toAgentView, unreadableView } from "./AgentState.ts"
+import { agentApp, toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
 import type { Dialogue } from "./LiveState.ts"
 import { wire, type FoundAgent, type WorkspaceHandle } from "./FoundAgent.ts"
 import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
@@ -179,6 +179,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
       ): FoundAgent => ({
         agent: toAgent(found, state, roleOf(found, version)),
         live,
+        lacksAgentApi: workspaceState(found, options, state.evidence.observed_at)._tag === "Reports",
         [wire]: { workspace: found, app: appOf(found) }
       })
 

@@ -17,6 +17,8 @@ export interface FoundAgent extends WorkspaceHandle {
   readonly agent: Agent
   /** What it answered itself just now, where it did. */
   readonly live: Option.Option<LiveState>
+  /** It runs, and shows no AgentAPI app: nobody can ask it or tell it anything. */
+  readonly lacksAgentApi: boolean
   readonly [wire]: {
     readonly workspace: Workspace
     /** Its AgentAPI, where the running workspace shows one. */

@@ -47,12 +47,14 @@ export interface DeletedAgent {
   /** Last lines of the delete build; they say where kept work lies. */
   readonly build_log: ReadonlyArray<string>
   readonly message: string
+  readonly next: ReadonlyArray<NextStep>
 }
 
 export interface RestartedAgent {
   readonly agent: Agent
   readonly outcome: Outcome
   readonly message: string
+  readonly next: ReadonlyArray<NextStep>
 }
 
 export type ListFailure = CoderFailure | UnknownFilterValue | DeadlineExceeded
@@ -109,15 +111,17 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
 
         const sendDelete = ({ agent }: FoundAgent, sent: Settled<Change>) =>
           Effect.gen(function* () {
-            if (sent._tag === "Unseen") return deleted(agent.name, "unknown", [], noAnswer("the deletion began"))
+            if (sent._tag === "Unseen") {
+              return deleted(agent.name, "unknown", [], noAnswer("the deletion began"), ["look_at_agent"])
+            }
             yield* tookEffect
             const { deletion } = yield* LifeLimits
             const change = yield* lifecycle.watch(sent.value, deletion)
             if (change.state === "failed") return yield* yield* lifecycle.failure(change)
             const log = yield* lifecycle.log(change)
             return change.state === "succeeded"
-              ? deleted(agent.name, "applied", log, "The agent and its workspace are deleted.")
-              : deleted(agent.name, "unknown", log, stillDeleting(change, deletion))
+              ? deleted(agent.name, "applied", log, "The agent and its workspace are deleted.", [])
+              : deleted(agent.name, "unknown", log, stillDeleting(change, deletion), ["wait"])
           })
 
         const remove = Effect.fn("AgentService.delete")(
@@ -154,11 +158,10 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
             const { name } = before.agent
             const stopped = yield* stop(name, latest)
             if (stopped._tag === "Unseen") {
-              return restarted(
-                before.agent,
-                "unknown",
-                `${noAnswer("the stop began")} No start was sent; restart_agent goes on from there.`
-              )
+              return restarted(before.agent, "unknown", `${noAnswer("the stop began")} No start was sent.`, [
+                "look_at_agent",
+                "restart_agent"
+              ])
             }
             const start = lifecycle.start(stopped.value)
             const sent = yield* isStopped(latest)
@@ -166,15 +169,17 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
               : Effect.mapError(start, ({ message, next }) => halfDone(name, stopped.value, message, next, "applied"))
             if (sent._tag === "Unseen") {
               const { agent } = yield* agents.look(stopped.value)
-              return restarted(agent, "unknown", `The agent is stopped. ${noAnswer("the start began")}`)
+              return restarted(agent, "unknown", `The agent is stopped. ${noAnswer("the start began")}`, [
+                "look_at_agent"
+              ])
             }
             yield* tookEffect
             const change = yield* lifecycle.watch(sent.value, yield* timeToWait)
             if (change.state === "failed") return yield* yield* lifecycle.failure(change)
             const { agent } = yield* agents.look(change)
             const done = isStopped(latest) ? "started" : "stopped and started"
-            const message = `The agent was ${done} (build ${change.build_number} is ${change.status}); it is ${agent.status}.`
-            return restarted(agent, "applied", message)
+            const message = `The agent was ${done} (build ${change.build_number} is ${change.status}).`
+            return restarted(agent, "applied", message, [])
           })
 
         const restart = Effect.fn("AgentService.restart")(
@@ -216,11 +221,10 @@ const halfDone = (
     outcome
   })
 
-const noAnswer = (what: string): string =>
-  `Coder gave no answer, and no read could tell whether ${what}. Call show_agent to see where it stands.`
+const noAnswer = (what: string): string => `Coder gave no answer, and no read could tell whether ${what}.`
 
 const stillDeleting = ({ build_number, status }: Change, waited: Duration.Duration): string =>
-  `The deletion was accepted (build ${build_number}) and is ${status} after ${Duration.toSeconds(waited)} s. Call show_agent until the agent is gone.`
+  `The deletion was accepted (build ${build_number}) and is ${status} after ${Duration.toSeconds(waited)} s.`
 
 const lower = (text: string): string => text.trim().toLowerCase()
 
@@ -234,12 +238,13 @@ const deleted = (
   agent_name: string,
   outcome: Outcome,
   build_log: ReadonlyArray<string>,
-  message: string
-): DeletedAgent => ({
-  agent_name,
-  outcome,
-  build_log,
-  message
-})
+  message: string,
+  next: ReadonlyArray<NextStep>
+): DeletedAgent => ({ agent_name, outcome, build_log, message, next })
 
-const restarted = (agent: Agent, outcome: Outcome, message: string): RestartedAgent => ({ agent, outcome, message })
+const restarted = (agent: Agent, outcome: Outcome, message: string, next: ReadonlyArray<NextStep>): RestartedAgent => ({
+  agent,
+  outcome,
+  message,
+  next
+})

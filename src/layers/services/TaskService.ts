@@ -2,6 +2,7 @@ import { Context, Duration, Effect, Layer, Option } from "effect"
 import type { LogEntry } from "../../schemas/Conversation.ts"
 import type { LookupFailure } from "../../schemas/errors/Agent.ts"
 import type { DeadlineExceeded } from "../../schemas/errors/Coder.ts"
+import type { NextStep } from "../../schemas/errors/NextStep.ts"
 import {
   AgentNotBusy,
   AgentNotIdle,
@@ -29,12 +30,14 @@ export interface StartedTask {
   readonly task_description: string
   readonly outcome: Outcome
   readonly message: string
+  readonly next: ReadonlyArray<NextStep>
 }
 
 export interface CanceledTask {
   readonly agent_name: string
   readonly outcome: Outcome
   readonly message: string
+  readonly next: ReadonlyArray<NextStep>
 }
 
 export type StartFailure =
@@ -87,10 +90,16 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
             agent_name: agent.name,
             task_description: text,
             outcome,
-            message:
-              outcome === "applied"
-                ? "The task was seen in the agent's conversation, and the agent at work on it or its answer."
-                : "The task was sent once, but the agent was not seen at work on it. Call show_agent_log before you send it again."
+            ...(outcome === "applied"
+              ? {
+                  message: "The task was seen in the agent's conversation, and the agent at work on it or its answer.",
+                  next: []
+                }
+              : {
+                  message:
+                    "The task was sent once, but the agent was not seen at work on it: look before you send it again.",
+                  next: ["read_log"] as const
+                })
           }
         },
         (effect, name) => changing(`start a task of ${name}`)(effect)
@@ -104,7 +113,7 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
         return {
           agent_name: found.agent.name,
           outcome: Option.isSome(idle) ? arrived : ("unknown" as const),
-          message: toldOf(arrived, Option.isSome(idle))
+          ...toldOf(arrived, Option.isSome(idle))
         }
       })
 
@@ -116,10 +125,12 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
         return {
           agent_name: found.agent.name,
           outcome: Option.isSome(gone) ? arrived : ("unknown" as const),
-          message: Option.match(gone, {
+          ...Option.match(gone, {
             onNone: () => notGone(dialogue),
-            onSome: ({ agent }) =>
-              `One Escape was sent, and what the agent asked is gone: ${asked(dialogue)}. It is ${agent.status} now.`
+            onSome: ({ agent }) => ({
+              message: `One Escape was sent, and what the agent asked is gone: ${asked(dialogue)}. It is ${agent.status} now.`,
+              next: []
+            })
           })
         }
       })
@@ -176,13 +187,23 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
   )
 }
 
-const toldOf = (arrived: Outcome, idle: boolean): string => {
+/** What an interrupt came to, and what to do then. */
+type Told = Pick<CanceledTask, "message" | "next">
+
+const toldOf = (arrived: Outcome, idle: boolean): Told => {
   if (!idle) {
-    return `One interrupt was sent. The agent was not seen idle within ${Duration.toSeconds(Limits.cancelWait)} s. Call show_agent to look again, or restart_agent to stop its work for good.`
+    return {
+      message: `One interrupt was sent. The agent was not seen idle within ${Duration.toSeconds(Limits.cancelWait)} s. A restart would end its work for good.`,
+      next: ["look_at_agent", "restart_agent"]
+    }
   }
   return arrived === "applied"
-    ? "The agent was interrupted, and was seen idle."
-    : "One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself. Call show_agent_log to see which."
+    ? { message: "The agent was interrupted, and was seen idle.", next: [] }
+    : {
+        message:
+          "One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself.",
+        next: ["read_log"]
+      }
 }
 
 /** The dialogue is not on the screen any more, or another one is. */
@@ -193,11 +214,17 @@ const hasMoved =
 
 const asked = ({ kind, text }: Dialogue): string => `(${kind}) ${text}`
 
-const notGone = (dialogue: Dialogue): string => {
+const notGone = (dialogue: Dialogue): Told => {
   const still = `One Escape was sent, and nothing moved within ${Duration.toSeconds(Limits.cancelWait)} s: ${asked(dialogue)}.`
   return dialogue.certain
-    ? `${still} The agent still waits for an answer. Answer it in its terminal, or call restart_agent.`
-    : `${still} It is taken for what is left of an older dialogue: start_agent_task is let through now.`
+    ? {
+        message: `${still} The agent still waits for an answer, in its terminal.`,
+        next: ["answer_agent", "restart_agent"]
+      }
+    : {
+        message: `${still} It is taken for what is left of an older dialogue: the next task is let through.`,
+        next: ["start_task"]
+      }
 }
 
 const pageOf = <A>(items: ReadonlyArray<A>, request: PageRequest): Effect.Effect<Page<A>, PageOutOfRange> => {

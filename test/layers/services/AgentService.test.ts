@@ -46,11 +46,11 @@ describe.concurrent("delete", () => {
       fleet,
       Effect.gen(function* () {
         const { exit, took } = yield* elapse(remove)
-        const { message, outcome } = yield* exit
+        const { message, next, outcome } = yield* exit
         assert.isAtMost(took, 10_000)
         assert.strictEqual(outcome, "unknown")
         assert.include(message, "deleting")
-        assert.include(message, "show_agent")
+        assert.deepStrictEqual(next, ["wait"])
       })
     )
   })
