@@ -104,7 +104,10 @@ const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
     RoleNotFound: () => "Call list_agent_roles for more.",
     RoleSetsPrompt: () => "Choose another role (list_agent_roles), or take the parameter out of the preset.",
     InvalidTask: usual,
-    AgentNotIdle: ({ next }) => {
+    AgentNotIdle: ({ next, status }) => {
+      if (status === "unknown") {
+        return "Look at the agent's terminal; cancel_agent_task sends one Escape where that is safe, and restart_agent starts it anew."
+      }
       if (next.includes("answer_agent")) {
         return "A person has to answer it, in the agent's terminal; cancel_agent_task refuses what it asks."
       }

@@ -126,7 +126,12 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
       restart: (name) =>
         ask("restart", name).pipe(
           Effect.zipRight(lookup(name)),
-          Effect.as({ agent, outcome: "unknown", message: "The start was not seen.", next: ["look_at_agent", "restart_agent"] as const })
+          Effect.as({
+            agent,
+            outcome: "unknown",
+            message: "The start was not seen.",
+            next: ["look_at_agent", "restart_agent"] as const
+          })
         )
     }),
     Layer.mock(ProjectService, {
@@ -154,7 +159,7 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
           ),
           Effect.as({ agent_name: name, outcome: "applied", message: "Seen idle after 1 s.", next: [] })
         ),
-      history: (name, page) => Effect.as(ask("history", name, page), paginate([task], page)),
+      history: (name, page) => Effect.as(ask("history", name, page), { ...paginate([task], page), note: "" }),
       log: (name, request) =>
         Effect.as(ask("log", name, request), paginate([log], "page" in request ? request : { page: 1, page_size: 1 }))
     })

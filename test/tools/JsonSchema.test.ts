@@ -46,7 +46,7 @@ describe("JsonSchema", () => {
       properties: {
         one: named,
         many: { type: "array", items: named },
-        maybe: { anyOf: [{ type: "string" }, { type: "null" }] },
+        maybe: { type: ["string", "null"] },
         state: { type: "string" },
         title: { type: "object" }
       }

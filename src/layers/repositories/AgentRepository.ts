@@ -21,11 +21,11 @@ import { unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
 import { agentApp, toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
 import type { Dialogue } from "./LiveState.ts"
-import { wire, type FoundAgent, type WorkspaceHandle } from "./FoundAgent.ts"
+import { wire, type FoundAgent, type LocatedAgent, type WorkspaceHandle } from "./FoundAgent.ts"
 import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
 import { late, translate, words } from "./translate.ts"
 
-export type { FoundAgent }
+export type { FoundAgent, LocatedAgent }
 
 /** The caller's agents, read from Coder's workspaces. Which workspaces are agents is decided here and nowhere else. */
 export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/AgentRepository")<
@@ -38,7 +38,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     /** What has a name among the caller's workspaces, agent or not; none where the name is free. */
     readonly holder: (name: string) => Effect.Effect<Option.Option<WorkspaceHandle>, CoderFailure | AgentUnreadable>
     /** The workspace of that name, which is the caller's and an agent; the agent itself is not asked. */
-    readonly locate: (name: string) => Effect.Effect<WorkspaceHandle, LookupFailure>
+    readonly locate: (name: string) => Effect.Effect<LocatedAgent, LookupFailure>
     /** Looks at the agent that a workspace is: asks the agent, for a short time, but not Coder for the workspace again. */
     readonly look: (workspace: WorkspaceHandle) => Effect.Effect<FoundAgent>
     /**
@@ -179,6 +179,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
       ): FoundAgent => ({
         agent: toAgent(found, state, roleOf(found, version)),
         live,
+        takesPrompt: Either.match(version, { onLeft: () => false, onRight: (info) => info.promptParameter !== null }),
         lacksAgentApi: workspaceState(found, options, state.evidence.observed_at)._tag === "Reports",
         [wire]: { workspace: found, app: appOf(found) }
       })
@@ -205,7 +206,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const decided = isAgent(found.value, version)
         if (decided === null && Either.isLeft(version)) return yield* version.left
         if (decided !== true) return yield* new NotAnAgent({ agent_name: name, template_name })
-        return { [wire]: { workspace: found.value } } satisfies WorkspaceHandle
+        return { name: found.value.name, [wire]: { workspace: found.value } } satisfies LocatedAgent
       })
 
       return {

@@ -1,4 +1,4 @@
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer, Option } from "effect"
 import { AgentStatus, type Agent, type AgentView } from "../../schemas/Agent.ts"
 import {
   BuildInTheWay,
@@ -11,7 +11,7 @@ import type { CoderFailure, DeadlineExceeded } from "../../schemas/errors/Coder.
 import type { NextStep } from "../../schemas/errors/NextStep.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
-import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
+import { AgentRepository, type FoundAgent, type LocatedAgent } from "../repositories/AgentRepository.ts"
 import { Seen, type Settled } from "../repositories/Settled.ts"
 import { remaining, TimeLimits } from "../time/Deadline.ts"
 import { CreateAgent, type CreatedAgent, type CreateFailure, type CreateRequest } from "./CreateAgent.ts"
@@ -109,7 +109,7 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
           (effect, name) => reading(`show the agent ${name}`)(effect)
         )
 
-        const sendDelete = ({ agent }: FoundAgent, sent: Settled<Change>) =>
+        const sendDelete = (agent: LocatedAgent, sent: Settled<Change>) =>
           Effect.gen(function* () {
             if (sent._tag === "Unseen") {
               return deleted(agent.name, "unknown", [], noAnswer("the deletion began"), ["look_at_agent"])
@@ -126,8 +126,8 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
 
         const remove = Effect.fn("AgentService.delete")(
           function* (name: string) {
-            const found = yield* agents.find(name)
-            return yield* Effect.flatMap(lifecycle.remove(found), (sent) => sendDelete(found, sent)).pipe(
+            const agent = yield* agents.locate(name)
+            return yield* Effect.flatMap(lifecycle.remove(agent), (sent) => sendDelete(agent, sent)).pipe(
               sending(`delete the agent ${name}`)
             )
           },
@@ -176,23 +176,26 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
             yield* tookEffect
             const change = yield* lifecycle.watch(sent.value, yield* timeToWait)
             if (change.state === "failed") return yield* yield* lifecycle.failure(change)
-            const { agent } = yield* agents.look(change)
+            const after = yield* agents.look(change)
             const done = isStopped(latest) ? "started" : "stopped and started"
             const message = `The agent was ${done} (build ${change.build_number} is ${change.status}).`
-            return restarted(agent, "applied", message, [])
+            const told = toldOfConversation(before, after)
+            return restarted(after.agent, "applied", `${message}${told.words}`, told.next)
           })
 
         const restart = Effect.fn("AgentService.restart")(
           function* (name: string) {
-            const found = yield* agents.find(name)
-            const latest = lifecycle.latest(found)
+            const located = yield* agents.locate(name)
+            const latest = lifecycle.latest(located)
             if (latest.state === "at_work" && latest.transition !== "stop") {
               const { build_number, status: build_status, transition } = latest
-              return yield* new BuildInTheWay({ agent_name: found.agent.name, build_number, transition, build_status })
+              return yield* new BuildInTheWay({ agent_name: located.name, build_number, transition, build_status })
             }
             // A stop at work is not ours: waiting for it can still be interrupted.
-            const ended = yield* stopEnds(found.agent.name, latest, "not_applied")
-            return yield* sendRestart(found, ended).pipe(sending(`restart the agent ${name}`))
+            const ended = yield* stopEnds(located.name, latest, "not_applied")
+            // What its conversation holds is seen now or never.
+            const before = yield* agents.look(located)
+            return yield* sendRestart(before, ended).pipe(sending(`restart the agent ${name}`))
           },
           (effect, name) => changing(`restart the agent ${name}`)(effect)
         )
@@ -204,6 +207,36 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
 
 /** Whether the agent is stopped, and nothing is left to be stopped. */
 const isStopped = ({ state, transition }: Change): boolean => transition === "stop" && state === "succeeded"
+
+/** What became of the conversation: AgentAPI may keep it, or begin a new one with the first task of the build. */
+const toldOfConversation = (
+  before: FoundAgent,
+  after: FoundAgent
+): { readonly words: string; readonly next: ReadonlyArray<NextStep> } => {
+  const was = Option.getOrNull(before.live)?.conversation ?? null
+  const is = Option.getOrNull(after.live)?.conversation ?? null
+  const had = was === null || !was.prompted ? "" : ` The conversation before had ${was.messages} messages`
+  if (is === null) {
+    return had !== "" && before.takesPrompt
+      ? {
+          words: `${had}: where the template gives the first task to the agent at each start, that runs again now, in a new conversation.`,
+          next: ["look_at_agent"]
+        }
+      : { words: "", next: [] }
+  }
+  const isNew = was !== null && is.began !== was.began
+  const gone = had !== "" && isNew ? `${had}, and is gone.` : ""
+  if (is.promptedSinceBuild) {
+    return {
+      words: ` Its first task runs again: the template gives it to the agent at each start.${gone}`,
+      next: ["cancel_task"]
+    }
+  }
+  const mayRun = gone !== "" && after.takesPrompt && !is.prompted
+  return mayRun
+    ? { words: `${gone} Its first task may run again.`, next: ["look_at_agent"] }
+    : { words: gone, next: [] }
+}
 
 const halfDone = (
   agent_name: string,

@@ -40,6 +40,11 @@ export interface CanceledTask {
   readonly next: ReadonlyArray<NextStep>
 }
 
+export interface TaskHistory extends Page<Task> {
+  /** Why it holds no reports; else `""`. */
+  readonly note: string
+}
+
 export type StartFailure =
   LookupFailure | InvalidTask | AgentNotIdle | AgentUnreachable | AgentRefused | DeadlineExceeded
 export type CancelFailure =
@@ -62,8 +67,11 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
   {
     readonly start: (agentName: string, task: string) => Effect.Effect<StartedTask, StartFailure>
     readonly cancel: (agentName: string) => Effect.Effect<CanceledTask, CancelFailure>
-    /** What the agent reported, as far as Coder shows it, newest first. */
-    readonly history: (agentName: string, page: PageRequest) => Effect.Effect<Page<Task>, HistoryFailure>
+    /**
+     * What the agent reported, as far as Coder shows it, newest first. Where it reported nothing since its latest start,
+     * the tasks of its conversation.
+     */
+    readonly history: (agentName: string, page: PageRequest) => Effect.Effect<TaskHistory, HistoryFailure>
     /** The conversation, newest first. */
     readonly log: (agentName: string, request: LogRequest) => Effect.Effect<Page<LogEntry>, LogFailure>
   }
@@ -127,9 +135,9 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
           outcome: Option.isSome(gone) ? arrived : ("unknown" as const),
           ...Option.match(gone, {
             onNone: () => notGone(dialogue),
-            onSome: ({ agent }) => ({
-              message: `One Escape was sent, and what the agent asked is gone: ${asked(dialogue)}. It is ${agent.status} now.`,
-              next: []
+            onSome: ({ agent }): Told => ({
+              message: `One Escape was sent, and what its screen showed is gone: ${asked(dialogue)}. It is ${agent.status} now.`,
+              next: agent.status === "idle" ? [] : ["look_at_agent"]
             })
           })
         }
@@ -163,10 +171,32 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
 
       const history = Effect.fn("TaskService.history")(
         function* (name: string, page: PageRequest) {
-          return yield* pageOf(tasks.history(yield* agents.find(name)), page)
+          const located = yield* agents.locate(name)
+          const reports = tasks.history(located)
+          if (reports.length > 0) return { ...(yield* pageOf(reports, page)), note: "" }
+          const { given, note } = yield* Effect.flatMap(agents.look(located), givenTasks)
+          return { ...(yield* pageOf(given, page)), note }
         },
         (effect, name) => reading(`read the task history of ${name}`)(effect)
       )
+
+      /** The tasks of the conversation, for an agent without reports, and why they are told. */
+      const givenTasks = (found: FoundAgent) =>
+        (Option.isNone(found.live)
+          ? Effect.fail(`the agent is ${found.agent.status} (${found.agent.evidence.detail})`)
+          : Effect.mapError(tasks.given(found), ({ message }) => message)
+        ).pipe(
+          Effect.match({
+            onFailure: (why) => ({
+              given: [],
+              note: `No report exists since the latest start, and the conversation cannot be read: ${why}`
+            }),
+            onSuccess: (given) => ({
+              given,
+              note: "No report exists since the latest start: these are the tasks of the conversation."
+            })
+          })
+        )
 
       const log = Effect.fn("TaskService.log")(
         function* (name: string, request: LogRequest) {
@@ -222,7 +252,7 @@ const notGone = (dialogue: Dialogue): Told => {
         next: ["answer_agent", "restart_agent"]
       }
     : {
-        message: `${still} It is taken for what is left of an older dialogue: the next task is let through.`,
+        message: `${still} It is taken for old: the next task is let through.`,
         next: ["start_task"]
       }
 }
