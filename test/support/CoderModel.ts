@@ -343,6 +343,7 @@ export class CoderModel {
     [/^GET \/workspaces\/([^/]+)$/, ({ at }, id) => this.#shown(this.#byId(id), at)],
     [/^GET \/users\/me\/workspace\/([^/]+)$/, ({ at }, name) => this.#shown(this.named(name, at), at)],
     [/^POST \/users\/me\/workspaces$/, (request) => this.#postWorkspace(request)],
+    [/^GET \/workspaces\/([^/]+)\/builds$/, (request, id) => this.#listBuilds(request, id)],
     [/^POST \/workspaces\/([^/]+)\/builds$/, (request, id) => this.#postBuild(request, id)],
     [
       /^GET \/workspacebuilds\/([^/]+)$/,
@@ -448,6 +449,16 @@ export class CoderModel {
     const values = (rich_parameter_values ?? []).filter((one) => declared.includes(one.name))
     const row = this.#create(name, template, { at }, template_version_preset_id ?? null, values)
     return json(201, this.show(row, at))
+  }
+
+  #listBuilds({ at, query }: Received, id: string): Answer {
+    const row = this.#byId(id)
+    if (row === undefined) return notFound
+    const newest = row.builds.toReversed().slice(0, Number(query.get("limit") ?? row.builds.length))
+    return json(
+      200,
+      newest.map((build) => this.showBuild(row, build, at))
+    )
   }
 
   #postBuild({ at, body }: Received, id: string): Answer {

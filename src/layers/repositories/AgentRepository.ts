@@ -1,4 +1,4 @@
-import { Array, Context, DateTime, Effect, Either, Layer, Option, Schema } from "effect"
+import { Array, Context, DateTime, Duration, Effect, Either, Layer, Option, Schema } from "effect"
 import { AgentName, type AgentView } from "../../schemas/Agent.ts"
 import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
 import {
@@ -9,6 +9,7 @@ import {
   type LookupFailure
 } from "../../schemas/errors/Agent.ts"
 import type { CoderFailure } from "../../schemas/errors/Coder.ts"
+import type { BuildSummary } from "../../schemas/coder/Builds.ts"
 import { Unreadable } from "../../schemas/coder/elements.ts"
 import { type Workspace, type WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
@@ -16,7 +17,7 @@ import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
 import { Limits } from "../config/Limits.ts"
 import { TimeLimits, within } from "../time/Deadline.ts"
-import { once } from "../time/Shared.ts"
+import { once, shared } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
 import { agentApp, toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
@@ -26,6 +27,22 @@ import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./Pr
 import { late, translate, words } from "./translate.ts"
 
 export type { FoundAgent, LocatedAgent }
+
+/** How far back an agent is looked for that does not run, and that nothing but its app makes one. */
+export class EarlierBuildLimits extends Context.Reference<EarlierBuildLimits>()(
+  "fleet-mcp/layers/repositories/AgentRepository/EarlierBuildLimits",
+  {
+    defaultValue: () => ({
+      /** Builds of a workspace that are looked at, the newest. */
+      builds: 10,
+      /** Workspaces looked at at once for a list, and how long for all of them; what was not seen by then is listed. */
+      concurrency: 4,
+      list: Duration.millis(1500),
+      /** Answers kept, one a workspace and its newest build. */
+      kept: 1000
+    })
+  }
+) {}
 
 /** The caller's agents, read from Coder's workspaces. Which workspaces are agents is decided here and nowhere else. */
 export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/AgentRepository")<
@@ -76,17 +93,52 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
       )
 
       const appOf = (workspace: WorkspaceSummary): Option.Option<AgentApp> =>
-        Option.map(agentApp(workspace, options), ({ slug }) => ({
+        Option.map(agentApp(workspace.latest_build, options), ({ slug }) => ({
           owner_name: workspace.owner_name,
           workspace_name: workspace.name,
           slug
         }))
 
+      const isAgentBuild = (build: BuildSummary) =>
+        build.has_ai_task === true || Option.isSome(agentApp(build, options))
+
+      const earlierLimits = yield* EarlierBuildLimits
+      const earlierAction = "read the earlier builds of a workspace"
+      const earlier = yield* shared({
+        capacity: earlierLimits.kept,
+        time: read,
+        onTimeout: () => late(earlierAction, read),
+        lookup: (workspaceAndBuild: string) =>
+          coder.builds
+            .list({
+              path: { workspace: workspaceAndBuild.split(" ", 1).join("") },
+              urlParams: { limit: earlierLimits.builds }
+            })
+            .pipe(
+              Effect.map((builds) => builds.some(isAgentBuild)),
+              Effect.mapError(translate(earlierAction))
+            )
+      })
+
+      /** Whether an earlier build made it an agent: one that does not run shows no app. */
+      const wasAgent = ({ id, latest_build }: WorkspaceSummary) =>
+        latest_build.status === "running" ? Effect.succeed(false) : earlier(`${id} ${latest_build.build_number}`)
+
+      /** Which of these were agents by an earlier build, as far as that is seen in time. */
+      const whichWere = (workspaces: ReadonlyArray<WorkspaceSummary>) =>
+        Effect.suspend(() => {
+          const seen = new Map<string, boolean>()
+          const look = (one: WorkspaceSummary) =>
+            Effect.ignore(Effect.map(wasAgent(one), (was) => void seen.set(one.id, was)))
+          return Effect.forEach(workspaces, look, { concurrency: earlierLimits.concurrency, discard: true }).pipe(
+            Effect.timeoutOption(earlierLimits.list),
+            Effect.as(seen)
+          )
+        })
+
       /** Null where it cannot be decided, because the version could not be read. */
       const isAgent = (workspace: WorkspaceSummary, version: Either.Either<TemplateVersionInfo, CoderFailure>) =>
-        configured.has(workspace.template_name.toLowerCase()) ||
-        workspace.latest_build.has_ai_task === true ||
-        Option.isSome(agentApp(workspace, options))
+        configured.has(workspace.template_name.toLowerCase()) || isAgentBuild(workspace.latest_build)
           ? true
           : Either.match(version, { onLeft: () => null, onRight: (info) => info.promptParameter !== null })
 
@@ -137,7 +189,9 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const versions = yield* versionsOf(readable)
         const versionOf = (workspace: WorkspaceSummary) =>
           versions.get(workspace.latest_build.template_version_id) ?? Either.right(nothingDeclared)
-        const agents = readable.filter((workspace) => isAgent(workspace, versionOf(workspace)) !== false)
+        const isNone = (workspace: WorkspaceSummary) => isAgent(workspace, versionOf(workspace)) === false
+        const were = yield* whichWere(readable.filter(isNone))
+        const agents = readable.filter((workspace) => !isNone(workspace) || were.get(workspace.id) !== false)
         const seen = yield* looks.many(agents.map((workspace) => requestFor(workspace, versionOf(workspace))))
         const views = Array.zipWith(agents, seen, (workspace, { state }) =>
           toAgentView(workspace, state, roleOf(workspace, versionOf(workspace)))
@@ -205,7 +259,8 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const version = yield* versionOf(found.value)
         const decided = isAgent(found.value, version)
         if (decided === null && Either.isLeft(version)) return yield* version.left
-        if (decided !== true) return yield* new NotAnAgent({ agent_name: name, template_name })
+        if (decided !== true && !(yield* wasAgent(found.value)))
+          return yield* new NotAnAgent({ agent_name: name, template_name })
         return { name: found.value.name, [wire]: { workspace: found.value } } satisfies LocatedAgent
       })
 

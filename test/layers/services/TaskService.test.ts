@@ -577,8 +577,7 @@ describe.concurrent("a screen that is not recognised", () => {
         fleet,
         Effect.gen(function* () {
           assert.strictEqual((yield* settle(show)).status, "unknown")
-          for (const call of [start(), cancel]) {
-            const error = yield* failure(call)
+          for (const error of [yield* failure(start()), yield* failure(cancel)]) {
             assert.include(tell(error).message, "terminal")
             assert.include(tell(error).message, "restart_agent")
           }
