@@ -99,7 +99,8 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
             ? new UnknownFilterValue({ filter: "status_filter", value: "sleepy", allowed: ["idle", "busy"] })
             : Effect.succeed({
                 agents: filter.project === "none" ? [] : [view(agent), busyAgent],
-                total_count: filter.project === "none" ? 0 : 2
+                total_count: filter.project === "none" ? 0 : 2,
+                note: ""
               })
         ),
       show: (name) => ask("show", name).pipe(Effect.zipRight(lookup(name)), Effect.as(agent)),

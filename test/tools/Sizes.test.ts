@@ -34,7 +34,7 @@ const services = ({ agents = [], messages = [], text = "" }: Fleet) => {
     fakes(),
     Layer.mock(AgentService, {
       list: ({ limit = agents.length, offset = 0 }) =>
-        Effect.succeed({ agents: agents.slice(offset, offset + limit), total_count: agents.length }),
+        Effect.succeed({ agents: agents.slice(offset, offset + limit), total_count: agents.length, note: "" }),
       show: () => Effect.succeed(long),
       create: () => Effect.succeed({ ...changed, stage: "ready", task: "delivered" }),
       delete: () => Effect.succeed(changed),

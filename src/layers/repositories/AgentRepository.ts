@@ -44,12 +44,18 @@ export class EarlierBuildLimits extends Context.Reference<EarlierBuildLimits>()(
   }
 ) {}
 
+/** All agents; `note` says why there are none, where that may be the token's fault, else `""`. */
+export interface FoundAgents {
+  readonly agents: ReadonlyArray<AgentView>
+  readonly note: string
+}
+
 /** The caller's agents, read from Coder's workspaces. Which workspaces are agents is decided here and nowhere else. */
 export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/AgentRepository")<
   AgentRepository,
   {
     /** All agents of the caller, by name. `/api` requests: one a page of 100, and two a template version not seen yet. */
-    readonly list: Effect.Effect<ReadonlyArray<AgentView>, CoderFailure>
+    readonly list: Effect.Effect<FoundAgents, CoderFailure>
     /** One agent by name, in any case, as it is now. The workspace belongs to the caller. */
     readonly find: (name: string) => Effect.Effect<FoundAgent, LookupFailure>
     /** What has a name among the caller's workspaces, agent or not; none where the name is free. */
@@ -197,10 +203,10 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           toAgentView(workspace, state, roleOf(workspace, versionOf(workspace)))
         )
         const now = yield* DateTime.now
+        const note = listed.length === 0 ? yield* projects.blindness : ""
         const unreadable = listed.filter(isUnreadable)
-        return [...views, ...unreadable.map((one) => unreadableView(one, now))].toSorted((a, b) =>
-          a.name.localeCompare(b.name, "en")
-        )
+        const all = [...views, ...unreadable.map((one) => unreadableView(one, now))]
+        return { agents: all.toSorted((a, b) => a.name.localeCompare(b.name, "en")), note }
       }).pipe(Effect.withSpan("AgentRepository.list"))
 
       const workspace = (name: string): Effect.Effect<Option.Option<Workspace>, CoderFailure | AgentUnreadable> =>

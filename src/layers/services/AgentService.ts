@@ -39,6 +39,8 @@ export interface AgentList {
   readonly agents: ReadonlyArray<AgentView>
   /** How many match, shown or not. */
   readonly total_count: number
+  /** Why there are no agents at all, where that may be the token's fault; else `""`. */
+  readonly note: string
 }
 
 export interface DeletedAgent {
@@ -89,14 +91,16 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         const list = Effect.fn("AgentService.list")(
           function* ({ limit, offset = 0, project, status }: AgentFilter) {
             const wanted = status === undefined ? undefined : yield* readStatus(status)
-            const matches = (yield* agents.list).filter(
+            const found = yield* agents.list
+            const matches = found.agents.filter(
               (agent) =>
                 (wanted === undefined || agent.status === wanted) &&
                 (project === undefined || lower(agent.project) === lower(project))
             )
             return {
               agents: matches.slice(offset, limit === undefined ? undefined : offset + limit),
-              total_count: matches.length
+              total_count: matches.length,
+              note: found.note
             }
           },
           (effect) => reading("list the agents")(effect)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
+import { ProjectService } from "../../../src/layers/services/ProjectService.ts"
 import { TaskService } from "../../../src/layers/services/TaskService.ts"
 import type { FleetError } from "../../../src/schemas/errors/FleetError.ts"
 import { tell } from "../../../src/tools/Messages.ts"
@@ -139,10 +140,12 @@ describe.concurrent("lists", () => {
           assert.strictEqual(new Set(agents.map(({ name }) => name)).size, count)
           const pages = Math.max(1, Math.ceil(count / 100))
           const asked = () => fleet.proxy.received.filter(({ path }) => path.startsWith("/api/"))
-          assert.isAtMost(asked().length, pages + (count === 0 ? 0 : 2))
-          assert.isTrue(asked().every(({ query }) => ["owner:me", null].includes(query.get("q"))))
+          // For none it is looked up whether the token may see anything: its user, and two lists of templates.
+          const words = ["owner:me", null, ...(count === 0 ? ["deprecated:true"] : [])]
+          assert.isAtMost(asked().length, pages + (count === 0 ? 3 : 2))
+          assert.isTrue(asked().every(({ query }) => words.includes(query.get("q"))))
           yield* settle(list())
-          assert.isAtMost(asked().length, 2 * pages + (count === 0 ? 0 : 2))
+          assert.isAtMost(asked().length, 2 * pages + (count === 0 ? 6 : 2))
         })
       )
     })
@@ -520,6 +523,39 @@ describe.concurrent("an agent that only its app makes one, and that does not run
         assert.isAtMost(took, 2000)
         assert.lengthOf(fleet.proxy.asked(builds), 4)
       })
+    )
+  })
+})
+
+describe.concurrent("a token that may see nothing", () => {
+  const notes = Effect.gen(function* () {
+    const { list: projects } = yield* ProjectService
+    return [(yield* settle(list())).note, (yield* settle(projects)).note]
+  })
+
+  for (const [what, itself, words] of [
+    ["not even itself: told", false, "does not even show this token its own user"],
+    ["but itself: perhaps", true, "perhaps its scope hides them"]
+  ] as const) {
+    it.effect(what, () => {
+      const fleet = makeFleet({ blind: { itself } })
+      fleet.coder.add("hidden")
+      return inFleet(
+        fleet,
+        Effect.map(notes, (told) => told.forEach((note) => assert.include(note, words)))
+      )
+    })
+  }
+
+  it.effect("is not blamed where the fleet is empty, nor where nothing can be told", () => {
+    const empty = makeFleet()
+    const silent = makeFleet({ blind: { itself: true } })
+    silent.proxy.on(/^GET .*users\/me$/, answer(json(500, { message: "Internal error" })))
+    return Effect.forEach([empty, silent], (fleet) =>
+      inFleet(
+        fleet,
+        Effect.map(notes, (told) => assert.deepStrictEqual(told, ["", ""]))
+      )
     )
   })
 })

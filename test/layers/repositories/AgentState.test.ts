@@ -311,7 +311,9 @@ it("a reason is cut", () => {
 
 describe("agentApp", () => {
   const found = (apps: ReadonlyArray<AppSummary>, options = {}) =>
-    Option.getOrNull(Option.map(agentApp(workspace({ agents: [agent({ apps })] }).latest_build, options), (one) => one.slug))
+    Option.getOrNull(
+      Option.map(agentApp(workspace({ agents: [agent({ apps })] }).latest_build, options), (one) => one.slug)
+    )
   const other = app({ slug: "vscode", display_name: "VS Code", healthcheck: { url: "" } })
   const cli = app({ slug: "ccw-cli", display_name: "Claude Code", command: "claude", healthcheck: { url: "" } })
   const byCheck = app({ slug: "agent", display_name: "Agent" })
