@@ -1,4 +1,4 @@
-import { Array, Context, DateTime, Duration, Effect, Either, Layer, Option, Schema } from "effect"
+import { Array, Context, DateTime, Effect, Either, Layer, Option, Schema } from "effect"
 import { AgentName, type AgentView } from "../../schemas/Agent.ts"
 import type { AgentApp } from "../../schemas/agentapi/AgentApi.ts"
 import {
@@ -17,32 +17,17 @@ import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
 import { Limits } from "../config/Limits.ts"
 import { TimeLimits, within } from "../time/Deadline.ts"
-import { once, shared } from "../time/Shared.ts"
+import { once } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
 import { agentApp, toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
 import type { Dialogue } from "./LiveState.ts"
+import { makeEarlierBuilds } from "./EarlierBuilds.ts"
 import { wire, type FoundAgent, type LocatedAgent, type WorkspaceHandle } from "./FoundAgent.ts"
 import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
 import { late, translate, words } from "./translate.ts"
 
 export type { FoundAgent, LocatedAgent }
-
-/** How far back an agent is looked for that does not run, and that nothing but its app makes one. */
-export class EarlierBuildLimits extends Context.Reference<EarlierBuildLimits>()(
-  "fleet-mcp/layers/repositories/AgentRepository/EarlierBuildLimits",
-  {
-    defaultValue: () => ({
-      /** Builds of a workspace that are looked at, the newest. */
-      builds: 10,
-      /** Workspaces looked at at once for a list, and how long for all of them; what was not seen by then is listed. */
-      concurrency: 4,
-      list: Duration.millis(1500),
-      /** Answers kept, one a workspace and its newest build. */
-      kept: 1000
-    })
-  }
-) {}
 
 /** All agents; `note` says why there are none, where that may be the token's fault, else `""`. */
 export interface FoundAgents {
@@ -108,39 +93,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
       const isAgentBuild = (build: BuildSummary) =>
         build.has_ai_task === true || Option.isSome(agentApp(build, options))
 
-      const earlierLimits = yield* EarlierBuildLimits
-      const earlierAction = "read the earlier builds of a workspace"
-      const earlier = yield* shared({
-        capacity: earlierLimits.kept,
-        time: read,
-        onTimeout: () => late(earlierAction, read),
-        lookup: (workspaceAndBuild: string) =>
-          coder.builds
-            .list({
-              path: { workspace: workspaceAndBuild.split(" ", 1).join("") },
-              urlParams: { limit: earlierLimits.builds }
-            })
-            .pipe(
-              Effect.map((builds) => builds.some(isAgentBuild)),
-              Effect.mapError(translate(earlierAction))
-            )
-      })
-
-      /** Whether an earlier build made it an agent: one that does not run shows no app. */
-      const wasAgent = ({ id, latest_build }: WorkspaceSummary) =>
-        latest_build.status === "running" ? Effect.succeed(false) : earlier(`${id} ${latest_build.build_number}`)
-
-      /** Which of these were agents by an earlier build, as far as that is seen in time. */
-      const whichWere = (workspaces: ReadonlyArray<WorkspaceSummary>) =>
-        Effect.suspend(() => {
-          const seen = new Map<string, boolean>()
-          const look = (one: WorkspaceSummary) =>
-            Effect.ignore(Effect.map(wasAgent(one), (was) => void seen.set(one.id, was)))
-          return Effect.forEach(workspaces, look, { concurrency: earlierLimits.concurrency, discard: true }).pipe(
-            Effect.timeoutOption(earlierLimits.list),
-            Effect.as(seen)
-          )
-        })
+      const { wasAgent, whichWere } = yield* makeEarlierBuilds(isAgentBuild)
 
       /** Null where it cannot be decided, because the version could not be read. */
       const isAgent = (workspace: WorkspaceSummary, version: Either.Either<TemplateVersionInfo, CoderFailure>) =>

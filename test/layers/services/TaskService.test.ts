@@ -273,7 +273,7 @@ describe.concurrent("cancel", () => {
       fleet,
       Effect.gen(function* () {
         const { exit, took } = yield* elapse(cancel)
-        const { message: says, next, outcome } = yield* exit
+        const { next, outcome } = yield* exit
         assert.strictEqual(outcome, "unknown")
         assert.deepStrictEqual(next, ["look_at_agent", "restart_agent"])
         assert.isAtMost(took, 10_000)
