@@ -17,7 +17,7 @@ export interface Task extends Schema.Schema.Type<typeof Task> {}
 
 /**
  * Where the first task of a new agent stands: `in_build` (it travels in the prompt parameter of the build), `delivered`
- * (seen in the conversation), `not_delivered` (send it with start_agent_task), `unknown` (sent, and no read could tell).
+ * (seen in the conversation), `not_delivered` (give it to the agent once it is idle), `unknown` (sent, and no read could tell).
  */
 export const TaskDelivery = Schema.Literal("in_build", "delivered", "not_delivered", "unknown")
 export type TaskDelivery = typeof TaskDelivery.Type

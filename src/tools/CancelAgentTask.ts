@@ -14,7 +14,11 @@ export const cancelAgentTask = Tool.make({
   input: Schema.Struct({ agent_name: Arguments.agentName }),
   output: Schema.Struct({ agent_name: Schema.String, message: Schema.String, outcome: Outcome }),
   hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
-  program: ({ agent_name }) => Effect.flatMap(TaskService, (tasks) => tasks.cancel(agent_name)),
+  program: ({ agent_name }) =>
+    Effect.map(
+      Effect.flatMap(TaskService, (tasks) => tasks.cancel(agent_name)),
+      Change.told()
+    ),
   fit: Change.fit,
   text: Change.text
 })

@@ -1,7 +1,9 @@
 import type { Agent } from "../schemas/Agent.ts"
+import type { NextStep } from "../schemas/errors/NextStep.ts"
 import { cut, headAndTail } from "../schemas/Text.ts"
 import * as AgentText from "./AgentText.ts"
 import * as Fit from "./Fit.ts"
+import { advise } from "./Messages.ts"
 import * as Render from "./Render.ts"
 
 /** What a tool that changes the fleet answers: what it came to, and what of that is known. */
@@ -35,6 +37,17 @@ const within = <A extends Change>(change: A, room: number): A => ({
       }),
   ...(change.agent === undefined || change.agent === null ? {} : { agent: AgentText.bounded(change.agent, room) })
 })
+
+/** A change for those who call tools: its next steps become the tools to call; `words` are this tool's own for a step. */
+export const told =
+  (words: Partial<Record<NextStep, string>> = {}) =>
+  <A extends { readonly message: string; readonly next: ReadonlyArray<NextStep> }>({
+    next,
+    ...change
+  }: A): Omit<A, "next"> & { readonly message: string } => ({
+    ...change,
+    message: [change.message, advise(next, words)].filter((part) => part !== "").join(" ")
+  })
 
 /** What the change came to, first; then what of the agent is known. */
 export const text = (change: Change, { now }: Fit.View): string =>

@@ -36,7 +36,11 @@ export const createAgent = Tool.make({
     agent: Schema.NullOr(agentAsShown)
   }),
   hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-  program: (request) => Effect.flatMap(AgentService, (agents) => agents.create(request)),
+  program: (request) =>
+    Effect.map(
+      Effect.flatMap(AgentService, (agents) => agents.create(request)),
+      Change.told({ look_at_agent: "Call show_agent to watch it." })
+    ),
   fit: Change.fit,
   text: Change.text
 })

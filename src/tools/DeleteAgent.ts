@@ -18,7 +18,11 @@ export const deleteAgent = Tool.make({
     build_log: Schema.Array(Schema.String)
   }),
   hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
-  program: ({ agent_name }) => Effect.flatMap(AgentService, (agents) => agents.delete(agent_name)),
+  program: ({ agent_name }) =>
+    Effect.map(
+      Effect.flatMap(AgentService, (agents) => agents.delete(agent_name)),
+      Change.told({ wait: "Call show_agent until the agent is gone." })
+    ),
   fit: Change.fit,
   text: Change.text
 })

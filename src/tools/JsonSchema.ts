@@ -19,11 +19,11 @@ type Openness = "closed" | "open"
 const pruneEach = (schemas: Keywords, openness: Openness): Keywords =>
   Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, prune(schema, openness)]))
 
-/** The short form of `anyOf` a plain type and null: results have many, and each costs tokens. */
-const typeOrNull = (anyOf: unknown): Keywords | undefined => {
-  const [one, other, ...more] = Array.isArray(anyOf) ? anyOf : []
-  if (!isKeywords(one) || !isKeywords(other) || more.length > 0 || other["type"] !== "null") return undefined
-  return typeof one["type"] === "string" && one["type"] !== "object"
+/** `A or null`, of a simple type, in one schema: half the size. */
+const orNull = (members: unknown): Keywords | undefined => {
+  if (!Array.isArray(members) || members.length !== 2) return undefined
+  const [one, none]: ReadonlyArray<unknown> = members
+  return isKeywords(one) && typeof one["type"] === "string" && isKeywords(none) && none["type"] === "null"
     ? { ...one, type: [one["type"], "null"] }
     : undefined
 }
@@ -33,11 +33,12 @@ const prune = (schema: unknown, openness: Openness): unknown => {
   if (Array.isArray(schema)) return schema.map((member) => prune(member, openness))
   if (!isKeywords(schema)) return schema
   if (schema["$id"] === emptyStruct) return { type: "object" }
-  const orNull = openness === "open" ? typeOrNull(schema["anyOf"]) : undefined
-  if (orNull !== undefined) return prune({ ...schema, anyOf: undefined, ...orNull }, openness)
+  if (openness === "open" && Object.keys(schema).length === 1) {
+    const nullable = orNull(schema["anyOf"])
+    if (nullable !== undefined) return prune(nullable, openness)
+  }
   const pruned: Keywords = {}
   for (const [keyword, value] of Object.entries(schema)) {
-    if (value === undefined) continue
     if (keyword === "$id" || keyword === "$schema" || keyword === "title") continue
     if (keyword === "additionalProperties" && value === true) continue
     if (openness === "open" && (keyword === "required" || keyword === "enum")) continue

@@ -13,11 +13,14 @@ const output = Schema.Struct({
   agents: Schema.Array(viewAsShown),
   total_count: Schema.Number,
   offset: Schema.Number,
-  next_offset: Schema.NullOr(Schema.Number)
+  next_offset: Schema.NullOr(Schema.Number),
+  note: Schema.String
 })
 
-const text = ({ agents, offset, total_count }: typeof output.Encoded, { now }: Fit.View): string => {
-  if (total_count === 0) return "No agent matches. create_agent makes one."
+const text = ({ agents, note, offset, total_count }: typeof output.Encoded, { now }: Fit.View): string => {
+  if (total_count === 0) {
+    return ["No agent matches. create_agent makes one.", ...Render.field("note", note)].join("\n")
+  }
   const count = Render.shownOf(agents.length, total_count, offset, "agents", "list_agents with")
   return [count, ...(agents.length === 0 ? [] : AgentText.agents(agents, now))].join("\n")
 }

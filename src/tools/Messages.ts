@@ -35,7 +35,9 @@ const toolFor: Readonly<Record<NextStep, string>> = {
   list_projects: "Call list_agent_projects for more.",
   list_roles: "Call list_agent_roles for more.",
   read_history: "Call show_agent_task_history to see what it did.",
+  read_log: "Call show_agent_log to see what was said.",
   wait: "Call show_agent until that is over.",
+  start_task: "When show_agent says idle, send it with start_agent_task.",
   answer_agent: "A person has to answer what it asks.",
   cancel_task: "Stop its work with cancel_agent_task.",
   restart_agent: "Call restart_agent.",
@@ -57,11 +59,14 @@ const onUnavailable = {
     "Set NODE_EXTRA_CA_CERTS to a file with the certificate (PEM) of the authority that signed Coder's, and restart fleet-mcp."
 }
 
-const usual = ({ next }: FleetError): string =>
+/** Which tools are the next steps; `words` where a tool has its own for a step. */
+export const advise = (next: ReadonlyArray<NextStep>, words: Partial<Record<NextStep, string>> = {}): string =>
   next
-    .map((step) => toolFor[step])
-    .filter((words) => words !== "")
+    .map((step) => words[step] ?? toolFor[step])
+    .filter((each) => each !== "")
     .join(" ")
+
+const usual = ({ next }: FleetError): string => advise(next)
 
 /** What to call next. A tag without words of its own is a type error, not a silence. */
 const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
@@ -101,7 +106,10 @@ const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
     RoleNotFound: () => "Call list_agent_roles for more.",
     RoleSetsPrompt: () => "Choose another role (list_agent_roles), or take the parameter out of the preset.",
     InvalidTask: usual,
-    AgentNotIdle: ({ next }) => {
+    AgentNotIdle: ({ next, status }) => {
+      if (status === "unknown") {
+        return "Look at the agent's terminal; cancel_agent_task sends one Escape where that is safe, and restart_agent starts it anew."
+      }
       if (next.includes("answer_agent")) {
         return "A person has to answer it, in the agent's terminal; cancel_agent_task refuses what it asks."
       }

@@ -15,7 +15,11 @@ export const restartAgent = Tool.make({
   input: Schema.Struct({ agent_name: Arguments.agentName }),
   output: Schema.Struct({ message: Schema.String, outcome: Outcome, agent: agentAsShown }),
   hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-  program: ({ agent_name }) => Effect.flatMap(AgentService, (agents) => agents.restart(agent_name)),
+  program: ({ agent_name }) =>
+    Effect.map(
+      Effect.flatMap(AgentService, (agents) => agents.restart(agent_name)),
+      Change.told({ restart_agent: "restart_agent goes on from there." })
+    ),
   fit: Change.fit,
   text: Change.text
 })

@@ -9,16 +9,22 @@ import * as Render from "./Render.ts"
 import * as Tool from "./Tool.ts"
 
 const taskAsShown = Task.annotations({
-  jsonSchema: { type: "object", description: "created_at, state, message, uri, needs_user_attention, and ids." }
+  jsonSchema: { type: "object", description: "Time, state, message, uri, and ids." }
 })
 
-const output = Schema.Struct({ agent_name: Schema.String, tasks: Schema.Array(taskAsShown), ...pageKeys })
+const output = Schema.Struct({
+  agent_name: Schema.String,
+  tasks: Schema.Array(taskAsShown),
+  ...pageKeys,
+  note: Schema.String
+})
 
-const text = ({ tasks, ...keys }: typeof output.Encoded, { now }: Fit.View): string =>
+const text = ({ note, tasks, ...keys }: typeof output.Encoded, { now }: Fit.View): string =>
   [
-    Render.page(keys, tasks.length, "reports"),
+    Render.page(keys, tasks.length, note === "" ? "reports" : "tasks"),
+    ...Render.field("note", note),
     ...(tasks.length === 0
-      ? ["No reports since the latest start."]
+      ? []
       : Render.table([
           Render.moments(
             "time",
@@ -49,6 +55,7 @@ export const showAgentTaskHistory = Tool.make({
   fit: ({ tasks, ...rest }, view) =>
     Fit.texts(view, text, (room) => ({
       ...rest,
+      note: short(rest.note, Math.min(room, Fit.longest.note)),
       tasks: tasks.map((task) => ({ ...task, message: short(task.message, room), uri: short(task.uri, room) }))
     })),
   text

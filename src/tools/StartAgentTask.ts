@@ -27,7 +27,10 @@ export const startAgentTask = Tool.make({
   }),
   hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
   program: ({ agent_name, task_description }) =>
-    Effect.flatMap(TaskService, (tasks) => tasks.start(agent_name, task_description)),
+    Effect.map(
+      Effect.flatMap(TaskService, (tasks) => tasks.start(agent_name, task_description)),
+      Change.told()
+    ),
   fit: Change.fit,
   text: Change.text
 })

@@ -484,9 +484,13 @@ const leftOut: LeftOut = [
     ]
   },
   {
+    reason:
+      "its newest build is at work after a stop, which none of these workspaces is; other lists of builds are tested",
+    keys: ["builds: list of builds"]
+  },
+  {
     reason: "not in the contract",
     keys: [
-      "builds: list of builds",
       "platform: organizations",
       "platform: all organizations",
       "platform: deployment config as member",

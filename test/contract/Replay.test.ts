@@ -27,10 +27,6 @@ const leftOut: LeftOut = [
     ]
   },
   {
-    reason: "not in the contract: the latest build comes with its workspace",
-    keys: ["builds: list of builds"]
-  },
-  {
     reason: "not in the contract: templates come from the list alone",
     keys: [
       "templates: by organization and name",

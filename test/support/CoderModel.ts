@@ -87,6 +87,8 @@ export interface ModelOptions {
   readonly race?: boolean
   readonly version?: ModelVersion
   readonly hasAiTask?: boolean
+  /** The token may see nothing (scope `application_connect`); `itself` says whether its own user is an exception. */
+  readonly blind?: { readonly itself: boolean }
   /** From the moment when an agent is ready until the first task of its build is typed; never when infinite. */
   readonly firstTaskMillis?: number
 }
@@ -335,14 +337,18 @@ export class CoderModel {
   }
 
   readonly #routes: ReadonlyArray<readonly [RegExp, (request: Received, id: string) => Answer]> = [
-    [/^GET \/users\/me$/, () => json(200, me)],
-    [/^GET \/templates$/, ({ query }) => json(200, this.#listTemplates(query.get("q")))],
+    [/^GET \/users\/me$/, () => (this.options.blind?.itself === false ? notFound : json(200, me))],
+    [
+      /^GET \/templates$/,
+      ({ query }) => json(200, this.options.blind === undefined ? this.#listTemplates(query.get("q")) : [])
+    ],
     [/^GET \/templateversions\/([^/]+)\/rich-parameters$/, (_, id) => this.#parameters(id)],
     [/^GET \/templateversions\/([^/]+)\/presets$/, (_, id) => this.#presets(id)],
     [/^GET \/workspaces$/, (request) => this.#list(request)],
     [/^GET \/workspaces\/([^/]+)$/, ({ at }, id) => this.#shown(this.#byId(id), at)],
     [/^GET \/users\/me\/workspace\/([^/]+)$/, ({ at }, name) => this.#shown(this.named(name, at), at)],
     [/^POST \/users\/me\/workspaces$/, (request) => this.#postWorkspace(request)],
+    [/^GET \/workspaces\/([^/]+)\/builds$/, (request, id) => this.#listBuilds(request, id)],
     [/^POST \/workspaces\/([^/]+)\/builds$/, (request, id) => this.#postBuild(request, id)],
     [
       /^GET \/workspacebuilds\/([^/]+)$/,
@@ -412,7 +418,9 @@ export class CoderModel {
 
   #list({ at, query }: Received): Answer {
     if (query.get("q") !== "owner:me") return json(400, { message: "Invalid workspace search query." })
-    const mine = this.workspaces.filter((one) => one.owner.id === me.id && this.status(latest(one), at) !== "deleted")
+    const mine = this.workspaces.filter(
+      (one) => this.options.blind === undefined && one.owner.id === me.id && this.status(latest(one), at) !== "deleted"
+    )
     const offset = Number(query.get("offset") ?? 0)
     const page = mine.slice(offset, offset + Number(query.get("limit") ?? mine.length))
     return json(200, { workspaces: page.map((one) => this.show(one, at)), count: mine.length })
@@ -448,6 +456,16 @@ export class CoderModel {
     const values = (rich_parameter_values ?? []).filter((one) => declared.includes(one.name))
     const row = this.#create(name, template, { at }, template_version_preset_id ?? null, values)
     return json(201, this.show(row, at))
+  }
+
+  #listBuilds({ at, query }: Received, id: string): Answer {
+    const row = this.#byId(id)
+    if (row === undefined) return notFound
+    const newest = row.builds.toReversed().slice(0, Number(query.get("limit") ?? row.builds.length))
+    return json(
+      200,
+      newest.map((build) => this.showBuild(row, build, at))
+    )
   }
 
   #postBuild({ at, body }: Received, id: string): Answer {

@@ -99,7 +99,8 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
             ? new UnknownFilterValue({ filter: "status_filter", value: "sleepy", allowed: ["idle", "busy"] })
             : Effect.succeed({
                 agents: filter.project === "none" ? [] : [view(agent), busyAgent],
-                total_count: filter.project === "none" ? 0 : 2
+                total_count: filter.project === "none" ? 0 : 2,
+                note: ""
               })
         ),
       show: (name) => ask("show", name).pipe(Effect.zipRight(lookup(name)), Effect.as(agent)),
@@ -109,7 +110,8 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
           outcome: "applied",
           stage: "building",
           task: "in_build",
-          message: "fix-login is being built on acme."
+          message: "fix-login is being built on acme.",
+          next: ["look_at_agent"] as const
         }),
       delete: (name) =>
         ask("delete", name).pipe(
@@ -118,13 +120,19 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
             agent_name: name,
             outcome: "applied",
             build_log: ["removing", "worktree kept"],
-            message: "Deleted."
+            message: "Deleted.",
+            next: []
           })
         ),
       restart: (name) =>
         ask("restart", name).pipe(
           Effect.zipRight(lookup(name)),
-          Effect.as({ agent, outcome: "unknown", message: "The start was not seen." })
+          Effect.as({
+            agent,
+            outcome: "unknown",
+            message: "The start was not seen.",
+            next: ["look_at_agent", "restart_agent"] as const
+          })
         )
     }),
     Layer.mock(ProjectService, {
@@ -141,7 +149,8 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
             agent_name: name,
             task_description: description,
             outcome: "applied",
-            message: "Seen in the conversation."
+            message: "Seen in the conversation.",
+            next: []
           })
         ),
       cancel: (name) =>
@@ -149,9 +158,9 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
           Effect.zipRight(
             Effect.when(new AgentNotBusy({ agent_name: name, status: "idle", evidence }), () => name !== "docs")
           ),
-          Effect.as({ agent_name: name, outcome: "applied", message: "Seen idle after 1 s." })
+          Effect.as({ agent_name: name, outcome: "applied", message: "Seen idle after 1 s.", next: [] })
         ),
-      history: (name, page) => Effect.as(ask("history", name, page), paginate([task], page)),
+      history: (name, page) => Effect.as(ask("history", name, page), { ...paginate([task], page), note: "" }),
       log: (name, request) =>
         Effect.as(ask("log", name, request), paginate([log], "page" in request ? request : { page: 1, page_size: 1 }))
     })

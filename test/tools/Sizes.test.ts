@@ -22,12 +22,19 @@ const noon = at("2026-11-22T12:00:00Z").epochMillis
 const services = ({ agents = [], messages = [], text = "" }: Fleet) => {
   const many = <A>(count: number, one: A) => Array.from({ length: count }, (_, index) => ({ ...one, id: `${index}` }))
   const long = { ...agent, last_task: text, evidence: { ...agent.evidence, detail: text } }
-  const changed = { agent: long, outcome: "applied", message: text, agent_name: "a", build_log: [text, text] } as const
+  const changed = {
+    agent: long,
+    outcome: "applied",
+    message: text,
+    next: ["restart_agent"],
+    agent_name: "a",
+    build_log: [text, text]
+  } as const
   return Layer.mergeAll(
     fakes(),
     Layer.mock(AgentService, {
       list: ({ limit = agents.length, offset = 0 }) =>
-        Effect.succeed({ agents: agents.slice(offset, offset + limit), total_count: agents.length }),
+        Effect.succeed({ agents: agents.slice(offset, offset + limit), total_count: agents.length, note: "" }),
       show: () => Effect.succeed(long),
       create: () => Effect.succeed({ ...changed, stage: "ready", task: "delivered" }),
       delete: () => Effect.succeed(changed),
@@ -40,7 +47,8 @@ const services = ({ agents = [], messages = [], text = "" }: Fleet) => {
     Layer.mock(TaskService, {
       start: (agent_name, task_description) => Effect.succeed({ ...changed, agent_name, task_description }),
       cancel: () => Effect.succeed(changed),
-      history: (_, page) => Effect.succeed(paginate(many(1000, { ...task, message: text, uri: text }), page)),
+      history: (_, page) =>
+        Effect.succeed({ ...paginate(many(1000, { ...task, message: text, uri: text }), page), note: text }),
       log: (_, request) =>
         Effect.succeed(
           "page" in request

@@ -9,6 +9,7 @@ import {
   type LookupFailure
 } from "../../schemas/errors/Agent.ts"
 import type { CoderFailure } from "../../schemas/errors/Coder.ts"
+import type { BuildSummary } from "../../schemas/coder/Builds.ts"
 import { Unreadable } from "../../schemas/coder/elements.ts"
 import { type Workspace, type WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
@@ -19,26 +20,33 @@ import { TimeLimits, within } from "../time/Deadline.ts"
 import { once } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
-import { agentApp, toAgent, toAgentView, unreadableView } from "./AgentState.ts"
+import { agentApp, toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
 import type { Dialogue } from "./LiveState.ts"
-import { wire, type FoundAgent, type WorkspaceHandle } from "./FoundAgent.ts"
+import { makeEarlierBuilds } from "./EarlierBuilds.ts"
+import { wire, type FoundAgent, type LocatedAgent, type WorkspaceHandle } from "./FoundAgent.ts"
 import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
 import { late, translate, words } from "./translate.ts"
 
-export type { FoundAgent }
+export type { FoundAgent, LocatedAgent }
+
+/** All agents; `note` says why there are none, where that may be the token's fault, else `""`. */
+export interface FoundAgents {
+  readonly agents: ReadonlyArray<AgentView>
+  readonly note: string
+}
 
 /** The caller's agents, read from Coder's workspaces. Which workspaces are agents is decided here and nowhere else. */
 export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/AgentRepository")<
   AgentRepository,
   {
     /** All agents of the caller, by name. `/api` requests: one a page of 100, and two a template version not seen yet. */
-    readonly list: Effect.Effect<ReadonlyArray<AgentView>, CoderFailure>
+    readonly list: Effect.Effect<FoundAgents, CoderFailure>
     /** One agent by name, in any case, as it is now. The workspace belongs to the caller. */
     readonly find: (name: string) => Effect.Effect<FoundAgent, LookupFailure>
     /** What has a name among the caller's workspaces, agent or not; none where the name is free. */
     readonly holder: (name: string) => Effect.Effect<Option.Option<WorkspaceHandle>, CoderFailure | AgentUnreadable>
     /** The workspace of that name, which is the caller's and an agent; the agent itself is not asked. */
-    readonly locate: (name: string) => Effect.Effect<WorkspaceHandle, LookupFailure>
+    readonly locate: (name: string) => Effect.Effect<LocatedAgent, LookupFailure>
     /** Looks at the agent that a workspace is: asks the agent, for a short time, but not Coder for the workspace again. */
     readonly look: (workspace: WorkspaceHandle) => Effect.Effect<FoundAgent>
     /**
@@ -76,17 +84,20 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
       )
 
       const appOf = (workspace: WorkspaceSummary): Option.Option<AgentApp> =>
-        Option.map(agentApp(workspace, options), ({ slug }) => ({
+        Option.map(agentApp(workspace.latest_build, options), ({ slug }) => ({
           owner_name: workspace.owner_name,
           workspace_name: workspace.name,
           slug
         }))
 
+      const isAgentBuild = (build: BuildSummary) =>
+        build.has_ai_task === true || Option.isSome(agentApp(build, options))
+
+      const { wasAgent, whichWere } = yield* makeEarlierBuilds(isAgentBuild)
+
       /** Null where it cannot be decided, because the version could not be read. */
       const isAgent = (workspace: WorkspaceSummary, version: Either.Either<TemplateVersionInfo, CoderFailure>) =>
-        configured.has(workspace.template_name.toLowerCase()) ||
-        workspace.latest_build.has_ai_task === true ||
-        Option.isSome(agentApp(workspace, options))
+        configured.has(workspace.template_name.toLowerCase()) || isAgentBuild(workspace.latest_build)
           ? true
           : Either.match(version, { onLeft: () => null, onRight: (info) => info.promptParameter !== null })
 
@@ -137,16 +148,18 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const versions = yield* versionsOf(readable)
         const versionOf = (workspace: WorkspaceSummary) =>
           versions.get(workspace.latest_build.template_version_id) ?? Either.right(nothingDeclared)
-        const agents = readable.filter((workspace) => isAgent(workspace, versionOf(workspace)) !== false)
+        const isNone = (workspace: WorkspaceSummary) => isAgent(workspace, versionOf(workspace)) === false
+        const were = yield* whichWere(readable.filter(isNone))
+        const agents = readable.filter((workspace) => !isNone(workspace) || were.get(workspace.id) !== false)
         const seen = yield* looks.many(agents.map((workspace) => requestFor(workspace, versionOf(workspace))))
         const views = Array.zipWith(agents, seen, (workspace, { state }) =>
           toAgentView(workspace, state, roleOf(workspace, versionOf(workspace)))
         )
         const now = yield* DateTime.now
+        const note = listed.length === 0 ? yield* projects.blindness : ""
         const unreadable = listed.filter(isUnreadable)
-        return [...views, ...unreadable.map((one) => unreadableView(one, now))].toSorted((a, b) =>
-          a.name.localeCompare(b.name, "en")
-        )
+        const all = [...views, ...unreadable.map((one) => unreadableView(one, now))]
+        return { agents: all.toSorted((a, b) => a.name.localeCompare(b.name, "en")), note }
       }).pipe(Effect.withSpan("AgentRepository.list"))
 
       const workspace = (name: string): Effect.Effect<Option.Option<Workspace>, CoderFailure | AgentUnreadable> =>
@@ -179,6 +192,8 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
       ): FoundAgent => ({
         agent: toAgent(found, state, roleOf(found, version)),
         live,
+        takesPrompt: Either.match(version, { onLeft: () => false, onRight: (info) => info.promptParameter !== null }),
+        lacksAgentApi: workspaceState(found, options, state.evidence.observed_at)._tag === "Reports",
         [wire]: { workspace: found, app: appOf(found) }
       })
 
@@ -203,8 +218,9 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const version = yield* versionOf(found.value)
         const decided = isAgent(found.value, version)
         if (decided === null && Either.isLeft(version)) return yield* version.left
-        if (decided !== true) return yield* new NotAnAgent({ agent_name: name, template_name })
-        return { [wire]: { workspace: found.value } } satisfies WorkspaceHandle
+        if (decided !== true && !(yield* wasAgent(found.value)))
+          return yield* new NotAnAgent({ agent_name: name, template_name })
+        return { name: found.value.name, [wire]: { workspace: found.value } } satisfies LocatedAgent
       })
 
       return {

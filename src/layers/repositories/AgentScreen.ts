@@ -51,8 +51,8 @@ export type AgentScreen = Data.TaggedEnum<{
   FailedTurn: { readonly text: string }
   /** Known to wait for input. */
   Input: {}
-  /** Neither known to wait for input nor a known dialogue: nothing is to be sent. */
-  Unrecognised: { readonly text: string }
+  /** Neither known to wait for input nor a known dialogue: no message is to be sent, and Escape as to a dialogue. */
+  Unrecognised: { readonly escape: EscapeEffect; readonly text: string }
 }>
 export const AgentScreen = Data.taggedEnum<AgentScreen>()
 
@@ -250,21 +250,27 @@ const readClaude = (status: string, region: Region, clean: boolean): AgentScreen
   const below = region.lines.map(({ raw }) => raw)
   if (status === "running" || below.some((line) => spinner.test(line)))
     return AgentScreen.Busy({ text: quoteFirst(below, retry) ?? "" })
-  if (status !== "stable") return AgentScreen.Unrecognised({ text: quote(region.lines) })
+  const unrecognised = AgentScreen.Unrecognised({
+    escape: region.atStart ? "unknown" : kindOf(region).escape,
+    text: quote(region.lines)
+  })
+  if (status !== "stable") return unrecognised
   const login = quoteFirst(below, notLoggedIn)
   if (login !== undefined) return AgentScreen.Login({ certain: clean, text: login })
   const failure = quoteFirst(region.all, providerError)
   if (failure !== undefined) return AgentScreen.FailedTurn({ text: failure })
-  return showsInput(region, clean) ? AgentScreen.Input() : AgentScreen.Unrecognised({ text: quote(region.lines) })
+  return showsInput(region, clean) ? AgentScreen.Input() : unrecognised
 }
 
 /** A list with a selected option, and a footer that names Escape. */
 const anyMenu = ({ lines }: Region): boolean =>
   some(lines, 4, /^[❯›●▶>].{0,2}\d[.)]/u) && some(lines.slice(-4), Infinity, /\besc(?:ape)?\b/i)
 
-const byStatus = (status: string): AgentScreen => {
+const byStatus = (status: string, inTurn: boolean): AgentScreen => {
   if (status === "running") return AgentScreen.Busy({ text: "" })
-  return status === "stable" ? AgentScreen.Input() : AgentScreen.Unrecognised({ text: "" })
+  return status === "stable"
+    ? AgentScreen.Input()
+    : AgentScreen.Unrecognised({ escape: inTurn ? "refuses" : "unknown", text: "" })
 }
 
 /**
@@ -279,16 +285,19 @@ const byStatus = (status: string): AgentScreen => {
  *   caution that nothing could end would make such agents useless.
  */
 export const readScreen = (answer: AgentApiStatus, messages: ReadonlyArray<Message>): AgentScreen => {
-  if (answer.agent_type === "shell" || answer.transport === "acp") return byStatus(answer.status)
   const sent = messages.findLast(({ role }) => role === "user")?.content
+  const inTurn = sent !== undefined
+  if (answer.agent_type === "shell" || answer.transport === "acp") return byStatus(answer.status, inTurn)
   if (sent === undefined && !messages.some(({ content }) => /\S/.test(content))) return AgentScreen.Blank()
   const last = messages.at(-1)
   if (last === undefined || last.role === "user") {
-    return answer.status === "running" ? AgentScreen.Busy({ text: "" }) : AgentScreen.Unrecognised({ text: "" })
+    return answer.status === "running"
+      ? AgentScreen.Busy({ text: "" })
+      : AgentScreen.Unrecognised({ escape: inTurn ? "refuses" : "unknown", text: "" })
   }
   const region = toRegion(last.content, sent)
   if (answer.agent_type === "claude") return readClaude(answer.status, region, isClean(messages[0]?.content ?? ""))
   return anyMenu(region)
     ? AgentScreen.Dialogue({ kind: "other", escape: "refuses", certain: false, text: quote(region.lines) })
-    : byStatus(answer.status)
+    : byStatus(answer.status, inTurn)
 }

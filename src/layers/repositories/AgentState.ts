@@ -32,8 +32,8 @@ const isAgentApi = (app: AppSummary): boolean =>
  * The app that is AgentAPI: the configured slug, else `ccw` (claude-code module up to v4), else the app whose health
  * check asks AgentAPI's port 3284 for `/status`, else the one called `Claude Code`. Never a `command` app.
  */
-export const agentApp = (workspace: WorkspaceSummary, options: FleetOptions): Option.Option<AppSummary> => {
-  const apps = mainAgents(workspace.latest_build)
+export const agentApp = (build: BuildSummary, options: FleetOptions): Option.Option<AppSummary> => {
+  const apps = mainAgents(build)
     .flatMap((agent) => agent.apps)
     .filter((app) => app.command === undefined)
   const bySlug = (slug: string) => apps.find((app) => app.slug === slug)
@@ -184,7 +184,7 @@ export const workspaceState = (
   const agents = mainAgents(build)
   const connecting = connection(agents, now)
   if (Option.isSome(connecting)) return WorkspaceState.Told({ state: connecting.value })
-  const app = Option.getOrUndefined(agentApp(workspace, options))
+  const app = Option.getOrUndefined(agentApp(build, options))
   const warning = startupWarning(agents)
   if (app === undefined) return WorkspaceState.Reports({ warning })
   if (app.health === "initializing") {

@@ -2,7 +2,7 @@ import { Context, DateTime, Duration, Option } from "effect"
 import type { AgentStatus } from "../../schemas/Agent.ts"
 import type { AgentApiStatus, Message } from "../../schemas/agentapi/AgentApi.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
-import { readScreen, type AgentScreen } from "./AgentScreen.ts"
+import { AgentScreen, readScreen } from "./AgentScreen.ts"
 import { freshReport, observed, quotedReport, reportedStatus, timeOf, type AgentState } from "./AgentState.ts"
 
 // What a live answer of an agent's own API says about it: pure functions.
@@ -27,14 +27,26 @@ export interface LiveAnswer {
 
 export type Dialogue = Extract<AgentScreen, { readonly _tag: "Dialogue" }>
 
+/** What tells one conversation of an agent from the next. */
+export interface ConversationSoFar {
+  readonly messages: number
+  /** The time of its first message, as AgentAPI gives it. */
+  readonly began: string
+  readonly prompted: boolean
+  /** Its first prompt came after the start build was made: who has sent none since knows that the template did. */
+  readonly promptedSinceBuild: boolean
+}
+
 /** A status by a live answer, and what can be done about the agent just now. */
 export interface LiveState extends AgentState {
   /** A message that is sent now is taken as a task. */
   readonly takesTask: boolean
-  /** The dialogue that waits for a person; a message would answer it. */
+  /** What waits for a person, or perhaps does; a message would answer it. */
   readonly dialogue: Dialogue | null
   /** The id of the conversation's last message; undefined where it was not read. */
   readonly lastMessage: number | undefined
+  /** The conversation so far; null where it was not read. */
+  readonly conversation: ConversationSoFar | null
   /** How AgentAPI speaks to the agent: `pty`, a terminal that takes keys, or `acp`. */
   readonly transport: string
 }
@@ -66,6 +78,17 @@ const dialogueSeen = (dialogue: Dialogue, isLeftOver: boolean): Seen => {
   return { status: "waiting", detail, takesTask: false, dialogue }
 }
 
+/** What is not recognised is treated as a dialogue that is not certain, so that nothing is locked for good by caution. */
+const unrecognised = (
+  { escape, text }: Extract<AgentScreen, { readonly _tag: "Unrecognised" }>,
+  isLeftOver: Circumstances["isLeftOver"]
+): Seen => {
+  const dialogue = AgentScreen.Dialogue({ kind: "other", escape, certain: false, text })
+  return isLeftOver(dialogue)
+    ? idle("its screen is not recognised, and an Escape did not move it")
+    : { status: "unknown", detail: `its screen is not recognised: ${text}`, takesTask: false, dialogue }
+}
+
 const screenSeen = (screen: AgentScreen, isLeftOver: Circumstances["isLeftOver"]): Seen => {
   switch (screen._tag) {
     case "Blank":
@@ -83,12 +106,25 @@ const screenSeen = (screen: AgentScreen, isLeftOver: Circumstances["isLeftOver"]
     case "Input":
       return idle("")
     case "Unrecognised":
-      return { status: "unknown", detail: `its screen is not recognised: ${screen.text}`, takesTask: false }
+      return unrecognised(screen, isLeftOver)
   }
 }
 
 const lastPrompt = (messages: ReadonlyArray<Message>): Message | undefined =>
   messages.findLast(({ role }) => role === "user")
+
+const soFar = ({ messages }: LiveAnswer, { latest_build }: WorkspaceSummary): ConversationSoFar | null => {
+  const [first] = messages
+  if (first === undefined) return null
+  const prompt = messages.find(({ role }) => role === "user")
+  const [prompted, built] = [timeOf(prompt?.time ?? ""), timeOf(latest_build.created_at)]
+  return {
+    messages: messages.length,
+    began: first.time,
+    prompted: prompt !== undefined,
+    promptedSinceBuild: prompted !== null && built !== null && DateTime.greaterThan(prompted, built)
+  }
+}
 
 /** How long the agent has been there: since AgentAPI's first message, or else since its build ended. */
 export const ageOf = ({ at, messages }: LiveAnswer, { latest_build }: WorkspaceSummary): Duration.Duration => {
@@ -138,6 +174,7 @@ export const liveState = (answer: LiveAnswer, circumstances: Circumstances): Liv
     takesTask: seen.takesTask,
     dialogue: seen.dialogue ?? null,
     lastMessage: answer.messages.at(-1)?.id,
+    conversation: soFar(answer, workspace),
     transport: answer.status.transport ?? "pty"
   }
 }

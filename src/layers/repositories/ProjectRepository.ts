@@ -7,6 +7,7 @@ import type { Project } from "../../schemas/Project.ts"
 import type { Role } from "../../schemas/Role.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
+import { CoderConfig } from "../config/CoderConfig.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
 import { TimeLimits } from "../time/Deadline.ts"
 import { shared } from "../time/Shared.ts"
@@ -62,14 +63,20 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
     readonly list: Effect.Effect<FoundProjects, CoderFailure>
     /** By display name or name, or by `organization/template`; case does not matter. */
     readonly find: (name: string) => Effect.Effect<FoundProject, CoderFailure | ProjectNotFound | ProjectAmbiguous>
+    /**
+     * Why Coder shows this token nothing, as far as that can be told; `""` where it shows a template. For lists that are
+     * empty: to a token that may not see workspaces or templates, Coder answers with none.
+     */
+    readonly blindness: Effect.Effect<string>
     readonly version: (id: string) => Effect.Effect<TemplateVersionInfo, CoderFailure>
   }
 >() {
-  static readonly layer: Layer.Layer<ProjectRepository, never, CoderClient | FleetConfig> = Layer.scoped(
+  static readonly layer: Layer.Layer<ProjectRepository, never, CoderClient | CoderConfig | FleetConfig> = Layer.scoped(
     this,
     Effect.gen(function* () {
       const coder = yield* CoderClient
       const options = yield* FleetConfig
+      const { place } = yield* CoderConfig
       const configured = new Set((options.projects ?? []).map(lower))
 
       const { read } = yield* TimeLimits
@@ -100,6 +107,23 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
       const templates = (q?: string) =>
         Effect.mapError(coder.templates.list({ urlParams: { q } }), translate("list the projects"))
 
+      const seesItself = coder.users.user({ path: { user: "me" } }).pipe(
+        Effect.as(true),
+        Effect.catchIf(
+          ({ reason, status }) => reason === "status" && (status === 403 || status === 404),
+          () => Effect.succeed(false)
+        )
+      )
+      const blindness = Effect.gen(function* () {
+        if (place !== undefined) return ""
+        if (!(yield* seesItself)) return blind
+        const seen = yield* Effect.zipWith(templates(), templates("deprecated:true"), (a, b) => a.length + b.length)
+        return seen === 0 ? perhapsBlind : ""
+      }).pipe(
+        Effect.orElseSucceed(() => ""),
+        Effect.withSpan("ProjectRepository.blindness")
+      )
+
       const leaveOut = (name: string, reason: string): LeftOut => ({ leftOut: `${name} (${reason})` })
 
       const consider = (template: Template | Unreadable): Effect.Effect<FoundProject | LeftOut> => {
@@ -127,6 +151,7 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
         const projects = considered.flatMap((one) => ("leftOut" in one ? [] : [one]))
         const leftOut = considered.flatMap((one) => ("leftOut" in one ? [one.leftOut] : []))
         const reasons = [...new Set(leftOut)].join("; ")
+        if (considered.length === 0) return { projects, note: yield* blindness }
         const note = reasons === "" ? "" : `Left out: ${cut(withoutControls(reasons), limits.note)}.`
         return { projects, note }
       }).pipe(Effect.withSpan("ProjectRepository.list"))
@@ -149,10 +174,16 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
         return only
       })
 
-      return { list, find, version }
+      return { list, find, blindness, version }
     })
   )
 }
+
+const scope = "a token of scope application_connect reaches the apps of workspaces, and sees nothing else"
+
+const blind = `Coder does not even show this token its own user: its scope hides workspaces and templates (${scope}).`
+
+const perhapsBlind = `Coder shows this token no template at all: there is none, or perhaps its scope hides them (${scope}).`
 
 interface LeftOut {
   readonly leftOut: string

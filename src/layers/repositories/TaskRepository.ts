@@ -10,14 +10,16 @@ import { lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { isRefusal, refusal, unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { AgentRepository } from "./AgentRepository.ts"
 import { mainAgents, timeOf } from "./AgentState.ts"
-import { wire, type FoundAgent } from "./FoundAgent.ts"
+import { wire, type FoundAgent, type WorkspaceHandle } from "./FoundAgent.ts"
 
 /** What agents report, what was said to them and by them, and the ways to speak to them. */
 export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/TaskRepository")<
   TaskRepository,
   {
     /** The reports of the latest build, newest first. */
-    readonly history: (found: FoundAgent) => ReadonlyArray<Task>
+    readonly history: (agent: WorkspaceHandle) => ReadonlyArray<Task>
+    /** The tasks that the conversation shows, newest first; their state is `task`. */
+    readonly given: (found: FoundAgent) => Effect.Effect<ReadonlyArray<Task>, AgentFailure>
     /** The conversation, newest first. */
     readonly log: (found: FoundAgent) => Effect.Effect<ReadonlyArray<LogEntry>, AgentFailure>
     /**
@@ -65,6 +67,9 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
           )
         )
 
+      const given = (found: FoundAgent) =>
+        Effect.map(log(found), (entries) => entries.filter(({ type }) => type === "input").map(toTask(found)))
+
       const prepareMessage = Effect.fn("TaskRepository.prepareMessage")(function* (found: FoundAgent, text: string) {
         const app = yield* appOf(found)
         const api = yield* agentApi.of(app)
@@ -104,6 +109,7 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
 
       return {
         history,
+        given,
         log,
         prepareMessage,
         interrupt,
@@ -114,7 +120,7 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
   )
 }
 
-const history = ({ [wire]: { workspace } }: FoundAgent): ReadonlyArray<Task> =>
+const history = ({ [wire]: { workspace } }: WorkspaceHandle): ReadonlyArray<Task> =>
   mainAgents(workspace.latest_build)
     .flatMap((agent) => agent.apps)
     .flatMap((app) => app.statuses)
@@ -126,6 +132,27 @@ const history = ({ [wire]: { workspace } }: FoundAgent): ReadonlyArray<Task> =>
       needs_user_attention: status.needs_user_attention ?? false
     }))
     .toSorted(newestFirst)
+
+/** A message to an agent, as an entry of its history: its id is the message's, and no report's. */
+const toTask =
+  ({ [wire]: { app, workspace } }: FoundAgent) =>
+  ({ content, id, time }: LogEntry): Task => {
+    const slug = Option.getOrUndefined(app)?.slug
+    const at = mainAgents(workspace.latest_build)
+      .flatMap((agent) => agent.apps.map(({ id: app_id, slug: its }) => ({ agent_id: agent.id, app_id, its })))
+      .find(({ its }) => its === slug)
+    return {
+      id: `message-${id}`,
+      created_at: time,
+      workspace_id: workspace.id,
+      agent_id: at?.agent_id ?? "",
+      app_id: at?.app_id ?? "",
+      state: "task",
+      message: content,
+      uri: "",
+      needs_user_attention: false
+    }
+  }
 
 const millis = (time: DateTime.Utc | null): number => (time === null ? 0 : DateTime.toEpochMillis(time))
 

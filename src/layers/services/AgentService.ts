@@ -1,4 +1,4 @@
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer, Option } from "effect"
 import { AgentStatus, type Agent, type AgentView } from "../../schemas/Agent.ts"
 import {
   BuildInTheWay,
@@ -11,7 +11,7 @@ import type { CoderFailure, DeadlineExceeded } from "../../schemas/errors/Coder.
 import type { NextStep } from "../../schemas/errors/NextStep.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
-import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
+import { AgentRepository, type FoundAgent, type LocatedAgent } from "../repositories/AgentRepository.ts"
 import { Seen, type Settled } from "../repositories/Settled.ts"
 import { remaining, TimeLimits } from "../time/Deadline.ts"
 import { CreateAgent, type CreatedAgent, type CreateFailure, type CreateRequest } from "./CreateAgent.ts"
@@ -39,6 +39,8 @@ export interface AgentList {
   readonly agents: ReadonlyArray<AgentView>
   /** How many match, shown or not. */
   readonly total_count: number
+  /** Why there are no agents at all, where that may be the token's fault; else `""`. */
+  readonly note: string
 }
 
 export interface DeletedAgent {
@@ -47,12 +49,14 @@ export interface DeletedAgent {
   /** Last lines of the delete build; they say where kept work lies. */
   readonly build_log: ReadonlyArray<string>
   readonly message: string
+  readonly next: ReadonlyArray<NextStep>
 }
 
 export interface RestartedAgent {
   readonly agent: Agent
   readonly outcome: Outcome
   readonly message: string
+  readonly next: ReadonlyArray<NextStep>
 }
 
 export type ListFailure = CoderFailure | UnknownFilterValue | DeadlineExceeded
@@ -87,14 +91,16 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         const list = Effect.fn("AgentService.list")(
           function* ({ limit, offset = 0, project, status }: AgentFilter) {
             const wanted = status === undefined ? undefined : yield* readStatus(status)
-            const matches = (yield* agents.list).filter(
+            const found = yield* agents.list
+            const matches = found.agents.filter(
               (agent) =>
                 (wanted === undefined || agent.status === wanted) &&
                 (project === undefined || lower(agent.project) === lower(project))
             )
             return {
               agents: matches.slice(offset, limit === undefined ? undefined : offset + limit),
-              total_count: matches.length
+              total_count: matches.length,
+              note: found.note
             }
           },
           (effect) => reading("list the agents")(effect)
@@ -107,23 +113,25 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
           (effect, name) => reading(`show the agent ${name}`)(effect)
         )
 
-        const sendDelete = ({ agent }: FoundAgent, sent: Settled<Change>) =>
+        const sendDelete = (agent: LocatedAgent, sent: Settled<Change>) =>
           Effect.gen(function* () {
-            if (sent._tag === "Unseen") return deleted(agent.name, "unknown", [], noAnswer("the deletion began"))
+            if (sent._tag === "Unseen") {
+              return deleted(agent.name, "unknown", [], noAnswer("the deletion began"), ["look_at_agent"])
+            }
             yield* tookEffect
             const { deletion } = yield* LifeLimits
             const change = yield* lifecycle.watch(sent.value, deletion)
             if (change.state === "failed") return yield* yield* lifecycle.failure(change)
             const log = yield* lifecycle.log(change)
             return change.state === "succeeded"
-              ? deleted(agent.name, "applied", log, "The agent and its workspace are deleted.")
-              : deleted(agent.name, "unknown", log, stillDeleting(change, deletion))
+              ? deleted(agent.name, "applied", log, "The agent and its workspace are deleted.", [])
+              : deleted(agent.name, "unknown", log, stillDeleting(change, deletion), ["wait"])
           })
 
         const remove = Effect.fn("AgentService.delete")(
           function* (name: string) {
-            const found = yield* agents.find(name)
-            return yield* Effect.flatMap(lifecycle.remove(found), (sent) => sendDelete(found, sent)).pipe(
+            const agent = yield* agents.locate(name)
+            return yield* Effect.flatMap(lifecycle.remove(agent), (sent) => sendDelete(agent, sent)).pipe(
               sending(`delete the agent ${name}`)
             )
           },
@@ -154,11 +162,10 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
             const { name } = before.agent
             const stopped = yield* stop(name, latest)
             if (stopped._tag === "Unseen") {
-              return restarted(
-                before.agent,
-                "unknown",
-                `${noAnswer("the stop began")} No start was sent; restart_agent goes on from there.`
-              )
+              return restarted(before.agent, "unknown", `${noAnswer("the stop began")} No start was sent.`, [
+                "look_at_agent",
+                "restart_agent"
+              ])
             }
             const start = lifecycle.start(stopped.value)
             const sent = yield* isStopped(latest)
@@ -166,28 +173,33 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
               : Effect.mapError(start, ({ message, next }) => halfDone(name, stopped.value, message, next, "applied"))
             if (sent._tag === "Unseen") {
               const { agent } = yield* agents.look(stopped.value)
-              return restarted(agent, "unknown", `The agent is stopped. ${noAnswer("the start began")}`)
+              return restarted(agent, "unknown", `The agent is stopped. ${noAnswer("the start began")}`, [
+                "look_at_agent"
+              ])
             }
             yield* tookEffect
             const change = yield* lifecycle.watch(sent.value, yield* timeToWait)
             if (change.state === "failed") return yield* yield* lifecycle.failure(change)
-            const { agent } = yield* agents.look(change)
+            const after = yield* agents.look(change)
             const done = isStopped(latest) ? "started" : "stopped and started"
-            const message = `The agent was ${done} (build ${change.build_number} is ${change.status}); it is ${agent.status}.`
-            return restarted(agent, "applied", message)
+            const message = `The agent was ${done} (build ${change.build_number} is ${change.status}).`
+            const told = toldOfConversation(before, after)
+            return restarted(after.agent, "applied", `${message}${told.words}`, told.next)
           })
 
         const restart = Effect.fn("AgentService.restart")(
           function* (name: string) {
-            const found = yield* agents.find(name)
-            const latest = lifecycle.latest(found)
+            const located = yield* agents.locate(name)
+            const latest = lifecycle.latest(located)
             if (latest.state === "at_work" && latest.transition !== "stop") {
               const { build_number, status: build_status, transition } = latest
-              return yield* new BuildInTheWay({ agent_name: found.agent.name, build_number, transition, build_status })
+              return yield* new BuildInTheWay({ agent_name: located.name, build_number, transition, build_status })
             }
             // A stop at work is not ours: waiting for it can still be interrupted.
-            const ended = yield* stopEnds(found.agent.name, latest, "not_applied")
-            return yield* sendRestart(found, ended).pipe(sending(`restart the agent ${name}`))
+            const ended = yield* stopEnds(located.name, latest, "not_applied")
+            // What its conversation holds is seen now or never.
+            const before = yield* agents.look(located)
+            return yield* sendRestart(before, ended).pipe(sending(`restart the agent ${name}`))
           },
           (effect, name) => changing(`restart the agent ${name}`)(effect)
         )
@@ -199,6 +211,36 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
 
 /** Whether the agent is stopped, and nothing is left to be stopped. */
 const isStopped = ({ state, transition }: Change): boolean => transition === "stop" && state === "succeeded"
+
+/** What became of the conversation: AgentAPI may keep it, or begin a new one with the first task of the build. */
+const toldOfConversation = (
+  before: FoundAgent,
+  after: FoundAgent
+): { readonly words: string; readonly next: ReadonlyArray<NextStep> } => {
+  const was = Option.getOrNull(before.live)?.conversation ?? null
+  const is = Option.getOrNull(after.live)?.conversation ?? null
+  const had = was === null || !was.prompted ? "" : ` The conversation before had ${was.messages} messages`
+  if (is === null) {
+    return had !== "" && before.takesPrompt
+      ? {
+          words: `${had}: where the template gives the first task to the agent at each start, that runs again now, in a new conversation.`,
+          next: ["look_at_agent"]
+        }
+      : { words: "", next: [] }
+  }
+  const isNew = was !== null && is.began !== was.began
+  const gone = had !== "" && isNew ? `${had}, and is gone.` : ""
+  if (is.promptedSinceBuild) {
+    return {
+      words: ` Its first task runs again: the template gives it to the agent at each start.${gone}`,
+      next: ["cancel_task"]
+    }
+  }
+  const mayRun = gone !== "" && after.takesPrompt && !is.prompted
+  return mayRun
+    ? { words: `${gone} Its first task may run again.`, next: ["look_at_agent"] }
+    : { words: gone, next: [] }
+}
 
 const halfDone = (
   agent_name: string,
@@ -216,11 +258,10 @@ const halfDone = (
     outcome
   })
 
-const noAnswer = (what: string): string =>
-  `Coder gave no answer, and no read could tell whether ${what}. Call show_agent to see where it stands.`
+const noAnswer = (what: string): string => `Coder gave no answer, and no read could tell whether ${what}.`
 
 const stillDeleting = ({ build_number, status }: Change, waited: Duration.Duration): string =>
-  `The deletion was accepted (build ${build_number}) and is ${status} after ${Duration.toSeconds(waited)} s. Call show_agent until the agent is gone.`
+  `The deletion was accepted (build ${build_number}) and is ${status} after ${Duration.toSeconds(waited)} s.`
 
 const lower = (text: string): string => text.trim().toLowerCase()
 
@@ -234,12 +275,13 @@ const deleted = (
   agent_name: string,
   outcome: Outcome,
   build_log: ReadonlyArray<string>,
-  message: string
-): DeletedAgent => ({
-  agent_name,
-  outcome,
-  build_log,
-  message
-})
+  message: string,
+  next: ReadonlyArray<NextStep>
+): DeletedAgent => ({ agent_name, outcome, build_log, message, next })
 
-const restarted = (agent: Agent, outcome: Outcome, message: string): RestartedAgent => ({ agent, outcome, message })
+const restarted = (agent: Agent, outcome: Outcome, message: string, next: ReadonlyArray<NextStep>): RestartedAgent => ({
+  agent,
+  outcome,
+  message,
+  next
+})

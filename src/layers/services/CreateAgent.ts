@@ -7,6 +7,7 @@ import {
   type BuildFailed
 } from "../../schemas/errors/Agent.ts"
 import type { CoderFailure, DeadlineExceeded } from "../../schemas/errors/Coder.ts"
+import type { NextStep } from "../../schemas/errors/NextStep.ts"
 import {
   RoleNotFound,
   RoleSetsPrompt,
@@ -17,6 +18,7 @@ import type { InvalidTask } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { TaskDelivery } from "../../schemas/Task.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
+import { FleetConfig, type FleetOptions } from "../config/FleetConfig.ts"
 import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
 import { ProjectRepository, type FoundProject } from "../repositories/ProjectRepository.ts"
@@ -44,6 +46,7 @@ export interface CreatedAgent {
   readonly stage: Stage | null
   readonly task: TaskDelivery
   readonly message: string
+  readonly next: ReadonlyArray<NextStep>
 }
 
 export type CreateFailure =
@@ -69,7 +72,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
   static readonly layer: Layer.Layer<
     CreateAgent,
     never,
-    AgentLifecycle | AgentRepository | CoderConfig | ProjectRepository | TaskRepository
+    AgentLifecycle | AgentRepository | CoderConfig | FleetConfig | ProjectRepository | TaskRepository
   > = Layer.effect(
     this,
     Effect.gen(function* () {
@@ -78,6 +81,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
       const projects = yield* ProjectRepository
       const tasks = yield* TaskRepository
       const { place, url } = yield* CoderConfig
+      const options = yield* FleetConfig
 
       /** What is left for waiting, when a first message is to be sent and settled afterwards. */
       const timeToWait = Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
@@ -130,7 +134,8 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
             yield* tookEffect
             const found = yield* wait_ready || !withBuild ? waitUntilReady(name, sent.value) : agents.look(sent.value)
             const delivery = withBuild ? "in_build" : yield* deliver(found, task)
-            return created(found.agent, place ?? url.origin, delivery, task)
+            const told = delivery === "not_delivered" && found.lacksAgentApi ? undeliverable(options) : toldOf[delivery]
+            return created(found.agent, place ?? url.origin, delivery, told)
           }).pipe(sending(`create the agent ${name}`))
         },
         (effect, { name }) => changing(`create the agent ${name}`)(effect)
@@ -188,32 +193,42 @@ const unseen = (name: string): CreatedAgent => ({
   outcome: "unknown",
   stage: null,
   task: "unknown",
-  message: `Coder gave no answer, and no read could tell whether ${name} was created. Call show_agent before you try again.`
+  message: `Coder gave no answer, and no read could tell whether ${name} was created: look before you try again.`,
+  next: ["look_at_agent"]
 })
 
-const created = (agent: Agent, place: string, delivery: TaskDelivery, task: string): CreatedAgent => {
-  const stage = stageOf(agent)
-  const where = `Agent ${agent.name} on ${place}: stage ${stage} (${agent.evidence.detail}).`
-  return {
-    agent,
-    outcome: "applied",
-    stage,
-    task: delivery,
-    message: `${where} ${toldOf(agent.name, delivery, task)}`
-  }
+/** What became of the first task, and what to do about it. */
+interface ToldTask {
+  readonly message: string
+  readonly next: ReadonlyArray<NextStep>
 }
 
-const toldOf = (agent_name: string, delivery: TaskDelivery, task: string): string => {
-  switch (delivery) {
-    case "in_build":
-      return "Its task travels with the build. Call show_agent to watch it."
-    case "delivered":
-      return "Its task was seen in the conversation."
-    case "unknown":
-      return "Its task was sent, but not seen in the conversation. Call show_agent_log before you send it again."
-    case "not_delivered": {
-      const call = JSON.stringify({ agent_name, task_description: task })
-      return `Its task was NOT delivered. When show_agent says idle, call start_agent_task with ${call}`
-    }
+const created = (agent: Agent, place: string, task: TaskDelivery, told: ToldTask): CreatedAgent => ({
+  agent,
+  outcome: "applied",
+  stage: stageOf(agent),
+  task,
+  message: `Agent ${agent.name} was created on ${place}. ${told.message}`,
+  next: told.next
+})
+
+const toldOf: Readonly<Record<TaskDelivery, ToldTask>> = {
+  in_build: { message: "Its task travels with the build.", next: ["look_at_agent"] },
+  delivered: { message: "Its task was seen in the conversation, and the agent at work on it or its answer.", next: [] },
+  unknown: {
+    message: "Its task was sent once, but the agent was not seen at work on it: look before you send it again.",
+    next: ["read_log"]
+  },
+  not_delivered: { message: "Its task was NOT delivered.", next: ["start_task"] }
+}
+
+/** What a template lacks whose agents nobody can give a task: the next look would show nothing else. */
+const undeliverable = ({ appSlug, promptParameter = "AI Prompt" }: FleetOptions): ToldTask => {
+  const app = appSlug === undefined ? "" : ` of the slug ${JSON.stringify(appSlug)}`
+  const how = appSlug === undefined ? "an app whose health check asks port 3284 for /status" : "that app"
+  return {
+    message: `Its task was NOT delivered, and cannot be: its template has neither a prompt parameter nor an AgentAPI app${app}.
+Add to the template a parameter ${JSON.stringify(promptParameter)}, or ${how}, and create the agent anew.`,
+    next: []
   }
 }

@@ -2,6 +2,7 @@ import { Context, Duration, Effect, Layer, Option } from "effect"
 import type { LogEntry } from "../../schemas/Conversation.ts"
 import type { LookupFailure } from "../../schemas/errors/Agent.ts"
 import type { DeadlineExceeded } from "../../schemas/errors/Coder.ts"
+import type { NextStep } from "../../schemas/errors/NextStep.ts"
 import {
   AgentNotBusy,
   AgentNotIdle,
@@ -29,12 +30,19 @@ export interface StartedTask {
   readonly task_description: string
   readonly outcome: Outcome
   readonly message: string
+  readonly next: ReadonlyArray<NextStep>
 }
 
 export interface CanceledTask {
   readonly agent_name: string
   readonly outcome: Outcome
   readonly message: string
+  readonly next: ReadonlyArray<NextStep>
+}
+
+export interface TaskHistory extends Page<Task> {
+  /** Why it holds no reports; else `""`. */
+  readonly note: string
 }
 
 export type StartFailure =
@@ -59,8 +67,11 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
   {
     readonly start: (agentName: string, task: string) => Effect.Effect<StartedTask, StartFailure>
     readonly cancel: (agentName: string) => Effect.Effect<CanceledTask, CancelFailure>
-    /** What the agent reported, as far as Coder shows it, newest first. */
-    readonly history: (agentName: string, page: PageRequest) => Effect.Effect<Page<Task>, HistoryFailure>
+    /**
+     * What the agent reported, as far as Coder shows it, newest first. Where it reported nothing since its latest start,
+     * the tasks of its conversation.
+     */
+    readonly history: (agentName: string, page: PageRequest) => Effect.Effect<TaskHistory, HistoryFailure>
     /** The conversation, newest first. */
     readonly log: (agentName: string, request: LogRequest) => Effect.Effect<Page<LogEntry>, LogFailure>
   }
@@ -87,10 +98,16 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
             agent_name: agent.name,
             task_description: text,
             outcome,
-            message:
-              outcome === "applied"
-                ? "The task was seen in the agent's conversation, and the agent at work on it or its answer."
-                : "The task was sent once, but the agent was not seen at work on it. Call show_agent_log before you send it again."
+            ...(outcome === "applied"
+              ? {
+                  message: "The task was seen in the agent's conversation, and the agent at work on it or its answer.",
+                  next: []
+                }
+              : {
+                  message:
+                    "The task was sent once, but the agent was not seen at work on it: look before you send it again.",
+                  next: ["read_log"] as const
+                })
           }
         },
         (effect, name) => changing(`start a task of ${name}`)(effect)
@@ -104,7 +121,7 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
         return {
           agent_name: found.agent.name,
           outcome: Option.isSome(idle) ? arrived : ("unknown" as const),
-          message: toldOf(arrived, Option.isSome(idle))
+          ...toldOf(arrived, Option.isSome(idle))
         }
       })
 
@@ -116,10 +133,12 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
         return {
           agent_name: found.agent.name,
           outcome: Option.isSome(gone) ? arrived : ("unknown" as const),
-          message: Option.match(gone, {
+          ...Option.match(gone, {
             onNone: () => notGone(dialogue),
-            onSome: ({ agent }) =>
-              `One Escape was sent, and what the agent asked is gone: ${asked(dialogue)}. It is ${agent.status} now.`
+            onSome: ({ agent }): Told => ({
+              message: `One Escape was sent, and what its screen showed is gone: ${asked(dialogue)}. It is ${agent.status} now.`,
+              next: agent.status === "idle" ? [] : ["look_at_agent"]
+            })
           })
         }
       })
@@ -152,10 +171,32 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
 
       const history = Effect.fn("TaskService.history")(
         function* (name: string, page: PageRequest) {
-          return yield* pageOf(tasks.history(yield* agents.find(name)), page)
+          const located = yield* agents.locate(name)
+          const reports = tasks.history(located)
+          if (reports.length > 0) return { ...(yield* pageOf(reports, page)), note: "" }
+          const { given, note } = yield* Effect.flatMap(agents.look(located), givenTasks)
+          return { ...(yield* pageOf(given, page)), note }
         },
         (effect, name) => reading(`read the task history of ${name}`)(effect)
       )
+
+      /** The tasks of the conversation, for an agent without reports, and why they are told. */
+      const givenTasks = (found: FoundAgent) =>
+        (Option.isNone(found.live)
+          ? Effect.fail(`the agent is ${found.agent.status} (${found.agent.evidence.detail})`)
+          : Effect.mapError(tasks.given(found), ({ message }) => message)
+        ).pipe(
+          Effect.match({
+            onFailure: (why) => ({
+              given: [],
+              note: `No report exists since the latest start, and the conversation cannot be read: ${why}`
+            }),
+            onSuccess: (given) => ({
+              given,
+              note: "No report exists since the latest start: these are the tasks of the conversation."
+            })
+          })
+        )
 
       const log = Effect.fn("TaskService.log")(
         function* (name: string, request: LogRequest) {
@@ -176,13 +217,23 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
   )
 }
 
-const toldOf = (arrived: Outcome, idle: boolean): string => {
+/** What an interrupt came to, and what to do then. */
+type Told = Pick<CanceledTask, "message" | "next">
+
+const toldOf = (arrived: Outcome, idle: boolean): Told => {
   if (!idle) {
-    return `One interrupt was sent. The agent was not seen idle within ${Duration.toSeconds(Limits.cancelWait)} s. Call show_agent to look again, or restart_agent to stop its work for good.`
+    return {
+      message: `One interrupt was sent. The agent was not seen idle within ${Duration.toSeconds(Limits.cancelWait)} s. A restart would end its work for good.`,
+      next: ["look_at_agent", "restart_agent"]
+    }
   }
   return arrived === "applied"
-    ? "The agent was interrupted, and was seen idle."
-    : "One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself. Call show_agent_log to see which."
+    ? { message: "The agent was interrupted, and was seen idle.", next: [] }
+    : {
+        message:
+          "One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself.",
+        next: ["read_log"]
+      }
 }
 
 /** The dialogue is not on the screen any more, or another one is. */
@@ -193,11 +244,17 @@ const hasMoved =
 
 const asked = ({ kind, text }: Dialogue): string => `(${kind}) ${text}`
 
-const notGone = (dialogue: Dialogue): string => {
+const notGone = (dialogue: Dialogue): Told => {
   const still = `One Escape was sent, and nothing moved within ${Duration.toSeconds(Limits.cancelWait)} s: ${asked(dialogue)}.`
   return dialogue.certain
-    ? `${still} The agent still waits for an answer. Answer it in its terminal, or call restart_agent.`
-    : `${still} It is taken for what is left of an older dialogue: start_agent_task is let through now.`
+    ? {
+        message: `${still} The agent still waits for an answer, in its terminal.`,
+        next: ["answer_agent", "restart_agent"]
+      }
+    : {
+        message: `${still} It is taken for old: the next task is let through.`,
+        next: ["start_task"]
+      }
 }
 
 const pageOf = <A>(items: ReadonlyArray<A>, request: PageRequest): Effect.Effect<Page<A>, PageOutOfRange> => {

@@ -177,8 +177,14 @@ export const Nothing = Schema.transform(Schema.Unknown, Schema.Void, {
 const buildId = HttpApiSchema.param("build", Segment)
 const after = Schema.Struct({ after: Schema.optional(queryInteger("after")) })
 
-/** Builds and what they leave behind: logs, parameters, agents. */
+/** Builds and what they leave behind: logs, parameters, agents. A list of builds has the newest first. */
 export const Builds = HttpApiGroup.make("builds")
+  .add(
+    HttpApiEndpoint.get("list")`/api/v2/workspaces/${HttpApiSchema.param("workspace", Segment)}/builds`
+      .setUrlParams(Schema.Struct({ limit: Schema.optional(queryInteger("limit")) }))
+      .addSuccess(readable(BuildSummary))
+      .annotate(AnswerSize, "many")
+  )
   .add(
     HttpApiEndpoint.post("create")`/api/v2/workspaces/${HttpApiSchema.param("workspace", Segment)}/builds`
       .setPayload(CreateBuild)

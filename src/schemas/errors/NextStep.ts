@@ -1,11 +1,13 @@
 import { Schema } from "effect"
 
 /**
- * What a caller can do about an error, in the order in which it should be tried. None of them repeats a call that failed
- * for a reason that lasts:
+ * What a caller can do about an error, or after a change, in the order in which it should be tried. None of them repeats
+ * a call that failed for a reason that lasts:
  * - `change_request`: ask for something else, of what the error says is allowed;
- * - `list_agents`, `look_at_agent`, `list_projects`, `list_roles`, `read_history`: look, and decide then;
+ * - `list_agents`, `look_at_agent`, `list_projects`, `list_roles`, `read_history`, `read_log`: look, and
+ *   decide then;
  * - `wait`: what is in the way passes by itself;
+ * - `start_task`: give the agent the task once it is idle;
  * - `answer_agent`: a person has to answer what the agent asks;
  * - `cancel_task`, `restart_agent`, `delete_agent`: change the agent first;
  * - `mend_cause`: the reason lasts until somebody takes it away;
@@ -19,7 +21,9 @@ export const NextStep = Schema.Literal(
   "list_projects",
   "list_roles",
   "read_history",
+  "read_log",
   "wait",
+  "start_task",
   "answer_agent",
   "cancel_task",
   "restart_agent",

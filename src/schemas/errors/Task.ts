@@ -41,6 +41,8 @@ export class AgentNotIdle extends Schema.TaggedError<AgentNotIdle>()("AgentNotId
         return ["restart_agent"]
       case "waiting":
         return ["answer_agent", "cancel_task"]
+      case "unknown":
+        return ["answer_agent", "cancel_task", "restart_agent"]
       default:
         return ["wait", "look_at_agent"]
     }

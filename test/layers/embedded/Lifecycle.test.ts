@@ -257,3 +257,22 @@ it.live("lists as Coder does: running ones first, then by name; pages; search", 
     yield* until(list(""), ([count]) => count === 2)
   }).pipe(Effect.provide(embedded({ allowShell: true })))
 )
+
+it.live("lists the builds of a workspace, newest first, each with the apps that it had", () =>
+  Effect.gen(function* () {
+    type Builds = ReadonlyArray<Effect.Effect.Success<ReturnType<typeof byId>>["latest_build"]>
+    const { id } = yield* createReady("bot")
+    yield* build(id, "stop")
+    yield* build(id, "start")
+    yield* build(id, "stop")
+    const list = (query: string) => get<Builds>(`/api/v2/workspaces/${id}/builds${query}`)
+    const numbers = (query: string) => Effect.map(list(query), (all) => all.map(({ build_number }) => build_number))
+    assert.deepStrictEqual(yield* numbers(""), [4, 3, 2, 1])
+    assert.deepStrictEqual(yield* numbers("?limit=2"), [4, 3])
+    assert.deepStrictEqual(yield* numbers("?limit=0"), [4, 3, 2, 1])
+    const agents = (yield* list("")).map(({ resources }) => resources.flatMap(({ agents = [] }) => agents.length))
+    assert.deepStrictEqual(agents, [[0], [1], [0], [1]])
+    assert.strictEqual((yield* send("GET", `/api/v2/workspaces/${id.replace(/^./, "f")}/builds`)).status, 404)
+    assert.strictEqual((yield* send("GET", `/api/v2/workspaces/${id}/builds?limit=x`)).status, 400)
+  }).pipe(Effect.provide(embedded({ allowShell: true })))
+)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, TestClock } from "effect"
+import { Effect, Exit, Fiber, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
+import { ProjectService } from "../../../src/layers/services/ProjectService.ts"
 import { TaskService } from "../../../src/layers/services/TaskService.ts"
 import type { FleetError } from "../../../src/schemas/errors/FleetError.ts"
 import { tell } from "../../../src/tools/Messages.ts"
@@ -139,10 +140,12 @@ describe.concurrent("lists", () => {
           assert.strictEqual(new Set(agents.map(({ name }) => name)).size, count)
           const pages = Math.max(1, Math.ceil(count / 100))
           const asked = () => fleet.proxy.received.filter(({ path }) => path.startsWith("/api/"))
-          assert.isAtMost(asked().length, pages + (count === 0 ? 0 : 2))
-          assert.isTrue(asked().every(({ query }) => ["owner:me", null].includes(query.get("q"))))
+          // For none it is looked up whether the token may see anything: its user, and two lists of templates.
+          const words = new Set(["owner:me", null, ...(count === 0 ? ["deprecated:true"] : [])])
+          assert.isAtMost(asked().length, pages + (count === 0 ? 3 : 2))
+          assert.isTrue(asked().every(({ query }) => words.has(query.get("q"))))
           yield* settle(list())
-          assert.isAtMost(asked().length, 2 * pages + (count === 0 ? 0 : 2))
+          assert.isAtMost(asked().length, 2 * pages + (count === 0 ? 6 : 2))
         })
       )
     })
@@ -448,6 +451,111 @@ describe.concurrent("what several calls look up at once", () => {
         assert.deepInclude(yield* exit, { _tag: "CoderRateLimited", retry_after_ms: 300_000 })
         assert.isAtMost(took, 10)
       })
+    )
+  })
+})
+
+describe.concurrent("an agent that only its app makes one, and that does not run", () => {
+  const plain = { version: { parameters: [], presets: null } }
+  const listed = Effect.map(settle(list()), ({ agents }) => agents.map(({ name, status }) => [name, status]))
+  const builds = /^GET .*\/builds$/
+
+  const stopped = (count = 1, model: Parameters<typeof makeFleet>[0] = {}) => {
+    const fleet = makeFleet({ ...plain, ...model })
+    for (let index = 0; index < count; index++) {
+      fleet.coder.build(fleet.coder.add(`bot-${index}`), "stop", begin - 5000)
+    }
+    return fleet
+  }
+
+  it.effect("is an agent by its earlier builds; each newest build is asked for once", () => {
+    const fleet = stopped()
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* listed, [["bot-0", "stopped"]])
+        assert.strictEqual((yield* settle(show("bot-0"))).status, "stopped")
+        yield* listed
+        assert.lengthOf(fleet.proxy.asked(builds), 1)
+        const restart = Effect.flatMap(AgentService, (agents) => agents.restart("bot-0"))
+        assert.strictEqual((yield* settle(restart)).outcome, "applied")
+        const remove = Effect.flatMap(AgentService, (agents) => agents.delete("bot-0"))
+        assert.strictEqual((yield* settle(remove)).outcome, "applied")
+        assert.deepStrictEqual(fleet.coder.transitions("bot-0"), ["start", "stop", "start", "delete"])
+      })
+    )
+  })
+
+  it.effect("without an app in any build it stays none, and one that runs is not looked into", () => {
+    const fleet = stopped(1, { app: null })
+    fleet.coder.add("other")
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* listed, [])
+        assert.strictEqual((yield* failure(show("bot-0")))._tag, "NotAnAgent")
+        assert.strictEqual((yield* failure(show("other")))._tag, "NotAnAgent")
+        assert.lengthOf(fleet.proxy.asked(builds), 1)
+      })
+    )
+  })
+
+  it.effect("builds that cannot be read hide nothing from the list, and refuse what they cannot decide", () => {
+    const fleet = stopped(2)
+    fleet.proxy.on(builds, answer(json(500, { message: "Internal error" })))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.lengthOf(yield* listed, 2)
+        assert.strictEqual((yield* failure(show("bot-0")))._tag, "CoderUnavailable")
+      })
+    )
+  })
+
+  it.effect("builds that hang: at most 4 at once, and 1.5 s of the list", () => {
+    const fleet = stopped(9)
+    fleet.proxy.on(builds, hangBefore)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(list())
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.isAtMost(took, 2000)
+        assert.lengthOf(fleet.proxy.asked(builds), 4)
+      })
+    )
+  })
+})
+
+describe.concurrent("a token that may see nothing", () => {
+  const notes = Effect.gen(function* () {
+    const { list: projects } = yield* ProjectService
+    return [(yield* settle(list())).note, (yield* settle(projects)).note]
+  })
+
+  for (const [what, itself, words] of [
+    ["not even itself: told", false, "does not even show this token its own user"],
+    ["but itself: perhaps", true, "perhaps its scope hides them"]
+  ] as const) {
+    it.effect(what, () => {
+      const fleet = makeFleet({ blind: { itself } })
+      fleet.coder.add("hidden")
+      return inFleet(
+        fleet,
+        Effect.map(notes, (told) => told.forEach((note) => assert.include(note, words)))
+      )
+    })
+  }
+
+  it.effect("is not blamed where the fleet is empty, nor where nothing can be told", () => {
+    const empty = makeFleet()
+    const silent = makeFleet({ blind: { itself: true } })
+    silent.proxy.on(/^GET .*users\/me$/, answer(json(500, { message: "Internal error" })))
+    return Effect.forEach([empty, silent], (fleet) =>
+      inFleet(
+        fleet,
+        Effect.map(notes, (told) => assert.deepStrictEqual(told, ["", ""]))
+      )
     )
   })
 })

@@ -311,7 +311,9 @@ it("a reason is cut", () => {
 
 describe("agentApp", () => {
   const found = (apps: ReadonlyArray<AppSummary>, options = {}) =>
-    Option.getOrNull(Option.map(agentApp(workspace({ agents: [agent({ apps })] }), options), (one) => one.slug))
+    Option.getOrNull(
+      Option.map(agentApp(workspace({ agents: [agent({ apps })] }).latest_build, options), (one) => one.slug)
+    )
   const other = app({ slug: "vscode", display_name: "VS Code", healthcheck: { url: "" } })
   const cli = app({ slug: "ccw-cli", display_name: "Claude Code", command: "claude", healthcheck: { url: "" } })
   const byCheck = app({ slug: "agent", display_name: "Agent" })
@@ -336,7 +338,7 @@ describe("agentApp", () => {
 
   it("is never an app of a sub-agent", () => {
     const sub = agent({ parent_id: "agent" })
-    assert.isTrue(Option.isNone(agentApp(workspace({ agents: [agent({ apps: [] }), sub] }), {})))
+    assert.isTrue(Option.isNone(agentApp(workspace({ agents: [agent({ apps: [] }), sub] }).latest_build, {})))
   })
 })
 

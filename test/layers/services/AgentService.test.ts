@@ -3,6 +3,7 @@ import { Duration, Effect, Exit, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
 import { TimeLimits } from "../../../src/layers/time/Deadline.ts"
 import type { FleetError } from "../../../src/schemas/errors/FleetError.ts"
+import { answerScreen } from "../../support/CoderModel.ts"
 import { begin, elapse, failure, inFleet, makeFleet, settle } from "../../support/fleet.ts"
 import {
   answer,
@@ -46,11 +47,11 @@ describe.concurrent("delete", () => {
       fleet,
       Effect.gen(function* () {
         const { exit, took } = yield* elapse(remove)
-        const { message, outcome } = yield* exit
+        const { message, next, outcome } = yield* exit
         assert.isAtMost(took, 10_000)
         assert.strictEqual(outcome, "unknown")
         assert.include(message, "deleting")
-        assert.include(message, "show_agent")
+        assert.deepStrictEqual(next, ["wait"])
       })
     )
   })
@@ -448,6 +449,103 @@ describe.concurrent("a build that another client made while ours was lost", () =
         assert.strictEqual((yield* settle(remove)).outcome, "unknown")
         yield* TestClock.adjust("90 seconds")
         assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "delete"])
+      })
+    )
+  })
+})
+
+describe.concurrent("restart: what becomes of the conversation", () => {
+  const prompted = (model: Parameters<typeof makeFleet>[0] = {}, options = {}) => {
+    const fleet = fleetWith(model, options)
+    const row = fleet.coder.get("bot-1")
+    row.agent.messages.push(
+      { id: 1, role: "user", content: "Say hello", time: "2025-12-31T01:00:00Z" },
+      { id: 2, role: "agent", content: answerScreen, time: "2025-12-31T01:00:00Z" }
+    )
+    const parameters = model.version === undefined ? [{ name: "AI Prompt", value: "Say hello" }] : []
+    row.builds.splice(0, 1, ...row.builds.map((one) => ({ ...one, parameters })))
+    return fleet
+  }
+  const plain = { version: { parameters: [], presets: null } }
+
+  it.effect("seen to run its first task again: told, with what is gone", () => {
+    const fleet = prompted()
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { message, next } = yield* settle(restart)
+        assert.include(message, "Its first task runs again")
+        assert.include(message, "The conversation before had 3 messages, and is gone.")
+        assert.deepStrictEqual(next, ["cancel_task"])
+        assert.deepStrictEqual(fleet.coder.prompts("bot-1"), ["Say hello"])
+      })
+    )
+  })
+
+  it.effect("not seen yet: told what may come, where the template has a prompt", () => {
+    const fleet = prompted({ startupMillis: 60_000 })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { message, next } = yield* settle(restart)
+        assert.include(message, "The conversation before had 3 messages: where the template gives the first task")
+        assert.deepStrictEqual(next, ["look_at_agent"])
+      })
+    )
+  })
+
+  it.effect("anew, with a first task that was not typed yet: it may run again", () => {
+    const fleet = prompted({ firstTaskMillis: 60_000 })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { message, next } = yield* settle(restart)
+        assert.include(message, "and is gone. Its first task may run again.")
+        assert.deepStrictEqual(next, ["look_at_agent"])
+      })
+    )
+  })
+
+  it.effect("anew, of a template without prompt: only that it is gone", () => {
+    const fleet = prompted(plain, { projects: ["claude-code"] })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { message, next } = yield* settle(restart)
+        assert.include(message, "The conversation before had 3 messages, and is gone.")
+        assert.notInclude(message, "first task")
+        assert.deepStrictEqual(next, [])
+      })
+    )
+  })
+
+  it.effect("kept, or not known: nothing is claimed", () => {
+    const kept = prompted()
+    const messages = [...kept.coder.get("bot-1").agent.messages]
+    kept.proxy.on(/^GET .*messages$/, answer(json(200, { messages })))
+    const silent = prompted()
+    silent.proxy.on(/\/@/, hangBefore)
+    const claims = (fleet: typeof kept) =>
+      inFleet(
+        fleet,
+        Effect.map(settle(restart), ({ message, next }) => {
+          assert.notMatch(message, /conversation|first task/)
+          assert.deepStrictEqual(next, [])
+        })
+      )
+    return Effect.zipRight(claims(kept), claims(silent))
+  })
+})
+
+describe.concurrent("delete: needs no status", () => {
+  it.effect("and asks the agent for none", () => {
+    const fleet = fleetWith()
+    fleet.proxy.on(/\/@/, hangBefore)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.strictEqual((yield* settle(remove)).outcome, "applied")
+        assert.lengthOf(fleet.proxy.asked(/\/@/), 0)
       })
     )
   })

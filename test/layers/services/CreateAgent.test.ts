@@ -306,9 +306,9 @@ describe.concurrent("create: an answer that is lost is settled by name", () => {
       return inFleet(
         fleet,
         Effect.gen(function* () {
-          const { agent, message, outcome, stage, task } = yield* settle(create())
+          const { agent, next, outcome, stage, task } = yield* settle(create())
           assert.deepStrictEqual([outcome, agent, stage, task], ["unknown", null, null, "unknown"])
-          assert.include(message, "show_agent")
+          assert.deepStrictEqual(next, ["look_at_agent"])
           assert.strictEqual(fleet.proxy.mutations.length, 1)
         })
       )
@@ -453,23 +453,41 @@ describe.concurrent("create: without a prompt parameter", () => {
 
   const undelivered = (fleet: ReturnType<typeof makeFleet>) =>
     Effect.gen(function* () {
-      const { message, outcome, task } = yield* settle(create())
-      assert.deepStrictEqual([outcome, task], ["applied", "not_delivered"])
-      assert.include(message, 'start_agent_task with {"agent_name":"bot-1","task_description":"Say hello"}')
+      const { message, next, outcome, task } = yield* settle(create())
+      assert.deepStrictEqual([outcome, task, next], ["applied", "not_delivered", ["start_task"]])
+      assert.notInclude(message, "Say hello")
       assert.deepStrictEqual(fleet.coder.prompts("bot-1"), [])
     })
 
-  it.effect("the agent never gets ready: not delivered, with the exact call", () => {
+  it.effect("the agent never gets ready: not delivered, and what to do then", () => {
     const fleet = makeFleet({ ...model, startupMillis: Infinity }, projects)
     return inFleet(fleet, undelivered(fleet))
   })
 
-  it.effect("no app: not delivered, with the exact call", () => {
-    const fleet = makeFleet({ ...model, app: null }, projects)
-    return inFleet(fleet, undelivered(fleet))
-  })
+  for (const [what, options, words] of [
+    ["no app", projects, ['a parameter "AI Prompt", or an app whose health check asks port 3284']],
+    [
+      "no app of the slug that is configured",
+      { ...projects, appSlug: "claude", promptParameter: "task" },
+      ['nor an AgentAPI app of the slug "claude"', 'a parameter "task", or that app']
+    ]
+  ] as const) {
+    it.effect(`${what}: says what the template lacks, and promises no idle agent`, () => {
+      const fleet = makeFleet({ ...model, app: null }, options)
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const { message, next, outcome, task } = yield* settle(create())
+          assert.deepStrictEqual([outcome, task, next], ["applied", "not_delivered", []])
+          for (const each of words) assert.include(message, each)
+          assert.isAtMost(message.split("\n").length, 3)
+          assert.deepStrictEqual(fleet.coder.prompts("bot-1"), [])
+        })
+      )
+    })
+  }
 
-  it.effect("AgentAPI refuses: not delivered, with the exact call, one POST", () => {
+  it.effect("AgentAPI refuses: not delivered, and what to do then, one POST", () => {
     const fleet = makeFleet(model, projects)
     fleet.proxy.on(/^POST .*message$/, answer(html(400)))
     return inFleet(

@@ -226,7 +226,7 @@ describe.concurrent("start task", () => {
           assert.strictEqual(fleet.coder.prompts("bot-1").length, prompts)
           assert.strictEqual(fleet.proxy.asked(message).length, 1)
           assert.isAtMost(took, 45_000)
-          if (end._tag === "Right" && expected === "unknown") assert.include(end.right.message, "show_agent_log")
+          if (end._tag === "Right" && expected === "unknown") assert.deepStrictEqual(end.right.next, ["read_log"])
         })
       )
     })
@@ -273,9 +273,9 @@ describe.concurrent("cancel", () => {
       fleet,
       Effect.gen(function* () {
         const { exit, took } = yield* elapse(cancel)
-        const { message: says, outcome } = yield* exit
+        const { next, outcome } = yield* exit
         assert.strictEqual(outcome, "unknown")
-        assert.include(says, "restart_agent")
+        assert.deepStrictEqual(next, ["look_at_agent", "restart_agent"])
         assert.isAtMost(took, 10_000)
         assert.deepStrictEqual(fleet.row.agent.keys, ["\u001b"])
       })
@@ -451,13 +451,141 @@ describe.concurrent("history", () => {
     return inFleet(
       fleet,
       Effect.gen(function* () {
-        assert.deepInclude(yield* settle(history({ page: 1, page_size: 10 })), { total_count: 0, has_next_page: false })
+        const { note, ...page } = yield* settle(history({ page: 1, page_size: 10 }))
+        assert.deepInclude(page, { total_count: 0, has_next_page: false })
+        assert.include(note, "No report exists")
         const error = yield* failure(history({ page: 2, page_size: 10 }))
         assert.strictEqual(error._tag, "PageOutOfRange")
         assert.include(error.message, "from 1 to 1")
       })
     )
   })
+})
+
+describe.concurrent("history without reports", () => {
+  const said = (count: number) => {
+    const fleet = fleetWith()
+    const { messages } = fleet.row.agent
+    for (let id = 1; id <= 2 * count; id += 2) {
+      const time = new Date(begin + id).toISOString()
+      messages.push({ id, role: "user", content: `task ${id}`, time })
+      messages.push({ id: id + 1, role: "agent", content: answerScreen, time })
+    }
+    return fleet
+  }
+
+  it.effect("tells the tasks of the conversation, newest first, in pages, and that no reports exist", () => {
+    const fleet = said(3)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const all = yield* settle(history({ page: 1, page_size: 10 }))
+        assert.deepStrictEqual(
+          all.items.map(({ message: text, state }) => [state, text]),
+          [
+            ["task", "task 5"],
+            ["task", "task 3"],
+            ["task", "task 1"]
+          ]
+        )
+        assert.include(all.note, "No report exists since the latest start")
+        assert.deepInclude(all.items[0], {
+          id: "message-5",
+          workspace_id: fleet.row.id,
+          agent_id: `agent-of-${fleet.row.id}`,
+          app_id: `app-of-${fleet.row.id}`
+        })
+        const paged = yield* Effect.forEach([1, 2, 3], (page) => settle(history({ page, page_size: 1 })))
+        assert.deepStrictEqual(
+          paged.flatMap(({ items }) => items),
+          all.items
+        )
+      })
+    )
+  })
+
+  it.effect("one report is enough to leave the conversation alone", () => {
+    const fleet = said(2)
+    fleet.row.reports.push({ state: "working", message: "Fixing", at: begin - 1 })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { items, note } = yield* settle(history({ page: 1, page_size: 10 }))
+        assert.deepStrictEqual([items.map((one) => one.message), note], [["Fixing"], ""])
+        assert.lengthOf(fleet.proxy.asked(/\/@/), 0)
+      })
+    )
+  })
+
+  for (const [what, change, words] of [
+    ["stopped", ({ coder, row }) => coder.build(row, "stop", begin - 5000), "the agent is stopped"],
+    ["silent", ({ proxy }) => proxy.on(/\/@/, hangBefore), "AgentAPI did not answer in time"],
+    ["gone between two looks", ({ proxy }) => proxy.on(/messages$/, answer(html(502))), "nothing listens"]
+  ] as ReadonlyArray<readonly [string, (fleet: ReturnType<typeof fleetWith>) => unknown, string]>) {
+    it.effect(`an agent that is ${what}: empty, with the reason`, () => {
+      const fleet = said(1)
+      change(fleet)
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const { items, note } = yield* settle(history({ page: 1, page_size: 10 }))
+          assert.lengthOf(items, 0)
+          assert.include(note, words)
+        })
+      )
+    })
+  }
+})
+
+describe.concurrent("a screen that is not recognised", () => {
+  const odd = (content: string, prompted: boolean) => {
+    const fleet = fleetWith()
+    const time = "2026-01-01T00:00:00Z"
+    const { messages } = fleet.row.agent
+    if (prompted) messages.push({ id: 1, role: "user", content: "Fix it", time })
+    else messages.length = 0
+    messages.push({ id: prompted ? 2 : 0, role: "agent", content, time })
+    return fleet
+  }
+  const show = Effect.flatMap(AgentService, (agents) => agents.show("bot-1"))
+
+  it.effect("in a turn: unknown, nothing is sent; one Escape that moves nothing lets the next task through", () => {
+    const fleet = odd("Something that nobody has seen\nyet", true)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        assert.strictEqual((yield* settle(show)).status, "unknown")
+        const refusedNow = yield* failure(start())
+        assert.strictEqual(refusedNow._tag, "AgentNotIdle")
+        assert.include(tell(refusedNow).message, "terminal")
+        assert.lengthOf(fleet.proxy.mutations, 0)
+        const canceled = yield* settle(cancel)
+        assert.deepStrictEqual([canceled.outcome, canceled.next], ["unknown", ["start_task"]])
+        assert.deepStrictEqual(fleet.row.agent.keys, ["\u001b"])
+        assert.strictEqual((yield* settle(start("Next"))).outcome, "applied")
+      })
+    )
+  })
+
+  for (const [what, content, prompted] of [
+    ["at the start", "Something that nobody has seen", false],
+    ["that speaks of trust, in a turn", "Quick safety check\nof this folder", true]
+  ] as const) {
+    it.effect(`${what}: no key is pressed, and a person is sent to the terminal`, () => {
+      const fleet = odd(content, prompted)
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          assert.strictEqual((yield* settle(show)).status, "unknown")
+          for (const error of [yield* failure(start()), yield* failure(cancel)]) {
+            assert.include(tell(error).message, "terminal")
+            assert.include(tell(error).message, "restart_agent")
+          }
+          assert.lengthOf(fleet.proxy.mutations, 0)
+        })
+      )
+    })
+  }
 })
 
 describe.concurrent("a dialogue on the screen", () => {

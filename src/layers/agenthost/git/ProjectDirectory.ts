@@ -42,7 +42,10 @@ export const makeInspect = (git: Git, files: FileSystem.FileSystem, environment:
     const no = (...[reason, detail]: Reason) => new NotAProject({ directory, reason, detail })
     // An empty path would be the working directory.
     const home = yield* Effect.option(
-      Effect.flatMap(Option.filter(Option.fromNullable(environment["HOME"]), (path) => path !== ""), files.realPath)
+      Effect.flatMap(
+        Option.filter(Option.fromNullable(environment["HOME"]), (path) => path !== ""),
+        files.realPath
+      )
     )
     const checkPlace = (path: string) => {
       if (path === "/") return no("root", "it is the root of the file system")

@@ -68,6 +68,8 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
 
     /** The latest builds of the workspaces that are not deleted, oldest workspace first. */
     readonly list: Effect.Effect<ReadonlyArray<BuildState>>
+    /** The builds of a workspace, newest first. */
+    readonly builds: (workspaceId: string) => Effect.Effect<ReadonlyArray<BuildState>>
     /** The latest build of a workspace, deleted or not. */
     readonly workspace: (id: string) => Effect.Effect<Option.Option<BuildState>>
     /** The latest build of the workspace of that name, in whatever case, that is not deleted. */
@@ -219,6 +221,13 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
 
         appendAgentLog: (agentId, line) =>
           Effect.map(now, (created_at) => append(agentLogs, agentId, { id: ++lines, created_at, ...line })),
+
+        builds: (workspaceId) =>
+          Effect.sync(() =>
+            (buildsOf.get(workspaceId) ?? [])
+              .toReversed()
+              .flatMap((id) => Option.toArray(Option.flatMap(Option.fromNullable(builds.get(id)), stateOf)))
+          ),
 
         list: Effect.sync(() =>
           [...workspaces.values()].filter((row) => !row.deleted).flatMap((row) => Option.toArray(latest(row.id)))

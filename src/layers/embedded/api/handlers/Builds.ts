@@ -18,6 +18,13 @@ export const buildsHandlers = HttpApiBuilder.group(CoderApi, "builds", (handlers
     const runner = yield* BuildRunner
 
     return handlers
+      .handle("list", ({ path, urlParams: { limit = 0 } }) =>
+        Effect.gen(function* () {
+          const { workspace } = yield* workspaceById(path.workspace)
+          const builds = yield* store.builds(workspace.id)
+          return builds.slice(0, limit === 0 ? undefined : limit).map(views.build)
+        })
+      )
       .handle("create", ({ path, payload }) =>
         Effect.gen(function* () {
           const { build, workspace } = yield* workspaceById(path.workspace)
