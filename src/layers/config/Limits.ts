@@ -40,8 +40,6 @@ export const Limits = {
   scriptArgument: 30_000,
   /** One run of git. */
   gitTimeout: Duration.seconds(60),
-  /** Reports kept for an agent. */
-  appStatuses: 1000,
   /** How long what was seen of a project's folder counts, and how many folders are looked at at once. */
   projectInspection: Duration.seconds(1),
   projectConcurrency: 4
