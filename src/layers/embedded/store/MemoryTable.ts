@@ -61,8 +61,8 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
       const { all, tree } = found.value
       if (range === undefined) return all()
       return "first" in range
-        ? taken(RedBlackTree.values(tree), range.first)
-        : taken(RedBlackTree.valuesReversed(tree), range.last).toReversed()
+        ? taken(tree, range.first)
+        : taken(RedBlackTree.reversed(tree), range.last).toReversed()
     },
     count: (index, value) =>
       Option.match(find(index, value), { onNone: () => 0, onSome: ({ tree }) => RedBlackTree.size(tree) }),
@@ -96,12 +96,12 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
   }
 }
 
-/** So many of an iteration, from its beginning. */
-const taken = <A>(values: Iterable<A>, count: number): ReadonlyArray<A> => {
-  const found: Array<A> = []
-  for (const value of values) {
+/** The rows of so many entries, from the beginning. */
+const taken = <Row>(entries: Iterable<readonly [number, Row]>, count: number): ReadonlyArray<Row> => {
+  const found: Array<Row> = []
+  for (const [, row] of entries) {
     if (found.length >= count) break
-    found.push(value)
+    found.push(row)
   }
   return found
 }
