@@ -60,9 +60,7 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
       if (Option.isNone(found)) return []
       const { all, tree } = found.value
       if (range === undefined) return all()
-      return "first" in range
-        ? taken(tree, range.first)
-        : taken(RedBlackTree.reversed(tree), range.last).toReversed()
+      return "first" in range ? taken(tree, range.first) : taken(RedBlackTree.reversed(tree), range.last).toReversed()
     },
     count: (index, value) =>
       Option.match(find(index, value), { onNone: () => 0, onSome: ({ tree }) => RedBlackTree.size(tree) }),
