@@ -4,7 +4,7 @@ import { RowStore } from "../../../src/layers/embedded/store/RowStore.ts"
 import { StoreLimits } from "../../../src/layers/embedded/store/StoreLimits.ts"
 import { embeddedApp } from "../../support/EmbeddedFixture.ts"
 import { faultyRowStore, type StoreFaults } from "../../support/FaultyRowStore.ts"
-import { built, byId, create, createReady, get, send, startBuild, until } from "./Requests.ts"
+import { type Answer, built, byId, create, createReady, get, send, startBuild, until } from "./Requests.ts"
 
 /** An embedded Coder whose store fails as it is told, and what it logs. */
 const withFaults = <A, E>(
@@ -41,7 +41,7 @@ it.live(
         const kept = yield* create("kept")
         yield* built(kept.body.id)
         yield* Ref.set(faults, { operations: ["insertWorkspace", "insertBuild"] })
-        const refused = yield* create("new")
+        const refused: Answer = yield* create("other")
         assert.deepInclude(refused, internal)
         const stop = yield* send("POST", `/api/v2/workspaces/${kept.body.id}/builds`, { body: { transition: "stop" } })
         assert.deepInclude(stop, internal)
@@ -60,7 +60,7 @@ it.live(
         )
         assert.strictEqual((yield* byId(kept.body.id)).latest_build.build_number, 1)
         yield* Ref.set(faults, {})
-        assert.strictEqual((yield* create("new")).status, 201)
+        assert.strictEqual((yield* create("other")).status, 201)
       })
     )
 )
