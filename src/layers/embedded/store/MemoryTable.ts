@@ -1,10 +1,12 @@
-import { HashMap, Option, Order, Record, RedBlackTree } from "effect"
+import { Option, Order, Record, RedBlackTree } from "effect"
 import type { RowChange, Table, Writing } from "./Tables.ts"
 
 /** A table in this process. */
 export interface MemoryTable<Row, Index extends string> extends Writing<Row, Index> {
-  /** Notes what the table holds now; what it answers brings that back. It costs nothing. */
-  readonly checkpoint: () => () => void
+  /** A transaction begins: what comes from here on can be rolled back. It costs nothing. */
+  readonly checkpoint: () => void
+  /** Puts back what was there at the last checkpoint. */
+  readonly rollback: () => void
 }
 
 /** A row, and when it was first put. */
@@ -24,10 +26,32 @@ const bucketOf = <Row>(tree: RedBlackTree.RedBlackTree<number, Row>): Bucket<Row
   return { tree, all: () => (all ??= [...RedBlackTree.values(tree)]) }
 }
 
+/** A map that can be put back: it notes what was there before each change. */
+const journaledMap = <Value>() => {
+  const values = new Map<string, Value>()
+  let before: Array<readonly [string, Value | undefined]> = []
+  const change = (key: string, value: Value | undefined) => {
+    if (value === undefined) values.delete(key)
+    else values.set(key, value)
+  }
+  return {
+    get: (key: string) => values.get(key),
+    /** `undefined` removes. */
+    set: (key: string, value: Value | undefined) => {
+      before.push([key, values.get(key)])
+      change(key, value)
+    },
+    checkpoint: () => void (before = []),
+    rollback: () => {
+      for (const [key, value] of before.toReversed()) change(key, value)
+      before = []
+    }
+  }
+}
+
 /**
- * A table of persistent maps: a change makes new ones that share what is the same, so an earlier state is kept by
- * holding on to it. Changing a row of n costs O(log n). `onChange` hears of each change first, and may refuse it by
- * throwing.
+ * A table of maps: changing a row costs O(log n) in the rows of the same index value, and nothing is copied for a
+ * transaction. `onChange` hears of each change first, and may refuse it by throwing.
  */
 export const memoryTable = <Name extends string, Row, Index extends string>(
   table: Table<Name, Row, Index>,
@@ -35,61 +59,63 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
 ): MemoryTable<Row, Index> => {
   const indexes = Record.toEntries(table.indexes)
   const nothing = RedBlackTree.empty<number, Row>(Order.number)
-  let rows = HashMap.empty<string, Placed<Row>>()
-  let buckets = HashMap.empty<string, Bucket<Row>>()
+  const rows = journaledMap<Placed<Row>>()
+  const buckets = journaledMap<Bucket<Row>>()
   let places = 0
 
-  const find = (index: Index, value: string) => HashMap.get(buckets, `${index}:${value}`)
+  const find = (index: Index, value: string) => buckets.get(`${index}:${value}`)
 
-  const replace = (index: Index, value: string | null, place: number, row: Option.Option<Row>) => {
+  const leave = (index: Index, value: string | null, place: number) => {
+    const bucket = value === null ? undefined : find(index, value)
+    if (bucket === undefined) return
+    const tree = RedBlackTree.removeFirst(bucket.tree, place)
+    buckets.set(`${index}:${value}`, RedBlackTree.size(tree) === 0 ? undefined : bucketOf(tree))
+  }
+
+  const join = (index: Index, value: string | null, { place, row }: Placed<Row>) => {
     if (value === null) return
-    const before = Option.match(find(index, value), { onNone: () => nothing, onSome: ({ tree }) => tree })
-    const without = RedBlackTree.removeFirst(before, place)
-    const after = Option.match(row, {
-      onNone: () => without,
-      onSome: (some) => RedBlackTree.insert(without, place, some)
-    })
-    const key = `${index}:${value}`
-    buckets = RedBlackTree.size(after) === 0 ? HashMap.remove(buckets, key) : HashMap.set(buckets, key, bucketOf(after))
+    const tree = RedBlackTree.insert(find(index, value)?.tree ?? nothing, place, row)
+    buckets.set(`${index}:${value}`, bucketOf(tree))
   }
 
   return {
-    get: (key) => Option.map(HashMap.get(rows, key), ({ row }) => row),
+    get: (key) => Option.map(Option.fromNullable(rows.get(key)), ({ row }) => row),
     select: (index, value, range) => {
-      const found = find(index, value)
-      if (Option.isNone(found)) return []
-      const { all, tree } = found.value
-      if (range === undefined) return all()
-      return "first" in range ? taken(tree, range.first) : taken(RedBlackTree.reversed(tree), range.last).toReversed()
+      const bucket = find(index, value)
+      if (bucket === undefined) return []
+      if (range === undefined) return bucket.all()
+      if ("first" in range) return taken(bucket.tree, range.first)
+      return bucket.all().slice(Math.max(0, RedBlackTree.size(bucket.tree) - range.last))
     },
-    count: (index, value) =>
-      Option.match(find(index, value), { onNone: () => 0, onSome: ({ tree }) => RedBlackTree.size(tree) }),
+    count: (index, value) => {
+      const bucket = find(index, value)
+      return bucket === undefined ? 0 : RedBlackTree.size(bucket.tree)
+    },
     put: (row) => {
       const key = table.key(row)
-      const before = Option.getOrUndefined(HashMap.get(rows, key))
       onChange({ table: table.name, key, row: Option.some(row) })
-      const place = before?.place ?? ++places
-      rows = HashMap.set(rows, key, { place, row })
+      const before = rows.get(key)
+      const placed = { place: before?.place ?? ++places, row }
+      rows.set(key, placed)
       for (const [index, valueOf] of indexes) {
-        const value = valueOf(row)
-        const old = before === undefined ? null : valueOf(before.row)
-        if (old !== value) replace(index, old, place, Option.none())
-        replace(index, value, place, Option.some(row))
+        if (before !== undefined) leave(index, valueOf(before.row), before.place)
+        join(index, valueOf(row), placed)
       }
     },
     remove: (key) => {
-      const before = Option.getOrUndefined(HashMap.get(rows, key))
+      const before = rows.get(key)
       if (before === undefined) return
       onChange({ table: table.name, key, row: Option.none() })
-      rows = HashMap.remove(rows, key)
-      for (const [index, valueOf] of indexes) replace(index, valueOf(before.row), before.place, Option.none())
+      rows.set(key, undefined)
+      for (const [index, valueOf] of indexes) leave(index, valueOf(before.row), before.place)
     },
     checkpoint: () => {
-      const held = { rows, buckets }
-      return () => {
-        rows = held.rows
-        buckets = held.buckets
-      }
+      rows.checkpoint()
+      buckets.checkpoint()
+    },
+    rollback: () => {
+      rows.rollback()
+      buckets.rollback()
     }
   }
 }

@@ -53,6 +53,7 @@ export class RowStore extends Context.Tag("fleet-mcp/layers/embedded/store/RowSt
         buildLogs: memoryTable(tables.buildLogs, note),
         agentLogs: memoryTable(tables.agentLogs, note)
       }
+      const every = Object.values(all)
       const rows: Rows = {
         ...all,
         get position() {
@@ -63,7 +64,7 @@ export class RowStore extends Context.Tag("fleet-mcp/layers/embedded/store/RowSt
       return {
         transaction: (_operation, step) =>
           Effect.suspend(() => {
-            const rollbacks = Object.values(all).map(({ checkpoint }) => checkpoint())
+            for (const { checkpoint } of every) checkpoint()
             const made: Array<Change> = []
             let committed = false
             changes = made
@@ -74,7 +75,7 @@ export class RowStore extends Context.Tag("fleet-mcp/layers/embedded/store/RowSt
             } finally {
               changes = undefined
               if (committed) log.append(made)
-              else for (const rollback of rollbacks) rollback()
+              else for (const { rollback } of every) rollback()
             }
           }),
         read: (_operation, query) => Effect.sync(() => query(rows)),

@@ -102,8 +102,7 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
       const store = yield* RowStore
       const stamp = makeTimestamps()
 
-      const read = <A>(operation: string, query: (rows: ReadRows) => A) =>
-        store.read(operation, query).pipe(Effect.withSpan(`WorkspaceStore.${operation}`))
+      const read = <A>(operation: string, query: (rows: ReadRows) => A) => store.read(operation, query)
 
       // The time is taken within the transaction, so that it rises from commit to commit.
       const transaction = <A, E>(operation: string, step: (rows: Rows, now: string) => Either.Either<A, E>) =>
@@ -114,7 +113,7 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
               stamp(clock.unsafeCurrentTimeNanos(), () => newestTime(rows))
             )
           )
-        ).pipe(Effect.withSpan(`WorkspaceStore.${operation}`))
+        )
 
       const write = <A>(operation: string, step: (rows: Rows, now: string) => A) =>
         transaction(operation, (rows, now) => Either.right(step(rows, now)))
