@@ -28,15 +28,16 @@ export const makeChangeLog = (capacity: number): ChangeLog => {
   const commits: Array<Commit> = []
   let kept = 0
   let position = 0
-  let next = Deferred.unsafeMake<void>(FiberId.none)
+  // What those wait for who have seen everything.
+  let next: Deferred.Deferred<void> | undefined
 
   const after = (seen: number): Effect.Effect<ReadonlyArray<Commit>, ChangesLost> =>
     Effect.suspend(() => {
       const oldest = position - commits.length
       if (seen < oldest || seen > position) return new ChangesLost({ position: seen, oldest })
-      return seen < position
-        ? Effect.succeed(commits.slice(seen - oldest))
-        : Effect.zipRight(Deferred.await(next), after(seen))
+      if (seen < position) return Effect.succeed(commits.slice(seen - oldest))
+      next ??= Deferred.unsafeMake(FiberId.none)
+      return Effect.zipRight(Deferred.await(next), after(seen))
     })
 
   return {
@@ -47,8 +48,8 @@ export const makeChangeLog = (capacity: number): ChangeLog => {
       kept += changes.length
       while (kept > capacity) kept -= commits.shift()?.changes.length ?? 0
       const waiting = next
-      next = Deferred.unsafeMake(FiberId.none)
-      Deferred.unsafeDone(waiting, Effect.void)
+      next = undefined
+      if (waiting !== undefined) Deferred.unsafeDone(waiting, Effect.void)
     },
     after: (from) =>
       Stream.paginateChunkEffect(from, (seen) =>

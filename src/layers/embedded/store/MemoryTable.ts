@@ -41,12 +41,20 @@ const journaledMap = <Value>() => {
       before.push([key, values.get(key)])
       change(key, value)
     },
-    checkpoint: () => void (before = []),
+    checkpoint: () => {
+      if (before.length > 0) before = []
+    },
     rollback: () => {
       for (const [key, value] of before.toReversed()) change(key, value)
       before = []
     }
   }
+}
+
+/** An index: what it selects by, and the rows of each value. */
+interface Buckets<Row> {
+  readonly valueOf: (row: Row) => string | null
+  readonly buckets: ReturnType<typeof journaledMap<Bucket<Row>>>
 }
 
 /**
@@ -57,38 +65,37 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
   table: Table<Name, Row, Index>,
   onChange: (change: RowChange<Name, Row>) => void
 ): MemoryTable<Row, Index> => {
-  const indexes = Record.toEntries(table.indexes)
+  const indexes = Record.map(table.indexes, (valueOf) => ({ valueOf, buckets: journaledMap<Bucket<Row>>() }))
+  const all = Record.values(indexes)
   const nothing = RedBlackTree.empty<number, Row>(Order.number)
   const rows = journaledMap<Placed<Row>>()
-  const buckets = journaledMap<Bucket<Row>>()
   let places = 0
 
-  const find = (index: Index, value: string) => buckets.get(`${index}:${value}`)
-
-  const leave = (index: Index, value: string | null, place: number) => {
-    const bucket = value === null ? undefined : find(index, value)
-    if (bucket === undefined) return
+  const leave = ({ buckets, valueOf }: Buckets<Row>, { place, row }: Placed<Row>) => {
+    const value = valueOf(row)
+    const bucket = value === null ? undefined : buckets.get(value)
+    if (value === null || bucket === undefined) return
     const tree = RedBlackTree.removeFirst(bucket.tree, place)
-    buckets.set(`${index}:${value}`, RedBlackTree.size(tree) === 0 ? undefined : bucketOf(tree))
+    buckets.set(value, RedBlackTree.size(tree) === 0 ? undefined : bucketOf(tree))
   }
 
-  const join = (index: Index, value: string | null, { place, row }: Placed<Row>) => {
+  const join = ({ buckets, valueOf }: Buckets<Row>, { place, row }: Placed<Row>) => {
+    const value = valueOf(row)
     if (value === null) return
-    const tree = RedBlackTree.insert(find(index, value)?.tree ?? nothing, place, row)
-    buckets.set(`${index}:${value}`, bucketOf(tree))
+    buckets.set(value, bucketOf(RedBlackTree.insert(buckets.get(value)?.tree ?? nothing, place, row)))
   }
 
   return {
     get: (key) => Option.map(Option.fromNullable(rows.get(key)), ({ row }) => row),
     select: (index, value, range) => {
-      const bucket = find(index, value)
+      const bucket = indexes[index].buckets.get(value)
       if (bucket === undefined) return []
       if (range === undefined) return bucket.all()
       if ("first" in range) return taken(bucket.tree, range.first)
       return bucket.all().slice(Math.max(0, RedBlackTree.size(bucket.tree) - range.last))
     },
     count: (index, value) => {
-      const bucket = find(index, value)
+      const bucket = indexes[index].buckets.get(value)
       return bucket === undefined ? 0 : RedBlackTree.size(bucket.tree)
     },
     put: (row) => {
@@ -97,9 +104,9 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
       const before = rows.get(key)
       const placed = { place: before?.place ?? ++places, row }
       rows.set(key, placed)
-      for (const [index, valueOf] of indexes) {
-        if (before !== undefined) leave(index, valueOf(before.row), before.place)
-        join(index, valueOf(row), placed)
+      for (const index of all) {
+        if (before !== undefined) leave(index, before)
+        join(index, placed)
       }
     },
     remove: (key) => {
@@ -107,15 +114,15 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
       if (before === undefined) return
       onChange({ table: table.name, key, row: Option.none() })
       rows.set(key, undefined)
-      for (const [index, valueOf] of indexes) leave(index, valueOf(before.row), before.place)
+      for (const index of all) leave(index, before)
     },
     checkpoint: () => {
       rows.checkpoint()
-      buckets.checkpoint()
+      for (const { buckets } of all) buckets.checkpoint()
     },
     rollback: () => {
       rows.rollback()
-      buckets.rollback()
+      for (const { buckets } of all) buckets.rollback()
     }
   }
 }
