@@ -1,4 +1,4 @@
-import { Effect, Layer, Ref } from "effect"
+import { Data, Effect, Layer, Ref } from "effect"
 import { RowStore, StoreFailed } from "../../src/layers/embedded/store/RowStore.ts"
 import type { Rows } from "../../src/layers/embedded/store/Tables.ts"
 
@@ -12,7 +12,7 @@ export interface StoreFaults {
   readonly reads?: boolean
 }
 
-class Broken extends Error {}
+class Broken extends Data.TaggedError("Broken") {}
 
 /** A driver of rows above another one, which fails as disks do: in the midst of a transaction, or at its end. */
 export const faultyRowStore = (faults: Ref.Ref<StoreFaults>): Layer.Layer<RowStore, never, RowStore> =>

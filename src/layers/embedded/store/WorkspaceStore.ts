@@ -1,4 +1,4 @@
-import { Array, Context, Data, Effect, Either, Layer, Option } from "effect"
+import { Array, Context, Data, Effect, Either, Layer, Option, Struct } from "effect"
 import type { AgentLog, BuildLog, PatchAppStatus } from "../../../schemas/coder/Builds.ts"
 import { latestBuild, latestState, newestTime, stateOf } from "./BuildStates.ts"
 import { Ids } from "./Ids.ts"
@@ -257,11 +257,11 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
           ),
         build: (id) => read("build", (rows) => Option.flatMap(rows.builds.get(id), (build) => stateOf(rows, build))),
         buildLogs: (buildId) =>
-          read("buildLogs", (rows) => rows.buildLogs.select("build", buildId).map(({ build_id: _, ...line }) => line)),
+          read("buildLogs", (rows) => rows.buildLogs.select("build", buildId).map(Struct.omit("build_id"))),
         agentLogs: (agentId) =>
           read("agentLogs", (rows) =>
             Option.map(rows.agents.get(agentId), () =>
-              rows.agentLogs.select("agent", agentId).map(({ agent_id: _, ...line }) => line)
+              rows.agentLogs.select("agent", agentId).map(Struct.omit("agent_id"))
             )
           ),
         agentByToken: (token) =>
