@@ -14,6 +14,7 @@ import type { EmbeddedOptions } from "../../src/layers/config/EmbeddedConfig.ts"
 import { CoderApp } from "../../src/layers/embedded/api/CoderApp.ts"
 import { EmbeddedCoder } from "../../src/layers/embedded/EmbeddedCoder.ts"
 import { Ids } from "../../src/layers/embedded/store/Ids.ts"
+import { RowStore } from "../../src/layers/embedded/store/RowStore.ts"
 import { environment, temporaryDirectory } from "../layers/agenthost/support.ts"
 import { secrets } from "./Secrets.ts"
 
@@ -98,9 +99,10 @@ export const embedded = (
     )
   )
 
-/** The same, with its HTTP app itself: it takes requests as no client would write them. */
+/** The same, with its HTTP app itself, which takes requests as no client would write them, and with its store. */
 export const embeddedApp = (
-  options: FixtureOptions = {}
+  options: FixtureOptions = {},
+  rows: Layer.Layer<RowStore> = RowStore.layerMemory
 ): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
   Layer.unwrapScoped(
     Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) => {
@@ -120,7 +122,7 @@ export const embeddedApp = (
       return Layer.mergeAll(
         fixture,
         CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
-        Layer.provideMerge(client, CoderApp.layer(embeddedOptions)).pipe(Layer.provide(seams))
+        Layer.provideMerge(client, CoderApp.layer(embeddedOptions)).pipe(Layer.provide([seams, rows]))
       )
     })
   )

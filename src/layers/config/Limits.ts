@@ -27,8 +27,6 @@ export const Limits = {
   /** Between two progress notifications of a call. */
   progressInterval: Duration.seconds(2),
 
-  /** Reports kept for an agent. */
-  appStatuses: 1000,
   /** How long what was seen of a project's folder counts, and how many folders are looked at at once. */
   projectInspection: Duration.seconds(1),
   projectConcurrency: 4

@@ -4,6 +4,7 @@ import { CoderConfig } from "../config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../config/EmbeddedConfig.ts"
 import { CoderApp } from "./api/CoderApp.ts"
 import { Deployment, embeddedUrl } from "./Deployment.ts"
+import { RowStore } from "./store/RowStore.ts"
 
 const inProcessConfig: Layer.Layer<CoderConfig, never, Deployment> = Layer.effect(
   CoderConfig,
@@ -39,6 +40,8 @@ const inProcessClient: Layer.Layer<HttpClient.HttpClient, never, CoderApp> = Lay
   })
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
+const inMemory = (options: EmbeddedOptions) => Layer.provide(CoderApp.layer(options), RowStore.layerMemory)
+
 /** The span of a request would hold its token: the header, or the address with the query. */
 const untraced = HttpMiddleware.withTracerDisabledWhen(() => true)
 
@@ -52,11 +55,10 @@ export const EmbeddedCoder: {
   /** The same on a server, for example on a Unix socket. Requests must carry `options.sessionToken`. */
   readonly layerServer: (options: EmbeddedOptions) => Layer.Layer<never, never, HttpServer.HttpServer>
 } = {
-  layer: (options) =>
-    Layer.merge(inProcessClient, inProcessConfig).pipe(Layer.provide(CoderApp.layer(options)), untraced),
+  layer: (options) => Layer.merge(inProcessClient, inProcessConfig).pipe(Layer.provide(inMemory(options)), untraced),
   layerServer: (options) =>
     Layer.unwrapEffect(Effect.map(CoderApp, ({ httpApp }) => HttpServer.serve(httpApp))).pipe(
-      Layer.provide(CoderApp.layer(options)),
+      Layer.provide(inMemory(options)),
       untraced
     )
 }

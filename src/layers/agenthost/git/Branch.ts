@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { GitError, lines, type Git } from "./Git.ts"
 import { GitLimits } from "./GitLimits.ts"
 
@@ -9,6 +9,14 @@ const prefixes = ["fleet", "fleet-agents", ...Array.from({ length: 8 }, (_, inde
 
 /** Whether a branch has a name as agents' branches have. */
 export const isAgentBranch = (branch: string): boolean => prefixes.some((prefix) => branch.startsWith(`${prefix}/`))
+
+/** What was about to be made could not be noted, so nothing was made. It may pass. */
+export class NotNoted extends Schema.TaggedError<NotNoted>()("NotNoted", { detail: Schema.String }) {
+  readonly passes = true
+  override get message() {
+    return `What was about to be made could not be noted, so nothing was made: ${this.detail}`
+  }
+}
 
 /** What the first entry of a branch's reflog says, so that its maker can be told later. */
 const markOf = (directory: string): string => `fleet-mcp: branch of ${directory}`.replaceAll(/\s+/g, " ")
@@ -21,7 +29,7 @@ export interface Claim {
   /** The commit that it is to begin with. */
   readonly commit: string
   /** Is told the name before it is claimed. */
-  readonly note: (branch: string) => Effect.Effect<void>
+  readonly note: (branch: string) => Effect.Effect<void, NotNoted>
 }
 
 /** Whether a branch was claimed for this worktree. */

@@ -2,7 +2,7 @@ import { FileSystem, type Error as PlatformError } from "@effect/platform"
 import { Context, Effect, Layer, Option } from "effect"
 import { agentEnvironment, type Environment } from "../process/Environment.ts"
 import { layerFiles } from "../process/Helper.ts"
-import { claimBranch, heads, isAgentBranch, isClaimed } from "./Branch.ts"
+import { claimBranch, heads, isAgentBranch, isClaimed, type NotNoted } from "./Branch.ts"
 import { checkOut, leaving, type Progress, submodulesMissing } from "./Checkout.ts"
 import { GitError, makeGit } from "./Git.ts"
 import { describe, findLosses, stashesOf } from "./Losses.ts"
@@ -30,7 +30,7 @@ export interface CreateWorktree {
   /** What an earlier attempt noted; null before the first one. */
   readonly noted: BranchNote | null
   /** Keeps what is about to be made: it is called before anything is, and again for another name. */
-  readonly note: (note: BranchNote) => Effect.Effect<void>
+  readonly note: (note: BranchNote) => Effect.Effect<void, NotNoted>
   readonly progress: Progress
 }
 
@@ -340,7 +340,7 @@ export class Worktree extends Context.Tag("fleet-mcp/layers/agenthost/git/Worktr
      * A worktree on a branch of its own, from the project's HEAD. One that is there already is used again; one that was
      * not finished is finished; one whose directory is gone gets it back. Several processes may do this at once.
      */
-    readonly create: (request: CreateWorktree) => Effect.Effect<AgentWorktree, GitError>
+    readonly create: (request: CreateWorktree) => Effect.Effect<AgentWorktree, GitError | NotNoted>
     /**
      * Removes a worktree and its branch, unless work would be lost with them: see `findLosses`. What cannot be found out
      * counts as work.

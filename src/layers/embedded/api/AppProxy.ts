@@ -9,7 +9,7 @@ import {
 import { Effect, type Layer, Option } from "effect"
 import { AgentHosts } from "../engine/AgentHosts.ts"
 import { checkUser } from "./Authentication.ts"
-import { crossSiteAnswer } from "./CoderBody.ts"
+import { crossSiteAnswer, storeFailed } from "./CoderBody.ts"
 import { changesByCookie } from "./Credential.ts"
 import { Deployment, originOf } from "../Deployment.ts"
 import type { BuildState } from "../store/Rows.ts"
@@ -29,7 +29,10 @@ export const appProxy: Layer.Layer<never, never, AgentHosts | Deployment | Works
       const find = Effect.fn("AppProxy.find")(function* (owner: string, workspace: string) {
         if (![user.username, user.id].includes(owner.toLowerCase())) return yield* noSuchApp
         const name = workspace.split(".")[0] ?? ""
-        const [byName, byId] = yield* Effect.all([store.workspaceByName(name), store.workspace(name.toLowerCase())])
+        const [byName, byId] = yield* Effect.all([
+          store.workspaceByName(name),
+          store.workspace(name.toLowerCase())
+        ]).pipe(Effect.catchTag("StoreFailed", (error) => Effect.catchAll(storeFailed(error), () => internalError)))
         const found = Option.filter(
           Option.orElse(byName, () => byId),
           (state) => !state.workspace.deleted
@@ -101,6 +104,8 @@ const page = (status: number, title: string, text: string) =>
       contentType: "text/html; charset=utf-8"
     })
   )
+
+const internalError = page(500, "Internal Server Error", "An internal server error occurred.")
 
 const noSuchApp = page(404, "Application Not Found", "The application does not exist, or you have no access to it.")
 

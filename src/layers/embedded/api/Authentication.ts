@@ -10,6 +10,7 @@ import {
 } from "../../../schemas/coder/Security.ts"
 import { Deployment } from "../Deployment.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
+import { storeFailed } from "./CoderBody.ts"
 import { changesByCookie, credentialOf } from "./Credential.ts"
 import { uuidComplaint } from "./Lookup.ts"
 
@@ -85,7 +86,7 @@ export const agentSession: Layer.Layer<AgentSession, never, WorkspaceStore> = La
           const detail = `An agent token must be a valid UUIDv4. ${complaint}`
           return yield* CoderError.answer(401, "Workspace agent token invalid.", { detail })
         }
-        const agent = yield* store.agentByToken(credential.token)
+        const agent = yield* Effect.catchTag(store.agentByToken(credential.token), "StoreFailed", storeFailed)
         if (Option.isNone(agent)) return yield* agentUnknown
         yield* sameSite(request)
         return CallingAgent.of({ id: agent.value.id })

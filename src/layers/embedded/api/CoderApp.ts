@@ -18,6 +18,7 @@ import { templatesHandlers } from "./handlers/Templates.ts"
 import { serverHandlers, usersHandlers } from "./handlers/Users.ts"
 import { workspacesHandlers } from "./handlers/Workspaces.ts"
 import { Views } from "./Views.ts"
+import type { RowStore } from "../store/RowStore.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 
 /** What does the work behind the answers. Routers of others in the same graph of layers are kept apart by `fresh`. */
@@ -28,7 +29,7 @@ const parts = (options: EmbeddedOptions) =>
     Layer.provideMerge(
       Layer.mergeAll(
         Deployment.layer,
-        WorkspaceStore.layerMemory,
+        WorkspaceStore.layer,
         ConversationStore.layerMemory,
         Layer.fresh(AgentApiServer.layer),
         Layer.unwrapEffect(
@@ -69,7 +70,7 @@ export class CoderApp extends Context.Tag("fleet-mcp/layers/embedded/api/CoderAp
     readonly httpApp: HttpApp.Default
   }
 >() {
-  static readonly layer = (options: EmbeddedOptions): Layer.Layer<CoderApp | Deployment> =>
+  static readonly layer = (options: EmbeddedOptions): Layer.Layer<CoderApp | Deployment, never, RowStore> =>
     Layer.effect(
       this,
       Effect.gen(function* () {

@@ -6,9 +6,16 @@ import { CrossSiteRefused } from "../../../schemas/coder/Security.ts"
 import { changesByCookie } from "./Credential.ts"
 import { Deployment, originOf } from "../Deployment.ts"
 import { Ids } from "../store/Ids.ts"
+import type { StoreFailed } from "../store/RowStore.ts"
 
 /** Coder's answer about anything that is not there, or not the caller's (recording: create.json, "by name, missing"). */
 export const notFound = CoderError.answer(404, "Resource not found or you do not have access to this resource")
+
+const internalError = CoderError.answer(500, "An internal server error occurred.")
+
+/** What a caller is told of a store that failed: nothing of the inside. The log has the rest. */
+export const storeFailed = ({ message }: StoreFailed): Effect.Effect<never, CoderError> =>
+  Effect.zipRight(Effect.logError(`A request to the embedded Coder failed: ${message}`), internalError)
 
 /**
  * Gives every answer Coder's headers, and every failure the status and the body that Coder has for it. What nobody
@@ -78,10 +85,7 @@ const toCoderError = (cause: Cause.Cause<unknown>, method: string): Effect.Effec
       return Effect.succeed(invalidJson(detail))
     }
   }
-  return Effect.as(
-    Effect.logError("A request to the embedded Coder failed", cause),
-    CoderError.answer(500, "An internal server error occurred.")
-  )
+  return Effect.as(Effect.logError("A request to the embedded Coder failed", cause), internalError)
 }
 
 const invalidJson = (detail: string) => CoderError.answer(400, "Request body must be valid JSON.", { detail })

@@ -1,6 +1,6 @@
 import { Effect, Option } from "effect"
 import { CoderError } from "../../../schemas/coder/CoderError.ts"
-import { notFound } from "./CoderBody.ts"
+import { notFound, storeFailed } from "./CoderBody.ts"
 import { Deployment } from "../Deployment.ts"
 import type { BuildState } from "../store/Rows.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
@@ -35,12 +35,12 @@ export const isCaller = (given: string): Effect.Effect<void, CoderError, Deploym
 export const workspaceById = (id: string): Effect.Effect<BuildState, CoderError, WorkspaceStore> =>
   Effect.gen(function* () {
     const store = yield* WorkspaceStore
-    return yield* orNotFound(yield* store.workspace(yield* uuid(id)))
+    return yield* orNotFound(yield* Effect.catchTag(store.workspace(yield* uuid(id)), "StoreFailed", storeFailed))
   })
 
 /** A build by the id of a path, also when its workspace is deleted. */
 export const buildById = (id: string): Effect.Effect<BuildState, CoderError, WorkspaceStore> =>
   Effect.gen(function* () {
     const store = yield* WorkspaceStore
-    return yield* orNotFound(yield* store.build(yield* uuid(id)))
+    return yield* orNotFound(yield* Effect.catchTag(store.build(yield* uuid(id)), "StoreFailed", storeFailed))
   })

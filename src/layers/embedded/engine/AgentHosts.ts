@@ -6,7 +6,8 @@ import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import type { StatusReporter } from "../../agenthost/StatusReporter.ts"
 import { reportStatus } from "../api/AppStatuses.ts"
 import { Faults } from "./Faults.ts"
-import type { AgentRow, WorkspaceRow } from "../store/Rows.ts"
+import type { AgentChange, AgentRow, WorkspaceRow } from "../store/Rows.ts"
+import { logStoreFailed, retryStore, untilStored } from "../store/StoreRetry.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 
 /** How long an agent may take to connect: Coder's default. */
@@ -53,7 +54,10 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
           report: (report) =>
             reportStatus(id, { app_slug: app?.slug ?? "", uri: "", ...report }).pipe(
               Effect.provideService(WorkspaceStore, store),
-              Effect.catchAll((error) => Effect.logDebug("A report of an agent was refused", error.message))
+              Effect.catchTags({
+                CoderError: ({ message }) => Effect.logDebug("A report of an agent was refused", message),
+                StoreFailed: logStoreFailed
+              })
             )
         })
 
@@ -75,32 +79,34 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
           host: AgentHost,
           { prompt, workspace }: StartAgent
         ) {
-          if (prompt.trim() === "" || (yield* store.firstPrompt(workspace.id)) === "done") return
+          if (prompt.trim() === "" || (yield* retryStore(store.firstPrompt(workspace.id))) === "done") return
           // Nobody else can have said anything yet: what a user said before this start was the first task.
           const taken = (yield* host.messages).some(({ role }) => role === "user")
           if (!taken) {
-            yield* store.setFirstPrompt(workspace.id, "given")
-            yield* host.prompt(prompt)
+            yield* retryStore(store.setFirstPrompt(workspace.id, "given"))
+            yield* Effect.uninterruptible(host.prompt(prompt))
           }
-          yield* store.setFirstPrompt(workspace.id, "done")
-        }, Effect.uninterruptible)
+          yield* untilStored(store.setFirstPrompt(workspace.id, "done"))
+        })
+
+        const log = (agent: AgentRow, level: "info" | "error", output: string) =>
+          Effect.catchTag(store.appendAgentLog(agent.id, { level, output }), "StoreFailed", logStoreFailed)
+
+        const update = (agent: AgentRow, change: AgentChange) => untilStored(store.updateAgent(agent.id, change))
 
         /** The life of an agent, until it is stopped. */
         const life = Effect.fn("AgentHosts.life")(function* (request: StartAgent) {
           const { agent, workspace } = request
           const connects = yield* Effect.timeoutOption(faults.beforeConnect(workspace), connectTimeout)
-          if (Option.isNone(connects)) return yield* store.updateAgent(agent.id, { status: "timeout" })
+          if (Option.isNone(connects)) return yield* update(agent, { status: "timeout" })
           const host = yield* hostFor(request)
-          yield* store.updateAgent(agent.id, { status: "connected", lifecycle_state: "starting" })
-          yield* store.appendAgentLog(agent.id, { level: "info", output: `Agent ${host.agentType} started` })
+          yield* update(agent, { status: "connected", lifecycle_state: "starting" })
+          yield* log(agent, "info", `Agent ${host.agentType} started`)
           yield* Effect.catchAll(firstPrompt(host, request), ({ message }) =>
-            store.appendAgentLog(agent.id, {
-              level: "error",
-              output: `The first task waits for the next start: ${message}`
-            })
+            log(agent, "error", `The first task waits for the next start: ${message}`)
           )
           open.add(workspace.id)
-          yield* store.updateAgent(agent.id, faults.up(workspace, { lifecycle_state: "ready", health: "healthy" }))
+          yield* update(agent, faults.up(workspace, { lifecycle_state: "ready", health: "healthy" }))
           return yield* Effect.never
         }, Effect.scoped)
 
@@ -108,7 +114,7 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
         const broken = (agent: AgentRow) => (defect: unknown) =>
           Effect.zipRight(
             Effect.logError("An agent broke", defect),
-            store.updateAgent(agent.id, { lifecycle_state: "start_error", health: "unhealthy" })
+            update(agent, { lifecycle_state: "start_error", health: "unhealthy" })
           )
 
         return {

@@ -1,6 +1,7 @@
 import { Context, Effect, FiberMap, Layer, Option, Schema } from "effect"
 import type { Transition } from "../../../schemas/coder/Builds.ts"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
+import { NotNoted } from "../../agenthost/git/Branch.ts"
 import { type BranchNote, Worktree } from "../../agenthost/git/Worktree.ts"
 import { refusedNames } from "../../agenthost/process/Environment.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
@@ -9,6 +10,8 @@ import { noKindOffered } from "./AgentKinds.ts"
 import { Catalog, promptParameter } from "./Catalog.ts"
 import { Faults } from "./Faults.ts"
 import type { BuildState, JobChange } from "../store/Rows.ts"
+import type { StoreFailed } from "../store/RowStore.ts"
+import { logStoreFailed, untilStored } from "../store/StoreRetry.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 
 /** Why a build's job failed, for `job.error` and the build's log. */
@@ -48,18 +51,25 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         yield* Effect.logInfo("Agents see further variables", { names, refused })
       }
 
-      type Step = (state: BuildState) => Effect.Effect<void, JobFailed>
+      type Step = (state: BuildState) => Effect.Effect<void, JobFailed | StoreFailed>
+
+      // A line that is lost is no reason to fail.
+      const noted = (line: Effect.Effect<void, StoreFailed>) => Effect.catchTag(line, "StoreFailed", logStoreFailed)
 
       const log = ({ build }: BuildState, output: string, log_level: "info" | "warn" | "error" = "info") =>
-        store.appendBuildLog(build.id, {
-          log_source: "provisioner",
-          log_level,
-          stage: stages[build.transition],
-          output
-        })
+        noted(
+          store.appendBuildLog(build.id, {
+            log_source: "provisioner",
+            log_level,
+            stage: stages[build.transition],
+            output
+          })
+        )
 
       const daemonLog = ({ build }: BuildState, stage: string) =>
-        store.appendBuildLog(build.id, { log_source: "provisioner_daemon", log_level: "info", stage, output: "" })
+        noted(
+          store.appendBuildLog(build.id, { log_source: "provisioner_daemon", log_level: "info", stage, output: "" })
+        )
 
       const kindOf = ({ build }: BuildState) =>
         Option.fromNullable(build.template_version_preset_id).pipe(
@@ -84,7 +94,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
             noted: before === null ? null : { branch: before.branch, baseCommit: before.base_commit },
             note: (note) =>
               Effect.zipRight(
-                set(directory, note, false),
+                Effect.mapError(set(directory, note, false), ({ message }) => new NotNoted({ detail: message })),
                 log(state, `Making worktree ${directory} on branch ${note.branch}`)
               ),
             progress: (text) => log(state, text)
@@ -155,11 +165,14 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       // Another build can follow as soon as the job has ended, so that is the last act.
       const build = Effect.fn("BuildRunner.build")(function* (state: BuildState) {
         const { id, transition } = state.build
-        yield* store.updateJob(id, { status: "running" })
-        yield* daemonLog(state, "Setting up")
-        yield* daemonLog(state, stages[transition])
-        const end = yield* carryOut(state).pipe(
+        const end = yield* store.updateJob(id, { status: "running" }).pipe(
+          Effect.zipRight(daemonLog(state, "Setting up")),
+          Effect.zipRight(daemonLog(state, stages[transition])),
+          Effect.zipRight(carryOut(state)),
           Effect.as<JobChange>({ status: "succeeded" }),
+          Effect.catchTag("StoreFailed", (error) =>
+            Effect.zipRight(logStoreFailed(error), new JobFailed({ message: error.message }))
+          ),
           Effect.catchAllDefect((defect) =>
             Effect.zipRight(Effect.logError("A build broke", defect), new JobFailed({ message: "internal error" }))
           ),
@@ -168,7 +181,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
           )
         )
         yield* daemonLog(state, "Cleaning Up")
-        yield* store.updateJob(id, end)
+        yield* untilStored(store.updateJob(id, end))
       })
 
       return {

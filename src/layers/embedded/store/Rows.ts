@@ -1,75 +1,103 @@
-import type { AppStatus, BuildLog, BuildParameter, Transition } from "../../../schemas/coder/Builds.ts"
+import { Schema } from "effect"
+import { type AppStatus, type BuildLog, BuildParameter, Transition } from "../../../schemas/coder/Builds.ts"
 
 /** Where a workspace's files are: a git worktree on a branch of its own. */
-export interface WorktreeRow {
-  readonly repository: string
-  readonly directory: string
-  readonly branch: string
-  readonly base_commit: string
+const WorktreeRow = Schema.Struct({
+  repository: Schema.String,
+  directory: Schema.String,
+  branch: Schema.String,
+  base_commit: Schema.String,
   /** False while it is being made: what must be undone is noted before it is done. */
-  readonly finished: boolean
-}
+  finished: Schema.Boolean
+})
+export type WorktreeRow = typeof WorktreeRow.Type
 
 /**
  * Where the first task of a workspace is: `pending`; `given` to the agent's host, which may have been stopped before
  * it took it; `done` once it stands in the conversation.
  */
-export type FirstPrompt = "pending" | "given" | "done"
+const FirstPrompt = Schema.Literal("pending", "given", "done")
+export type FirstPrompt = typeof FirstPrompt.Type
 
-export interface WorkspaceRow {
-  readonly id: string
-  readonly name: string
-  readonly template_id: string
-  readonly created_at: string
-  readonly updated_at: string
+export const WorkspaceRow = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  template_id: Schema.String,
+  created_at: Schema.String,
+  updated_at: Schema.String,
   /** True once a delete build has succeeded: the name is free again. */
-  readonly deleted: boolean
+  deleted: Schema.Boolean,
   /** From before it is made, by the first start that came so far. */
-  readonly worktree: WorktreeRow | null
-  readonly first_prompt: FirstPrompt
-}
+  worktree: Schema.NullOr(WorktreeRow),
+  first_prompt: FirstPrompt
+})
+export type WorkspaceRow = typeof WorkspaceRow.Type
 
 /** A job goes from `pending` over `running` to one of the last three; `canceling` is on the way to `canceled`. */
-export type JobStatus = "pending" | "running" | "canceling" | "canceled" | "failed" | "succeeded"
+const JobStatus = Schema.Literal("pending", "running", "canceling", "canceled", "failed", "succeeded")
+export type JobStatus = typeof JobStatus.Type
 
-export interface BuildRow {
-  readonly id: string
-  readonly workspace_id: string
+export const BuildRow = Schema.Struct({
+  id: Schema.String,
+  workspace_id: Schema.String,
   /** Counts from 1 in a workspace, without gaps. */
-  readonly build_number: number
-  readonly transition: Transition
-  readonly reason: string
-  readonly template_version_id: string
-  readonly template_version_preset_id: string | null
-  readonly parameters: ReadonlyArray<BuildParameter>
-  readonly created_at: string
-  readonly updated_at: string
-  readonly job: {
-    readonly id: string
-    readonly status: JobStatus
-    readonly started_at?: string
-    readonly completed_at?: string
-    readonly error?: string
-  }
-}
+  build_number: Schema.Number,
+  transition: Transition,
+  reason: Schema.String,
+  template_version_id: Schema.String,
+  template_version_preset_id: Schema.NullOr(Schema.String),
+  parameters: Schema.Array(BuildParameter),
+  created_at: Schema.String,
+  updated_at: Schema.String,
+  job: Schema.Struct({
+    id: Schema.String,
+    status: JobStatus,
+    started_at: Schema.optionalWith(Schema.String, { exact: true }),
+    completed_at: Schema.optionalWith(Schema.String, { exact: true }),
+    error: Schema.optionalWith(Schema.String, { exact: true })
+  })
+})
+export type BuildRow = typeof BuildRow.Type
+
+const AppRow = Schema.Struct({
+  id: Schema.String,
+  slug: Schema.String,
+  display_name: Schema.String,
+  health: Schema.Literal("initializing", "healthy", "unhealthy")
+})
+export type AppRow = typeof AppRow.Type
 
 /** The agent of a start build: a new one, with a new token and a new app, for each. */
-export interface AgentRow {
-  readonly id: string
-  readonly workspace_id: string
-  readonly build_id: string
-  readonly token: string
-  readonly status: "connecting" | "connected" | "disconnected" | "timeout"
-  readonly lifecycle_state: "created" | "starting" | "ready" | "start_error"
-  readonly app: AppRow | null
-}
+export const AgentRow = Schema.Struct({
+  id: Schema.String,
+  workspace_id: Schema.String,
+  build_id: Schema.String,
+  token: Schema.String,
+  status: Schema.Literal("connecting", "connected", "disconnected", "timeout"),
+  lifecycle_state: Schema.Literal("created", "starting", "ready", "start_error"),
+  app: Schema.NullOr(AppRow)
+})
+export type AgentRow = typeof AgentRow.Type
 
-export interface AppRow {
-  readonly id: string
-  readonly slug: string
-  readonly display_name: string
-  readonly health: "initializing" | "healthy" | "unhealthy"
-}
+/** A line of the log of a build. Ids rise from line to line. */
+export const BuildLogRow = Schema.Struct({
+  id: Schema.Number,
+  build_id: Schema.String,
+  created_at: Schema.String,
+  log_source: Schema.String,
+  log_level: Schema.String,
+  stage: Schema.String,
+  output: Schema.String
+})
+
+/** A line of the log of an agent, likewise. */
+export const AgentLogRow = Schema.Struct({
+  id: Schema.Number,
+  agent_id: Schema.String,
+  created_at: Schema.String,
+  output: Schema.String,
+  level: Schema.String
+})
 
 /** What changes of an agent, and of the health of its app. */
 export type AgentChange = Partial<Pick<AgentRow, "status" | "lifecycle_state">> & { readonly health?: AppRow["health"] }

@@ -1,6 +1,8 @@
-import { Context, Data, Effect, Layer, Option } from "effect"
-import type { AgentLog, AppStatus, BuildLog, PatchAppStatus } from "../../../schemas/coder/Builds.ts"
-import { Limits } from "../../config/Limits.ts"
+import { Array, Context, Data, Effect, Either, Layer, Option, Struct } from "effect"
+import type { AgentLog, BuildLog, PatchAppStatus } from "../../../schemas/coder/Builds.ts"
+import { latestBuild, latestState, newestTime, stateOf } from "./BuildStates.ts"
+import { Ids } from "./Ids.ts"
+import { keepAgentLog, keepBuildLog, keepBuilds, keepDeleted, keepStatuses } from "./Retention.ts"
 import {
   type AgentChange,
   type AgentRow,
@@ -15,11 +17,16 @@ import {
   type WorkspaceRow,
   type WorktreeRow
 } from "./Rows.ts"
-import { Ids } from "./Ids.ts"
+import { RowStore, type StoreFailed } from "./RowStore.ts"
+import { StoreLimits } from "./StoreLimits.ts"
+import type { ReadRows, Rows } from "./Tables.ts"
 import { makeTimestamps } from "./Timestamps.ts"
 
 /** A workspace that is not deleted has the name, in whatever case. */
 export class NameTaken extends Data.TaggedError("NameTaken")<{ readonly name: string }> {}
+
+/** There is no such workspace, or none any more: those deleted long ago are forgotten. */
+export class WorkspaceMissing extends Data.TaggedError("WorkspaceMissing")<{ readonly workspace_id: string }> {}
 
 /** The latest build of the workspace is not finished. */
 export class BuildActive extends Data.TaggedError("BuildActive")<{ readonly workspace_id: string }> {}
@@ -31,8 +38,9 @@ export class BuildNumberTaken extends Data.TaggedError("BuildNumberTaken")<{ rea
 export class AppMissing extends Data.TaggedError("AppMissing")<{ readonly slug: string }> {}
 
 /**
- * What the embedded Coder remembers. Each method is one transaction: it is carried out as a whole or not at all, and
- * the rules in its error type hold whoever else calls at the same time. Ids and times are the store's.
+ * What the embedded Coder remembers: the rules, ids and times above the rows of a `RowStore`. Each method is one
+ * transaction: it is carried out as a whole or not at all, and the rules in its error type hold whoever else calls at
+ * the same time. With `StoreFailed` nothing has changed. How much is kept is in `StoreLimits`.
  */
 export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store/WorkspaceStore")<
   WorkspaceStore,
@@ -41,212 +49,241 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
     readonly insertWorkspace: (
       workspace: Pick<WorkspaceRow, "name" | "template_id">,
       build: Omit<NewBuild, "build_number">
-    ) => Effect.Effect<BuildState, NameTaken>
+    ) => Effect.Effect<BuildState, NameTaken | StoreFailed>
     /** The next build of a workspace that exists, whose job is pending. */
     readonly insertBuild: (
       workspaceId: string,
       build: NewBuild
-    ) => Effect.Effect<BuildState, BuildActive | BuildNumberTaken>
+    ) => Effect.Effect<BuildState, WorkspaceMissing | BuildActive | BuildNumberTaken | StoreFailed>
     /** A job that has ended stays as it is. A delete that succeeds makes the workspace deleted. */
-    readonly updateJob: (buildId: string, change: JobChange) => Effect.Effect<void>
+    readonly updateJob: (buildId: string, change: JobChange) => Effect.Effect<void, StoreFailed>
     /** The agent of a start build, with what its app is called if it has one. */
     readonly insertAgent: (
       buildId: string,
       app: Pick<AppRow, "slug" | "display_name"> | null
-    ) => Effect.Effect<AgentRow>
-    readonly setWorktree: (workspaceId: string, worktree: WorktreeRow) => Effect.Effect<void>
+    ) => Effect.Effect<AgentRow, StoreFailed>
+    readonly setWorktree: (workspaceId: string, worktree: WorktreeRow) => Effect.Effect<void, StoreFailed>
     /** Changes an agent, and the health of its app. */
-    readonly updateAgent: (agentId: string, change: AgentChange) => Effect.Effect<void>
+    readonly updateAgent: (agentId: string, change: AgentChange) => Effect.Effect<void, StoreFailed>
     /** Notes how far the first task of a workspace has come. One that is done stays done. */
-    readonly setFirstPrompt: (workspaceId: string, state: Exclude<FirstPrompt, "pending">) => Effect.Effect<void>
+    readonly setFirstPrompt: (
+      workspaceId: string,
+      state: Exclude<FirstPrompt, "pending">
+    ) => Effect.Effect<void, StoreFailed>
     /** How far it has come; `done` where there is no such workspace. */
-    readonly firstPrompt: (workspaceId: string) => Effect.Effect<FirstPrompt>
+    readonly firstPrompt: (workspaceId: string) => Effect.Effect<FirstPrompt, StoreFailed>
     /** Adds a report; the oldest go when there are more than the limit. */
-    readonly addAppStatus: (agentId: string, report: PatchAppStatus) => Effect.Effect<void, AppMissing>
-    readonly appendBuildLog: (buildId: string, line: NewLog) => Effect.Effect<void>
-    readonly appendAgentLog: (agentId: string, line: Pick<AgentLog, "level" | "output">) => Effect.Effect<void>
+    readonly addAppStatus: (agentId: string, report: PatchAppStatus) => Effect.Effect<void, AppMissing | StoreFailed>
+    readonly appendBuildLog: (buildId: string, line: NewLog) => Effect.Effect<void, StoreFailed>
+    readonly appendAgentLog: (
+      agentId: string,
+      line: Pick<AgentLog, "level" | "output">
+    ) => Effect.Effect<void, StoreFailed>
 
     /** The latest builds of the workspaces that are not deleted, oldest workspace first. */
-    readonly list: Effect.Effect<ReadonlyArray<BuildState>>
-    /** The builds of a workspace, newest first. */
-    readonly builds: (workspaceId: string) => Effect.Effect<ReadonlyArray<BuildState>>
+    readonly list: Effect.Effect<ReadonlyArray<BuildState>, StoreFailed>
+    /** The builds of a workspace that are kept, newest first. */
+    readonly builds: (workspaceId: string) => Effect.Effect<ReadonlyArray<BuildState>, StoreFailed>
     /** The latest build of a workspace, deleted or not. */
-    readonly workspace: (id: string) => Effect.Effect<Option.Option<BuildState>>
+    readonly workspace: (id: string) => Effect.Effect<Option.Option<BuildState>, StoreFailed>
     /** The latest build of the workspace of that name, in whatever case, that is not deleted. */
-    readonly workspaceByName: (name: string) => Effect.Effect<Option.Option<BuildState>>
-    readonly build: (id: string) => Effect.Effect<Option.Option<BuildState>>
-    readonly buildLogs: (buildId: string) => Effect.Effect<ReadonlyArray<BuildLog>>
+    readonly workspaceByName: (name: string) => Effect.Effect<Option.Option<BuildState>, StoreFailed>
+    readonly build: (id: string) => Effect.Effect<Option.Option<BuildState>, StoreFailed>
+    readonly buildLogs: (buildId: string) => Effect.Effect<ReadonlyArray<BuildLog>, StoreFailed>
     /** `None` if there is no such agent. */
-    readonly agentLogs: (agentId: string) => Effect.Effect<Option.Option<ReadonlyArray<AgentLog>>>
+    readonly agentLogs: (agentId: string) => Effect.Effect<Option.Option<ReadonlyArray<AgentLog>>, StoreFailed>
     /** The agent with that token, if its build is the latest of its workspace. */
-    readonly agentByToken: (token: string) => Effect.Effect<Option.Option<AgentRow>>
+    readonly agentByToken: (token: string) => Effect.Effect<Option.Option<AgentRow>, StoreFailed>
   }
 >() {
-  /** Keeps everything in this process, and forgets it with it. */
-  static readonly layerMemory: Layer.Layer<WorkspaceStore> = Layer.effect(
+  static readonly layer: Layer.Layer<WorkspaceStore, never, RowStore> = Layer.effect(
     this,
     Effect.gen(function* () {
       const ids = yield* Ids
-      const now = yield* makeTimestamps
-      // A transaction is one synchronous step over these, so nothing comes in between.
-      const workspaces = new Map<string, WorkspaceRow>()
-      const builds = new Map<string, BuildRow>()
-      const agents = new Map<string, AgentRow>()
-      const buildsOf = new Map<string, ReadonlyArray<string>>()
-      const agentOf = new Map<string, string>()
-      const statuses = new Map<string, ReadonlyArray<AppStatus>>()
-      const buildLogs = new Map<string, ReadonlyArray<BuildLog>>()
-      const agentLogs = new Map<string, ReadonlyArray<AgentLog>>()
-      let lines = 0
+      const limits = yield* StoreLimits
+      const store = yield* RowStore
+      const stamp = makeTimestamps()
 
-      const latestBuild = (workspaceId: string): Option.Option<BuildRow> =>
-        Option.fromNullable(builds.get(buildsOf.get(workspaceId)?.at(-1) ?? ""))
+      const read = <A>(operation: string, query: (rows: ReadRows) => A) => store.read(operation, query)
 
-      const stateOf = (build: BuildRow): Option.Option<BuildState> =>
-        Option.map(Option.fromNullable(workspaces.get(build.workspace_id)), (workspace) => ({
-          workspace,
-          build,
-          agent: agents.get(agentOf.get(build.id) ?? "") ?? null,
-          statuses: statuses.get(workspace.id) ?? []
-        }))
+      // The time is taken within the transaction, so that it rises from commit to commit.
+      const transaction = <A, E>(operation: string, step: (rows: Rows, now: string) => Either.Either<A, E>) =>
+        Effect.clockWith((clock) =>
+          store.transaction(operation, (rows) =>
+            step(
+              rows,
+              stamp(clock.unsafeCurrentTimeNanos(), () => newestTime(rows))
+            )
+          )
+        )
 
-      const latest = (workspaceId: string) => Option.flatMap(latestBuild(workspaceId), stateOf)
+      const write = <A>(operation: string, step: (rows: Rows, now: string) => A) =>
+        transaction(operation, (rows, now) => Either.right(step(rows, now)))
 
-      const named = (name: string): WorkspaceRow | undefined =>
-        [...workspaces.values()].find((row) => !row.deleted && row.name.toLowerCase() === name.toLowerCase())
+      const buildIds = Effect.all({ id: ids.make("build"), job: ids.make("job") })
 
-      const alter = <A>(rows: Map<string, A>, id: string, f: (row: A) => A): void => {
-        const row = rows.get(id)
-        if (row !== undefined) rows.set(id, f(row))
+      const addBuild = (
+        rows: Rows,
+        now: string,
+        { id, job }: Effect.Effect.Success<typeof buildIds>,
+        build: NewBuild & Pick<BuildRow, "workspace_id">
+      ): BuildState => {
+        const row = { ...build, id, created_at: now, updated_at: now, job: { id: job, status: "pending" as const } }
+        rows.builds.put(row)
+        keepBuilds(rows, row.workspace_id, limits.builds)
+        return Option.getOrThrow(stateOf(rows, row))
       }
 
-      const append = <A>(rows: Map<string, ReadonlyArray<A>>, id: string, row: A, limit = Infinity): void => {
-        rows.set(id, [...(rows.get(id) ?? []), row].slice(-limit))
-      }
-
-      const newBuild = Effect.map(Effect.all([ids.make("build"), ids.make("job"), now]), ([id, job, created_at]) => ({
-        id,
-        created_at,
-        updated_at: created_at,
-        job: { id: job, status: "pending" as const }
-      }))
-
-      const addBuild = (build: BuildRow): BuildState => {
-        builds.set(build.id, build)
-        append(buildsOf, build.workspace_id, build.id)
-        return Option.getOrThrow(stateOf(build))
+      const alterWorkspace = (rows: Rows, id: string, change: (row: WorkspaceRow) => Partial<WorkspaceRow>): void => {
+        const row = Option.getOrUndefined(rows.workspaces.get(id))
+        if (row !== undefined) rows.workspaces.put({ ...row, ...change(row) })
       }
 
       return {
-        insertWorkspace: Effect.fn("WorkspaceStore.insertWorkspace")(function* (fields, build) {
-          const id = yield* ids.make("workspace")
-          const created = yield* newBuild
-          if (named(fields.name) !== undefined) return yield* new NameTaken(fields)
-          const { created_at, updated_at } = created
-          const fresh = { created_at, updated_at, deleted: false, worktree: null, first_prompt: "pending" } as const
-          workspaces.set(id, { id, ...fields, ...fresh })
-          return addBuild({ ...build, ...created, workspace_id: id, build_number: 1 })
-        }),
-
-        insertBuild: Effect.fn("WorkspaceStore.insertBuild")(function* (workspaceId, build) {
-          const created = yield* newBuild
-          const before = Option.getOrThrow(latestBuild(workspaceId))
-          if (isActive(before)) return yield* new BuildActive({ workspace_id: workspaceId })
-          if (build.build_number !== before.build_number + 1) return yield* new BuildNumberTaken(build)
-          return addBuild({ ...build, ...created, workspace_id: workspaceId })
-        }),
-
-        updateJob: (buildId, change) =>
-          Effect.map(now, (time) => {
-            const build = builds.get(buildId)
-            if (build === undefined || !isActive(build)) return
-            const times = change.status === "running" ? { started_at: time } : { completed_at: time }
-            builds.set(buildId, { ...build, updated_at: time, job: { ...build.job, ...change, ...times } })
-            if (change.status === "succeeded" && build.transition === "delete") {
-              alter(workspaces, build.workspace_id, (row) => ({ ...row, deleted: true, updated_at: time }))
-            }
-          }),
-
-        insertAgent: (buildId, app) =>
-          Effect.map(
-            Effect.all([ids.make("agent"), ids.make("agent token"), ids.make("app")]),
-            ([id, token, appId]) => {
-              const agent: AgentRow = {
-                id,
-                workspace_id: Option.getOrThrow(Option.fromNullable(builds.get(buildId))).workspace_id,
-                build_id: buildId,
-                token,
-                status: "connecting",
-                lifecycle_state: "created",
-                app: app === null ? null : { ...app, id: appId, health: "initializing" }
+        insertWorkspace: (fields, build) =>
+          Effect.flatMap(Effect.all([ids.make("workspace"), buildIds]), ([id, own]) =>
+            transaction("insertWorkspace", (rows, now) => {
+              if (rows.workspaces.count("name", fields.name.toLowerCase()) > 0) {
+                return Either.left(new NameTaken({ name: fields.name }))
               }
-              agents.set(id, agent)
-              agentOf.set(buildId, id)
-              return agent
-            }
+              const fresh = { created_at: now, updated_at: now, deleted: false, worktree: null } as const
+              rows.workspaces.put({ id, ...fields, ...fresh, first_prompt: "pending" })
+              return Either.right(addBuild(rows, now, own, { ...build, workspace_id: id, build_number: 1 }))
+            })
           ),
 
-        setWorktree: (workspaceId, worktree) =>
-          Effect.sync(() => alter(workspaces, workspaceId, (row) => ({ ...row, worktree }))),
-
-        updateAgent: (agentId, { health, ...fields }) =>
-          Effect.sync(() =>
-            alter(agents, agentId, (row) => ({
-              ...row,
-              ...fields,
-              app: row.app === null || health === undefined ? row.app : { ...row.app, health }
-            }))
-          ),
-
-        setFirstPrompt: (workspaceId, state) =>
-          Effect.sync(() =>
-            alter(workspaces, workspaceId, (row) =>
-              row.first_prompt === "done" ? row : { ...row, first_prompt: state }
+        insertBuild: (workspaceId, build) =>
+          Effect.flatMap(buildIds, (own) =>
+            transaction(
+              "insertBuild",
+              (rows, now): Either.Either<BuildState, WorkspaceMissing | BuildActive | BuildNumberTaken> => {
+                const before = Option.getOrUndefined(latestBuild(rows, workspaceId))
+                if (before === undefined) return Either.left(new WorkspaceMissing({ workspace_id: workspaceId }))
+                if (isActive(before)) return Either.left(new BuildActive({ workspace_id: workspaceId }))
+                if (build.build_number !== before.build_number + 1) return Either.left(new BuildNumberTaken(build))
+                return Either.right(addBuild(rows, now, own, { ...build, workspace_id: workspaceId }))
+              }
             )
           ),
 
-        firstPrompt: (workspaceId) => Effect.sync(() => workspaces.get(workspaceId)?.first_prompt ?? "done"),
-
-        addAppStatus: (agentId, { app_slug, ...report }) =>
-          Effect.flatMap(Effect.all([ids.make("app status"), now]), ([id, created_at]) => {
-            const { app, workspace_id = "" } = agents.get(agentId) ?? {}
-            if (app?.slug !== app_slug) return new AppMissing({ slug: app_slug })
-            const about = { workspace_id, agent_id: agentId, app_id: app.id, needs_user_attention: false }
-            append(statuses, workspace_id, { id, created_at, ...about, ...report }, Limits.appStatuses)
-            return Effect.void
+        updateJob: (buildId, change) =>
+          write("updateJob", (rows, now) => {
+            const build = Option.getOrUndefined(rows.builds.get(buildId))
+            if (build === undefined || !isActive(build)) return
+            const times = change.status === "running" ? { started_at: now } : { completed_at: now }
+            rows.builds.put({ ...build, updated_at: now, job: { ...build.job, ...change, ...times } })
+            if (change.status !== "succeeded" || build.transition !== "delete") return
+            alterWorkspace(rows, build.workspace_id, () => ({ deleted: true, updated_at: now }))
+            keepDeleted(rows, limits.deletedWorkspaces)
           }),
 
-        appendBuildLog: (buildId, line) =>
-          Effect.map(now, (created_at) => append(buildLogs, buildId, { id: ++lines, created_at, ...line })),
-
-        appendAgentLog: (agentId, line) =>
-          Effect.map(now, (created_at) => append(agentLogs, agentId, { id: ++lines, created_at, ...line })),
-
-        builds: (workspaceId) =>
-          Effect.sync(() =>
-            (buildsOf.get(workspaceId) ?? [])
-              .toReversed()
-              .flatMap((id) => Option.toArray(Option.flatMap(Option.fromNullable(builds.get(id)), stateOf)))
+        insertAgent: (buildId, app) =>
+          Effect.flatMap(
+            Effect.all({ id: ids.make("agent"), token: ids.make("agent token"), app: ids.make("app") }),
+            (own) =>
+              write("insertAgent", (rows) => {
+                const agent: AgentRow = {
+                  id: own.id,
+                  workspace_id: Option.getOrThrow(rows.builds.get(buildId)).workspace_id,
+                  build_id: buildId,
+                  token: own.token,
+                  status: "connecting",
+                  lifecycle_state: "created",
+                  app: app === null ? null : { ...app, id: own.app, health: "initializing" }
+                }
+                rows.agents.put(agent)
+                return agent
+              })
           ),
 
-        list: Effect.sync(() =>
-          [...workspaces.values()].filter((row) => !row.deleted).flatMap((row) => Option.toArray(latest(row.id)))
+        setWorktree: (workspaceId, worktree) =>
+          write("setWorktree", (rows) => alterWorkspace(rows, workspaceId, () => ({ worktree }))),
+
+        updateAgent: (agentId, { health, ...fields }) =>
+          write("updateAgent", (rows) => {
+            const row = Option.getOrUndefined(rows.agents.get(agentId))
+            if (row === undefined) return
+            const app = row.app === null || health === undefined ? row.app : { ...row.app, health }
+            rows.agents.put({ ...row, ...fields, app })
+          }),
+
+        setFirstPrompt: (workspaceId, state) =>
+          write("setFirstPrompt", (rows) =>
+            alterWorkspace(rows, workspaceId, (row) => (row.first_prompt === "done" ? {} : { first_prompt: state }))
+          ),
+
+        firstPrompt: (workspaceId) =>
+          read("firstPrompt", (rows) =>
+            Option.match(rows.workspaces.get(workspaceId), {
+              onNone: () => "done" as const,
+              onSome: ({ first_prompt }) => first_prompt
+            })
+          ),
+
+        addAppStatus: (agentId, { app_slug, ...report }) =>
+          Effect.flatMap(ids.make("app status"), (id) =>
+            transaction("addAppStatus", (rows, now) => {
+              const agent = Option.getOrUndefined(rows.agents.get(agentId))
+              const app = agent?.app
+              if (agent === undefined || app?.slug !== app_slug) return Either.left(new AppMissing({ slug: app_slug }))
+              const { workspace_id } = agent
+              const about = { workspace_id, agent_id: agentId, app_id: app.id, needs_user_attention: false }
+              rows.statuses.put({ id, created_at: now, ...about, ...report })
+              return Either.right(keepStatuses(rows, workspace_id, limits.appStatuses))
+            })
+          ),
+
+        appendBuildLog: (buildId, line) =>
+          write("appendBuildLog", (rows, created_at) => {
+            if (Option.isNone(rows.builds.get(buildId))) return
+            rows.buildLogs.put({ id: rows.position + 1, build_id: buildId, created_at, ...line })
+            keepBuildLog(rows, buildId, limits.buildLog)
+          }),
+
+        appendAgentLog: (agentId, line) =>
+          write("appendAgentLog", (rows, created_at) => {
+            if (Option.isNone(rows.agents.get(agentId))) return
+            rows.agentLogs.put({ id: rows.position + 1, agent_id: agentId, created_at, ...line })
+            keepAgentLog(rows, agentId, limits.agentLog)
+          }),
+
+        builds: (workspaceId) =>
+          read("builds", (rows) =>
+            rows.builds
+              .select("workspace", workspaceId)
+              .toReversed()
+              .flatMap((build) => Option.toArray(stateOf(rows, build)))
+          ),
+
+        list: read("list", (rows) =>
+          rows.workspaces.select("deleted", "false").flatMap(({ id }) => Option.toArray(latestState(rows, id)))
         ),
-        workspace: (id) => Effect.sync(() => latest(id)),
-        workspaceByName: (name) => Effect.sync(() => latest(named(name)?.id ?? "")),
-        build: (id) => Effect.sync(() => Option.flatMap(Option.fromNullable(builds.get(id)), stateOf)),
-        buildLogs: (buildId) => Effect.sync(() => buildLogs.get(buildId) ?? []),
+        workspace: (id) => read("workspace", (rows) => latestState(rows, id)),
+        workspaceByName: (name) =>
+          read("workspaceByName", (rows) =>
+            Option.flatMap(Array.head(rows.workspaces.select("name", name.toLowerCase())), ({ id }) =>
+              latestState(rows, id)
+            )
+          ),
+        build: (id) => read("build", (rows) => Option.flatMap(rows.builds.get(id), (build) => stateOf(rows, build))),
+        buildLogs: (buildId) =>
+          read("buildLogs", (rows) => rows.buildLogs.select("build", buildId).map(Struct.omit("build_id"))),
         agentLogs: (agentId) =>
-          Effect.sync(() => (agents.has(agentId) ? Option.some(agentLogs.get(agentId) ?? []) : Option.none())),
+          read("agentLogs", (rows) =>
+            Option.map(rows.agents.get(agentId), () =>
+              rows.agentLogs.select("agent", agentId).map(Struct.omit("agent_id"))
+            )
+          ),
         agentByToken: (token) =>
-          Effect.sync(() =>
-            Option.fromNullable(
-              [...agents.values()].find(
-                (agent) => agent.token === token && buildsOf.get(agent.workspace_id)?.at(-1) === agent.build_id
-              )
+          read("agentByToken", (rows) =>
+            Option.filter(Array.head(rows.agents.select("token", token)), (agent) =>
+              Option.exists(latestBuild(rows, agent.workspace_id), ({ id }) => id === agent.build_id)
             )
           )
       }
     })
   )
+
+  /** Keeps everything in this process, and forgets it with it. */
+  static readonly layerMemory: Layer.Layer<WorkspaceStore> = Layer.provide(this.layer, RowStore.layerMemory)
 }

@@ -6,6 +6,10 @@ import type { Environment } from "../../../../src/layers/agenthost/process/Envir
 import { GitLimits } from "../../../../src/layers/agenthost/git/GitLimits.ts"
 import { type BranchNote, Worktree } from "../../../../src/layers/agenthost/git/Worktree.ts"
 import { environment, git, leftovers, temporaryDirectory } from "../support.ts"
+import type { NotNoted } from "../../../../src/layers/agenthost/git/Branch.ts"
+import type { GitError } from "../../../../src/layers/agenthost/git/Git.ts"
+
+const reasonOf = (error: GitError | NotNoted): string => ("reason" in error ? error.reason : error._tag)
 
 const worktrees = (variables: Environment) => Effect.provide(Worktree, Worktree.layer(variables))
 
@@ -80,7 +84,7 @@ describe("Worktree.inspect", () => {
       expect((yield* Effect.flip(inspect(repository))).reason).toBe("git_missing")
       const request = { repository, directory, name: "x", noted: null }
       const failed = yield* Effect.flip(create({ ...request, note: () => Effect.void, progress: () => Effect.void }))
-      expect(failed.reason).toBe("missing")
+      expect(reasonOf(failed)).toBe("missing")
       expect(yield* remove({ ...request, directory: repository, finished: true })).toMatchObject({ kept: true })
     })
   )
@@ -150,7 +154,7 @@ describe("Worktree.create", () => {
       git(repository, "worktree", "add", "--quiet", "-b", "mine", join(root, "mine"))
       rmSync(join(root, "hook"))
       for (const directory of [join(root, "full"), join(root, "mine"), repository]) {
-        expect((yield* Effect.flip(create("bot", directory))).reason).toBe("failed")
+        expect(reasonOf(yield* Effect.flip(create("bot", directory)))).toBe("failed")
       }
       expect(branches()).toEqual(["main", "mine"])
       yield* create("bot")
@@ -191,7 +195,7 @@ describe("Worktree.create, where something is in the way", () => {
       git(repository, "config", "filter.big.smudge", "no-such-program")
       git(repository, "config", "filter.big.required", "true")
       const error = yield* Effect.flip(create("bot"))
-      expect([error.reason, error.passes]).toEqual(["failed", false])
+      expect([reasonOf(error), error.passes]).toEqual(["failed", false])
       expect(existsSync(join(root, "state", "bot"))).toBe(false)
       expect(branches()).toEqual(["main"])
       expect(yield* remove(join(root, "state", "bot"), false)).toEqual({ kept: false, remarks: [] })
@@ -212,7 +216,7 @@ describe("Worktree.create, where something is in the way", () => {
       const limits = yield* GitLimits
       const short = Effect.provideService(create("bot"), GitLimits, { ...limits, checkout: Duration.seconds(2) })
       const error = yield* Effect.flip(short)
-      expect([error.reason, error.passes]).toEqual(["timeout", true])
+      expect([reasonOf(error), error.passes]).toEqual(["timeout", true])
       writeFileSync(join(root, "go"), "")
       const { branch, directory } = yield* create("bot")
       expect(branch).toBe("fleet/bot")

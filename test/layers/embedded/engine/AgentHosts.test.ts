@@ -1,21 +1,18 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Option, TestClock } from "effect"
+import { Effect, Layer, Option, Ref, TestClock } from "effect"
 import { AgentApiServer } from "../../../../src/layers/agenthost/AgentApiServer.ts"
 import type { CodingAgent } from "../../../../src/layers/agenthost/AgentHost.ts"
 import { ConversationStore } from "../../../../src/layers/agenthost/ConversationStore.ts"
 import { type EmbeddedFaults, embeddedFaults } from "../../../support/EmbeddedFaults.ts"
+import { faultyRowStore, type StoreFaults } from "../../../support/FaultyRowStore.ts"
 import { AgentHosts } from "../../../../src/layers/embedded/engine/AgentHosts.ts"
+import { RowStore } from "../../../../src/layers/embedded/store/RowStore.ts"
 import { WorkspaceStore } from "../../../../src/layers/embedded/store/WorkspaceStore.ts"
 
-const layers = (faults: EmbeddedFaults = {}) =>
+const layers = (faults: EmbeddedFaults = {}, store: Layer.Layer<WorkspaceStore> = WorkspaceStore.layerMemory) =>
   AgentHosts.layer.pipe(
     Layer.provideMerge(
-      Layer.mergeAll(
-        AgentApiServer.layer,
-        ConversationStore.layerMemory,
-        WorkspaceStore.layerMemory,
-        embeddedFaults(faults)
-      )
+      Layer.mergeAll(AgentApiServer.layer, ConversationStore.layerMemory, store, embeddedFaults(faults))
     )
   )
 
@@ -150,4 +147,53 @@ it.effect("a stop at any moment of a start loses no first task, and none runs tw
       assert.strictEqual(yield* store.firstPrompt(made.workspace.id), "done")
     }
   }).pipe(Effect.provide(layers()))
+)
+
+it.effect("an agent whose changes cannot be stored comes up, does its first task and takes others", () =>
+  Effect.gen(function* () {
+    const faults = yield* Ref.make<StoreFaults>({})
+    const store = Layer.provide(WorkspaceStore.layer, Layer.provide(faultyRowStore(faults), RowStore.layerMemory))
+    yield* Effect.gen(function* () {
+      const hosts = yield* AgentHosts
+      const { agent, workspace } = yield* workspaceWithAgent("unstored")
+      const { agent: sleepy, prompts } = sleeper()
+      const ended = yield* Ref.make(0)
+      const codingAgent: CodingAgent = {
+        ...sleepy,
+        turn: (...args) =>
+          Effect.zipLeft(
+            sleepy.turn(...args),
+            Ref.update(ended, (count) => count + 1)
+          )
+      }
+      yield* Ref.set(faults, { operations: ["updateAgent", "appendAgentLog", "addAppStatus"] })
+      yield* hosts.start({ workspace, agent, codingAgent, prompt: "count sheep" })
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(prompts, ["count sheep"])
+      assert.isTrue(Option.isSome(yield* hosts.app(workspace.id)))
+      assert.strictEqual(yield* Ref.get(ended), 1)
+      yield* hosts.stop(workspace.id)
+    }).pipe(Effect.provide(layers({}, store)))
+  })
+)
+
+it.effect("a first task whose giving cannot be stored is tried again, and runs once", () =>
+  Effect.gen(function* () {
+    const faults = yield* Ref.make<StoreFaults>({})
+    const rows = Layer.provide(WorkspaceStore.layer, Layer.provide(faultyRowStore(faults), RowStore.layerMemory))
+    yield* Effect.gen(function* () {
+      const hosts = yield* AgentHosts
+      const store = yield* WorkspaceStore
+      const { agent, workspace } = yield* workspaceWithAgent("later")
+      const { agent: codingAgent, prompts } = sleeper()
+      yield* Ref.set(faults, { operations: ["setFirstPrompt"] })
+      yield* hosts.start({ workspace, agent, codingAgent, prompt: "count sheep" })
+      yield* TestClock.adjust("1 seconds")
+      assert.deepStrictEqual(prompts, [])
+      yield* Ref.set(faults, {})
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(prompts, ["count sheep"])
+      assert.strictEqual(yield* store.firstPrompt(workspace.id), "done")
+    }).pipe(Effect.provide(layers({}, rows)))
+  })
 )

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, FastCheck, Option } from "effect"
-import { Limits } from "../../../../src/layers/config/Limits.ts"
 import { type BuildState, isActive } from "../../../../src/layers/embedded/store/Rows.ts"
+import { StoreLimits } from "../../../../src/layers/embedded/store/StoreLimits.ts"
 import { WorkspaceStore } from "../../../../src/layers/embedded/store/WorkspaceStore.ts"
 
 const fields = {
@@ -116,16 +116,17 @@ it.effect("a job that has ended stays as it is", () =>
 it.effect("reports: each later than the one before, the oldest go, and only of apps that exist", () =>
   Effect.gen(function* () {
     const store = yield* WorkspaceStore
+    const { appStatuses: limit } = yield* StoreLimits
     const { build, workspace } = yield* make("a")
     const agent = yield* store.insertAgent(build.id, { slug: "ccw", display_name: "x" })
     const report = (message: string, app_slug = "ccw") =>
       store.addAppStatus(agent.id, { app_slug, state: "working", message, uri: "" })
-    yield* Effect.forEach([...Array(Limits.appStatuses + 5).keys()], (index) => report(String(index)), {
+    yield* Effect.forEach([...Array(limit + 5).keys()], (index) => report(String(index)), {
       discard: true
     })
     assert.strictEqual((yield* Effect.flip(report("x", "nope")))._tag, "AppMissing")
     const { statuses } = Option.getOrThrow(yield* store.workspace(workspace.id))
-    assert.deepStrictEqual([statuses.length, statuses[0]?.message], [Limits.appStatuses, "5"])
+    assert.deepStrictEqual([statuses.length, statuses[0]?.message], [limit, "5"])
     const times = statuses.map(({ created_at }) => created_at)
     assert.deepStrictEqual(times, [...new Set(times)].toSorted())
   }).pipe(Effect.provide(WorkspaceStore.layerMemory))

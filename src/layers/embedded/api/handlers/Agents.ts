@@ -4,6 +4,7 @@ import { Effect, Schema } from "effect"
 import { CoderApi } from "../../../../schemas/coder/CoderApi.ts"
 import { CallingAgent } from "../../../../schemas/coder/Security.ts"
 import { AnyAppStatus, reportStatus } from "../AppStatuses.ts"
+import { storeFailed } from "../CoderBody.ts"
 
 /** What agents report. */
 export const agentsHandlers = HttpApiBuilder.group(CoderApi, "agents", (handlers) =>
@@ -14,7 +15,7 @@ export const agentsHandlers = HttpApiBuilder.group(CoderApi, "agents", (handlers
       const report = yield* Effect.catchTag(Schema.decodeUnknown(AnyAppStatus)(body), "ParseError", (error) =>
         HttpApiDecodeError.refailParseError(error)
       )
-      yield* reportStatus(id, report)
+      yield* Effect.catchTag(reportStatus(id, report), "StoreFailed", storeFailed)
     })
   )
 )

@@ -4,6 +4,7 @@ import { CoderApi } from "../../../../schemas/coder/CoderApi.ts"
 import { CoderError } from "../../../../schemas/coder/CoderError.ts"
 import { BuildRunner } from "../../engine/BuildRunner.ts"
 import { Catalog } from "../../engine/Catalog.ts"
+import { notFound, storeFailed } from "../CoderBody.ts"
 import { buildById, orNotFound, uuid, workspaceById } from "../Lookup.ts"
 import { parametersOf } from "../Parameters.ts"
 import { Views } from "../Views.ts"
@@ -21,7 +22,7 @@ export const buildsHandlers = HttpApiBuilder.group(CoderApi, "builds", (handlers
       .handle("list", ({ path, urlParams: { limit = 0 } }) =>
         Effect.gen(function* () {
           const { workspace } = yield* workspaceById(path.workspace)
-          const builds = yield* store.builds(workspace.id)
+          const builds = yield* Effect.catchTag(store.builds(workspace.id), "StoreFailed", storeFailed)
           return builds.slice(0, limit === 0 ? undefined : limit).map(views.build)
         })
       )
@@ -43,7 +44,12 @@ export const buildsHandlers = HttpApiBuilder.group(CoderApi, "builds", (handlers
             .pipe(
               Effect.tap(runner.run),
               Effect.uninterruptible,
-              Effect.catchTags({ BuildActive: () => active, BuildNumberTaken: () => lostRace })
+              Effect.catchTags({
+                BuildActive: () => active,
+                BuildNumberTaken: () => lostRace,
+                WorkspaceMissing: () => notFound,
+                StoreFailed: storeFailed
+              })
             )
           return views.build(created)
         })
@@ -52,13 +58,17 @@ export const buildsHandlers = HttpApiBuilder.group(CoderApi, "builds", (handlers
       .handle("logs", ({ path, urlParams: { after = 0 } }) =>
         Effect.gen(function* () {
           const { build } = yield* buildById(path.build)
-          return (yield* store.buildLogs(build.id)).filter(({ id }) => id > after)
+          return (yield* Effect.catchTag(store.buildLogs(build.id), "StoreFailed", storeFailed)).filter(
+            ({ id }) => id > after
+          )
         })
       )
       .handle("parameters", ({ path }) => Effect.map(buildById(path.build), ({ build }) => build.parameters))
       .handle("agentLogs", ({ path, urlParams: { after = 0 } }) =>
         Effect.gen(function* () {
-          const logs = yield* orNotFound(yield* store.agentLogs(yield* uuid(path.agent)))
+          const logs = yield* orNotFound(
+            yield* Effect.catchTag(store.agentLogs(yield* uuid(path.agent)), "StoreFailed", storeFailed)
+          )
           return logs.filter(({ id }) => id > after)
         })
       )

@@ -8,6 +8,7 @@ import { noKindOffered } from "../../engine/AgentKinds.ts"
 import { BuildRunner } from "../../engine/BuildRunner.ts"
 import { Catalog, type Project } from "../../engine/Catalog.ts"
 import { Deployment } from "../../Deployment.ts"
+import { storeFailed } from "../CoderBody.ts"
 import { isCaller, orNotFound, workspaceById } from "../Lookup.ts"
 import { parametersOf } from "../Parameters.ts"
 import { Views } from "../Views.ts"
@@ -39,7 +40,7 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
     return handlers
       .handle("list", ({ urlParams: { limit = 0, offset = 0, q = "" } }) =>
         Effect.gen(function* () {
-          const all = (yield* store.list).map(views.workspace)
+          const all = (yield* Effect.catchTag(store.list, "StoreFailed", storeFailed)).map(views.workspace)
           const found = yield* searchWorkspaces(all, q, user.username)
           return { workspaces: found.slice(offset, limit === 0 ? undefined : offset + limit), count: found.length }
         })
@@ -55,7 +56,9 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
       .handle("getByName", ({ path }) =>
         Effect.gen(function* () {
           yield* isCaller(path.user)
-          return views.workspace(yield* orNotFound(yield* store.workspaceByName(path.name)))
+          return views.workspace(
+            yield* orNotFound(yield* Effect.catchTag(store.workspaceByName(path.name), "StoreFailed", storeFailed))
+          )
         })
       )
       .handle("create", ({ path, payload }) =>
@@ -84,7 +87,7 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
             .pipe(
               Effect.tap(runner.run),
               Effect.uninterruptible,
-              Effect.catchTag("NameTaken", ({ name }) => taken(name))
+              Effect.catchTags({ NameTaken: ({ name }) => taken(name), StoreFailed: storeFailed })
             )
           return views.workspace(created)
         })

@@ -1,0 +1,22 @@
+import { Context, Duration } from "effect"
+
+/** What the store keeps, and how often a change is tried that must not be lost. Read once, when a layer is made. */
+export class StoreLimits extends Context.Reference<StoreLimits>()("fleet-mcp/layers/embedded/store/StoreLimits", {
+  defaultValue: () => ({
+    /** Reports of a workspace over all its builds; the oldest go first, here and below. */
+    appStatuses: 1000,
+    /** Lines of the log of one build. */
+    buildLog: 1000,
+    /** Lines of the log of one agent. */
+    agentLog: 1000,
+    /** Builds of a workspace; at least 1. With a build go its log, its agent and the agent's log. */
+    builds: 100,
+    /** Workspaces that are deleted, with everything about them. */
+    deletedWorkspaces: 100,
+    /** Changes of rows kept for those who follow them. */
+    changes: 10_000,
+    /** How often a change that must not be lost is tried again, and how long the first wait is; each next is twice it. */
+    retries: 8,
+    retryDelay: Duration.millis(100)
+  })
+}) {}

@@ -1,0 +1,114 @@
+import type { Option, Schema } from "effect"
+import { AppStatus } from "../../../schemas/coder/Builds.ts"
+import { AgentLogRow, AgentRow, BuildLogRow, BuildRow, WorkspaceRow } from "./Rows.ts"
+
+/** What a driver has to know of a table. Rows are plain data: each survives JSON. */
+export interface Table<Name extends string, Row, Index extends string> {
+  readonly name: Name
+  readonly row: Schema.Schema<Row>
+  /** The primary key of a row. It never changes. */
+  readonly key: (row: Row) => string
+  /** What rows can be selected by; `null` for a row that an index leaves out. */
+  readonly indexes: Readonly<Record<Index, (row: Row) => string | null>>
+}
+
+const table = <Name extends string, Row, Index extends string>(
+  descriptor: Table<Name, Row, Index>
+): Table<Name, Row, Index> => descriptor
+
+/** The tables of the embedded Coder. */
+export const tables = {
+  workspaces: table({
+    name: "workspaces",
+    row: WorkspaceRow,
+    key: ({ id }) => id,
+    indexes: {
+      /** Those that are not deleted, by name in lower case. */
+      name: ({ deleted, name }) => (deleted ? null : name.toLowerCase()),
+      /** `true` or `false`. */
+      deleted: ({ deleted }) => String(deleted)
+    }
+  }),
+  builds: table({
+    name: "builds",
+    row: BuildRow,
+    key: ({ id }) => id,
+    indexes: { workspace: ({ workspace_id }) => workspace_id }
+  }),
+  agents: table({
+    name: "agents",
+    row: AgentRow,
+    key: ({ id }) => id,
+    indexes: { build: ({ build_id }) => build_id, token: ({ token }) => token }
+  }),
+  statuses: table({
+    name: "statuses",
+    row: AppStatus,
+    key: ({ id }) => id,
+    indexes: { workspace: ({ workspace_id }) => workspace_id }
+  }),
+  buildLogs: table({
+    name: "buildLogs",
+    row: BuildLogRow,
+    key: ({ id }) => String(id),
+    indexes: { build: ({ build_id }) => build_id }
+  }),
+  agentLogs: table({
+    name: "agentLogs",
+    row: AgentLogRow,
+    key: ({ id }) => String(id),
+    indexes: { agent: ({ agent_id }) => agent_id }
+  })
+}
+
+type Tables = typeof tables
+type TableName = keyof Tables
+
+/** The rows of a table, as a transaction sees them. */
+export interface Reading<Row, Index extends string> {
+  readonly get: (key: string) => Option.Option<Row>
+  /** The rows with that value, in the order in which they were first put: all, or so many of the first or the last. */
+  readonly select: (
+    index: Index,
+    value: string,
+    range?: { readonly first: number } | { readonly last: number }
+  ) => ReadonlyArray<Row>
+  readonly count: (index: Index, value: string) => number
+}
+
+export interface Writing<Row, Index extends string> extends Reading<Row, Index> {
+  /** Adds a row, or takes the place of the one with its key. */
+  readonly put: (row: Row) => void
+  /** Does nothing where there is no such row. */
+  readonly remove: (key: string) => void
+}
+
+/** Everything that is stored, at one moment. */
+export type ReadRows = {
+  readonly [Name in TableName]: Tables[Name] extends Table<Name, infer Row, infer Index> ? Reading<Row, Index> : never
+} & {
+  /** That of the newest commit; 0 before the first. The next commit has the next number. */
+  readonly position: number
+}
+
+/** Everything that is stored, and what a transaction makes of it. */
+export type Rows = {
+  readonly [Name in TableName]: Tables[Name] extends Table<Name, infer Row, infer Index> ? Writing<Row, Index> : never
+} & Pick<ReadRows, "position">
+
+/** A row that was put or, if there is none, removed. */
+export interface RowChange<Name extends string, Row> {
+  readonly table: Name
+  readonly key: string
+  readonly row: Option.Option<Row>
+}
+
+export type Change = {
+  readonly [Name in TableName]: Tables[Name] extends Table<Name, infer Row, string> ? RowChange<Name, Row> : never
+}[TableName]
+
+/** What one transaction changed, in order. Positions count from 1, without gaps. */
+export interface Commit {
+  readonly position: number
+  readonly changes: ReadonlyArray<Change>
+}
