@@ -1,8 +1,9 @@
 import { HttpApi, type HttpApiEndpoint } from "@effect/platform"
 import { Option, Schema, SchemaAST } from "effect"
-import { AgentApi } from "../../src/schemas/agentapi/AgentApi.ts"
+import { AgentApi, Message } from "../../src/schemas/agentapi/AgentApi.ts"
+import { AgentLog, BuildLog, BuildParameter, BuildSummary } from "../../src/schemas/coder/Builds.ts"
 import { CoderApi } from "../../src/schemas/coder/CoderApi.ts"
-import { Template } from "../../src/schemas/coder/Templates.ts"
+import { Preset, RichParameter, Template } from "../../src/schemas/coder/Templates.ts"
 import { WorkspaceSummary } from "../../src/schemas/coder/Workspaces.ts"
 
 // The contract read as data: its endpoints, and the shapes of their answers on the wire.
@@ -94,7 +95,7 @@ const encoded = (ast: SchemaAST.AST): SchemaAST.AST => SchemaAST.encodedAST(ast)
 
 /** The shape of an answer on the wire. Lists that are read element by element do not tell theirs: see `elementLists`. */
 export const wireOf = ({ key, successes }: Endpoint, status: number): SchemaAST.AST => {
-  const ast = elementLists.get(key)?.ast ?? successes.get(status)
+  const ast = (elementLists.get(key) ?? readableLists.get(key))?.ast ?? successes.get(status)
   if (ast === undefined) throw new Error(`${key} declares no success ${status}`)
   return encoded(ast)
 }
@@ -103,6 +104,17 @@ export const wireOf = ({ key, successes }: Endpoint, status: number): SchemaAST.
 export const elementLists = new Map<string, Schema.Schema.Any>([
   ["workspaces.list", Schema.Struct({ workspaces: Schema.Array(WorkspaceSummary), count: Schema.Number })],
   ["templates.list", Schema.Array(Template)]
+])
+
+/** The same of answers whose elements are left out where they cannot be read. */
+const readableLists = new Map<string, Schema.Schema.Any>([
+  ["builds.list", Schema.Array(BuildSummary)],
+  ["builds.logs", Schema.Array(BuildLog)],
+  ["builds.parameters", Schema.Array(BuildParameter)],
+  ["builds.agentLogs", Schema.Array(AgentLog)],
+  ["templates.richParameters", Schema.Array(RichParameter)],
+  ["templates.presets", Schema.NullOr(Schema.Array(Preset))],
+  ["agent.messages", Schema.Struct({ messages: Schema.Array(Message) })]
 ])
 
 const isNullable = (ast: SchemaAST.AST): ast is SchemaAST.Union =>

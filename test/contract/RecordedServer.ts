@@ -112,6 +112,8 @@ const answerTo = (all: ReadonlyArray<Composed>, method: string, { pathname, sear
   }
   const presets = is(/^\/api\/v2\/templateversions\/([^/]+)\/presets$/)
   if (presets !== undefined) return answer(presets === claudeCode ? "templates: presets" : "templates: presets, none")
+  // Nothing before the stop tells that it was one.
+  if (is(/^\/api\/v2\/workspaces\/[^/]+\/builds$/) !== undefined) return ok([])
   const app = is(/^\/@ada\/([^/]+)\/apps\/ccw\/status$/)
   if (app !== undefined) {
     const status = all.find((one) => one.name === app)?.status

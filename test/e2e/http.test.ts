@@ -59,7 +59,7 @@ describe("fleet-mcp http", () => {
       name: "create_agent",
       arguments: { name: "shared", project: "sample", role: "shell", task: "true" }
     })
-    expect(created.isError ?? false, JSON.stringify(created.content)).toBe(false)
+    expect(created.content).toEqual([expect.objectContaining({ text: expect.stringContaining("outcome: applied") })])
     const listed = await other.callTool({ name: "list_agents", arguments: {} })
     expect(JSON.stringify(listed.structuredContent)).toContain('"name":"shared"')
     await one.close()

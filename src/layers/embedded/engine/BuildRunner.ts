@@ -54,10 +54,11 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       type Step = (state: BuildState) => Effect.Effect<void, JobFailed | StoreFailed>
 
       // A line that is lost is no reason to fail.
-      const noted = (line: Effect.Effect<void, StoreFailed>) => Effect.catchTag(line, "StoreFailed", logStoreFailed)
+      const unlessLost = (line: Effect.Effect<void, StoreFailed>) =>
+        Effect.catchTag(line, "StoreFailed", logStoreFailed)
 
       const log = ({ build }: BuildState, output: string, log_level: "info" | "warn" | "error" = "info") =>
-        noted(
+        unlessLost(
           store.appendBuildLog(build.id, {
             log_source: "provisioner",
             log_level,
@@ -67,7 +68,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         )
 
       const daemonLog = ({ build }: BuildState, stage: string) =>
-        noted(
+        unlessLost(
           store.appendBuildLog(build.id, { log_source: "provisioner_daemon", log_level: "info", stage, output: "" })
         )
 
