@@ -38,7 +38,8 @@ export const connectProxy = (refuse?: number) =>
         there.once("connect", () => {
           socket.write("HTTP/1.1 200 Connection established\r\n\r\n")
           there.write(head)
-          there.pipe(socket).pipe(there)
+          there.pipe(socket)
+          socket.pipe(there)
         })
         there.once("close", () => socket.destroy())
         socket.once("close", () => there.destroy())

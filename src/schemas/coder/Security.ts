@@ -18,7 +18,11 @@ export class CrossSiteRefused extends Schema.TaggedError<CrossSiteRefused>(
   "fleet-mcp/schemas/coder/Security/CrossSiteRefused"
 )("CrossSiteRefused", {}, HttpApiSchema.annotations({ status: 400 })) {}
 
-/** Wants the token of a user. */
+/**
+ * Wants the token of a user.
+ *
+ * @effect-expect-leaking HttpServerRequest ParsedSearchParams RouteContext
+ */
 export class UserSession extends HttpApiMiddleware.Tag<UserSession>()("fleet-mcp/schemas/coder/Security/UserSession", {
   security: carriers,
   failure: Schema.Union(CoderError, CrossSiteRefused)
@@ -30,7 +34,11 @@ export class CallingAgent extends Context.Tag("fleet-mcp/schemas/coder/Security/
   { readonly id: string }
 >() {}
 
-/** Wants the token of an agent: the UUID that its start gave it. */
+/**
+ * Wants the token of an agent: the UUID that its start gave it.
+ *
+ * @effect-expect-leaking HttpServerRequest ParsedSearchParams RouteContext
+ */
 export class AgentSession extends HttpApiMiddleware.Tag<AgentSession>()(
   "fleet-mcp/schemas/coder/Security/AgentSession",
   { security: carriers, failure: Schema.Union(CoderError, CrossSiteRefused), provides: CallingAgent }
