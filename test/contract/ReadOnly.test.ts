@@ -34,7 +34,7 @@ const sense: Sense = {
   task_description: FastCheck.constantFrom("touch made-later", "sleep 1000"),
   limit: FastCheck.integer({ min: 1, max: 10 }),
   offset: FastCheck.constantFrom(0, 1, 500),
-  message_id: FastCheck.integer({ min: 0, max: 3 }),
+  message_id: FastCheck.integer({ min: 0, max: 2 }),
   page: FastCheck.constant(1),
   page_size: FastCheck.integer({ min: 1, max: 100 })
 }

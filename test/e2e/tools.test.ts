@@ -92,7 +92,7 @@ afterAll(async () => {
 
 describe("a life of an agent", () => {
   it("begins with nothing", async () => {
-    expect(await good("list_agents")).toEqual({ agents: [], total_count: 0, offset: 0, next_offset: null })
+    expect(await good("list_agents")).toEqual({ agents: [], total_count: 0, offset: 0, next_offset: null, note: "" })
     expect(await good("list_agent_projects")).toMatchObject({ projects: [{ name: "shop" }], total_count: 1 })
     expect(await good("list_agent_roles", { project: "SHOP" })).toMatchObject({
       roles: [{ name: "shell", project_name: "shop", default: true }],
@@ -125,7 +125,8 @@ describe("a life of an agent", () => {
       agents: [],
       total_count: 0,
       offset: 0,
-      next_offset: null
+      next_offset: null,
+      note: ""
     })
   })
 

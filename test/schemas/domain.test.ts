@@ -232,7 +232,8 @@ describe("errors", () => {
       (status) => [notIdle(status), ["restart_agent"]] as const
     ),
     [notIdle("waiting"), ["waiting", "person", "cancel_agent_task"]],
-    ...(["starting", "unknown", "degraded"] as const).map((status) => [notIdle(status), ["show_agent"]] as const),
+    [notIdle("unknown"), ["terminal", "cancel_agent_task", "restart_agent"]],
+    ...(["starting", "degraded"] as const).map((status) => [notIdle(status), ["show_agent"]] as const),
     [
       new Errors.AgentNotBusy({ agent_name, status: "idle", evidence }),
       ["is idle", "nothing to cancel", "show_agent_task_history"]
