@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -61,6 +62,31 @@ describe("projects on this machine", () => {
       expect(said).toContain("--project DIR")
       expect(said).toContain("FLEET_MCP_PROJECT_DIRS")
     }
+  })
+})
+
+describe("a project with submodules", () => {
+  it("says in the answer and in the agent's greeting what is not checked out", async () => {
+    const repository = join(scratch, "outer")
+    makeRepository(repository)
+    const git = (...args: ReadonlyArray<string>) =>
+      execFileSync(
+        "git",
+        ["-c", "protocol.file.allow=always", "-c", "user.name=A", "-c", "user.email=a@b.c", ...args],
+        {
+          cwd: repository,
+          stdio: "ignore"
+        }
+      )
+    git("submodule", "add", "--quiet", join(scratch, "shop"), "inner")
+    git("commit", "--quiet", "--message=inner")
+    await using started = start({ args: ["--local", "--allow-shell", "--project", repository] })
+    await started.initialize()
+    const task = { name: "one", project: "outer", task: "ls inner | wc -l", wait_ready: true }
+    const { text } = await started.call("create_agent", task)
+    expect(text).toContain("1 submodule is not checked out: inner.")
+    const log = await started.call("show_agent_log", { agent_name: "one", page_size: 10 })
+    expect(log.text).toContain("1 submodule is not checked out: inner")
   })
 })
 

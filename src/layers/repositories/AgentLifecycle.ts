@@ -76,6 +76,8 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
     readonly failure: (change: Change) => Effect.Effect<BuildFailed>
     /** The last lines of a change's log, without empty ones; none where they cannot be read. */
     readonly log: (change: Change) => Effect.Effect<ReadonlyArray<string>>
+    /** What the log of a change warns of, such as files that are not there; none where it cannot be read. */
+    readonly warnings: (change: Change) => Effect.Effect<ReadonlyArray<string>>
   }
 >() {
   static readonly layer: Layer.Layer<AgentLifecycle, never, CoderClient | AgentRepository> = Layer.effect(
@@ -218,12 +220,13 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         return seen
       })
 
-      const log = (change: Change) =>
+      const linesOf = (change: Change, wanted: (level: string) => boolean) =>
         Effect.gen(function* () {
           const limits = yield* BuildLogLimits
           const build = change[wire].workspace.latest_build.id
           const lines = yield* coder.builds.logs({ path: { build }, urlParams: {} })
           return lines
+            .filter((line) => wanted(line.log_level))
             .map((line) => cut(withoutControls(line.output), limits.text))
             .filter((line) => line !== "")
             .slice(-limits.lines)
@@ -231,6 +234,7 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
           Effect.withSpan("AgentLifecycle.log"),
           lastLook((): ReadonlyArray<string> => [])
         )
+      const log = (change: Change) => linesOf(change, () => true)
 
       const failure = Effect.fn("AgentLifecycle.failure")(function* (change: Change) {
         const { build_number, status: build_status, transition } = change
@@ -258,7 +262,8 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         latest,
         watch,
         failure,
-        log
+        log,
+        warnings: (change) => linesOf(change, (level) => level === "warn")
       }
     })
   )

@@ -62,6 +62,12 @@ export type CreateFailure =
   | BuildFailed
   | DeadlineExceeded
 
+/** A new agent as it was seen, and what its build warned of. */
+interface Seen {
+  readonly found: FoundAgent
+  readonly warnings: ReadonlyArray<string>
+}
+
 /** How agents come to be: what `AgentService.create` does, apart because it is the longest of their lives. */
 export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAgent")<
   CreateAgent,
@@ -93,6 +99,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
         Effect.gen(function* () {
           const start = yield* lifecycle.watch(accepted, yield* timeToWait)
           if (start.state === "failed") return yield* yield* lifecycle.failure(start)
+          const warnings = start.state === "succeeded" ? yield* lifecycle.warnings(start) : []
           let seen = yield* agents.look(start)
           const look = Effect.gen(function* () {
             const now = Option.flatten(yield* Effect.option(agents.holder(name)))
@@ -100,8 +107,11 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
             return Option.liftPredicate(seen.agent, (agent) => stageOf(agent) === "ready")
           })
           yield* lookUntil(yield* timeToWait, look)
-          return seen
+          return { found: seen, warnings } satisfies Seen
         })
+
+      /** As it is now, without waiting. */
+      const asItIs = (accepted: Change) => Effect.map(agents.look(accepted), (found): Seen => ({ found, warnings: [] }))
 
       /** The first task as the first message, for a project without a prompt parameter. */
       const deliver = (found: FoundAgent, task: string): Effect.Effect<TaskDelivery> =>
@@ -132,10 +142,11 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
             const sent = yield* send
             if (sent._tag === "Unseen") return unseen(name)
             yield* tookEffect
-            const found = yield* wait_ready || !withBuild ? waitUntilReady(name, sent.value) : agents.look(sent.value)
+            const waits = wait_ready || !withBuild
+            const { found, warnings } = yield* waits ? waitUntilReady(name, sent.value) : asItIs(sent.value)
             const delivery = withBuild ? "in_build" : yield* deliver(found, task)
             const told = delivery === "not_delivered" && found.lacksAgentApi ? undeliverable(options) : toldOf[delivery]
-            return created(found.agent, place ?? url.origin, delivery, told)
+            return created(found.agent, place ?? url.origin, delivery, { ...told, warnings })
           }).pipe(sending(`create the agent ${name}`))
         },
         (effect, { name }) => changing(`create the agent ${name}`)(effect)
@@ -203,14 +214,21 @@ interface ToldTask {
   readonly next: ReadonlyArray<NextStep>
 }
 
-const created = (agent: Agent, place: string, task: TaskDelivery, told: ToldTask): CreatedAgent => ({
+const created = (
+  agent: Agent,
+  place: string,
+  task: TaskDelivery,
+  told: ToldTask & { readonly warnings: ReadonlyArray<string> }
+): CreatedAgent => ({
   agent,
   outcome: "applied",
   stage: stageOf(agent),
   task,
-  message: `Agent ${agent.name} was created on ${place}. ${told.message}`,
+  message: [`Agent ${agent.name} was created on ${place}.`, told.message, ...told.warnings.map(asSentence)].join(" "),
   next: told.next
 })
+
+const asSentence = (text: string): string => (text.endsWith(".") ? text : `${text}.`)
 
 const toldOf: Readonly<Record<TaskDelivery, ToldTask>> = {
   in_build: { message: "Its task travels with the build.", next: ["look_at_agent"] },
