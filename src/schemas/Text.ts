@@ -72,6 +72,9 @@ export const beginning = (text: string, limit: number): string => text.slice(0, 
 export const short = (text: string, limit: number): string =>
   text.length <= limit ? text : `${beginning(text, Math.max(0, limit - 1))}…`
 
+/** Characters of a text that is quoted from a server or an agent. */
+export const quotedLength = 500
+
 /** Cuts a text to `limit` characters (UTF-16 units), between characters, and says so in the text. */
 export const cut = (text: string, limit: number): string => {
   const kept = beginning(text, limit)

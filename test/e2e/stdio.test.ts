@@ -7,10 +7,10 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import type { Readable } from "node:stream"
 import { join } from "node:path"
-import { Limits } from "../../src/layers/config/Limits.ts"
 import { Program, program, type StartOptions } from "../support/Program.ts"
 import { discard } from "../support/Secrets.ts"
 import { SilentCoder } from "../support/SilentCoder.ts"
+import { longestMessage } from "../../src/layers/transports/stdio/StdioTransport.ts"
 
 let scratch: string
 let silent: SilentCoder
@@ -125,11 +125,11 @@ describe("input", () => {
         method: "tools/call",
         params: { name: "create_agent", arguments: { task } }
       })
-    const room = Limits.stdinLine - frame("").length
+    const room = longestMessage - frame("").length
     started.write(`${frame("x".repeat(room))}\n`)
     expect(JSON.stringify((await started.answer("big")).result)).toContain("name: is missing")
     started.write(`${frame("x".repeat(room + 1))}\n`)
-    started.write(`${frame("y".repeat(3 * Limits.stdinLine))}\n`)
+    started.write(`${frame("y".repeat(3 * longestMessage))}\n`)
     expect(await started.request("ping")).toMatchObject({ result: {} })
     const refusals = started.messages.filter(({ error }) => error !== undefined)
     expect(refusals.map(({ error, id }) => [id, error?.code])).toEqual([

@@ -5,10 +5,10 @@ import { execFileSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Limits } from "../../src/layers/config/Limits.ts"
 import { isAlive } from "../layers/agenthost/support.ts"
 import { Program, program } from "../support/Program.ts"
 import { discard } from "../support/Secrets.ts"
+import { TaskLimits } from "../../src/layers/services/TaskLimits.ts"
 
 // All eleven tools over the built program, by the SDK's client, which checks every result against the tool's schema.
 
@@ -191,8 +191,8 @@ describe("bad input", () => {
   })
 
   const create = { name: "fresh", project: "shop", task: "true" }
-  const task = "x".repeat(Limits.taskBytes + 1)
-  const atMost = new RegExp(`at most ${Limits.taskBytes} `)
+  const task = "x".repeat(TaskLimits.defaultValue().bytes + 1)
+  const atMost = new RegExp(`at most ${TaskLimits.defaultValue().bytes} `)
 
   it.each<readonly [string, string, object, string, RegExp]>([
     ["a taken name", "create_agent", { ...create, name: "Taken" }, "AgentNameTaken", /Taken/],

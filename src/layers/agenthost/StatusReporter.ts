@@ -1,7 +1,6 @@
 import type { Effect } from "effect"
-import type { PatchAppStatus } from "../../schemas/coder/Builds.ts"
+import { reportMessageBytes, type PatchAppStatus } from "../../schemas/coder/Builds.ts"
 import { firstBytes, withoutControls } from "../../schemas/Text.ts"
-import { Limits } from "../config/Limits.ts"
 
 /** What an agent reports about its work. */
 export type StatusReport = Pick<PatchAppStatus, "state" | "message">
@@ -18,5 +17,5 @@ export interface StatusReporter {
 export const statusMessage = (text: string): string => {
   const lines = withoutControls(text).split("\n")
   const line = lines.map((each) => each.replaceAll("\t", " ").trim()).find((each) => each !== "") ?? ""
-  return firstBytes(line, Limits.appStatusMessage)
+  return firstBytes(line, reportMessageBytes)
 }

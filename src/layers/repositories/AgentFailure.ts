@@ -1,8 +1,7 @@
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 import { CoderUnauthorized } from "../../schemas/errors/Coder.ts"
 import { AgentRefused, AgentUnreachable } from "../../schemas/errors/Task.ts"
-import { cut } from "../../schemas/Text.ts"
-import { Limits } from "../config/Limits.ts"
+import { cut, quotedLength } from "../../schemas/Text.ts"
 import { words } from "./translate.ts"
 
 /** What asking an agent can end in. */
@@ -31,7 +30,7 @@ export const unreachable =
   (agent_name: string) =>
   (error: CoderError): AgentFailure => {
     if (error.reason === "redirect" || error.status === 401) {
-      return new CoderUnauthorized({ detail: `${cut(words(error), Limits.quotedText)}.` })
+      return new CoderUnauthorized({ detail: `${cut(words(error), quotedLength)}.` })
     }
     return new AgentUnreachable({ agent_name, reason: noAnswer(error) })
   }

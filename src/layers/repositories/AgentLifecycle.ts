@@ -5,9 +5,8 @@ import type { CreateWorkspace, Workspace } from "../../schemas/coder/Workspaces.
 import { AgentNameTaken, BuildFailed, BuildInTheWay, type AgentUnreadable } from "../../schemas/errors/Agent.ts"
 import type { CoderFailure } from "../../schemas/errors/Coder.ts"
 import type { Role } from "../../schemas/Role.ts"
-import { cut, withoutControls } from "../../schemas/Text.ts"
+import { cut, quotedLength, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
-import { Limits } from "../config/Limits.ts"
 import { lastLook, lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { AgentRepository } from "./AgentRepository.ts"
 import { wire, type WorkspaceHandle } from "./FoundAgent.ts"
@@ -23,7 +22,7 @@ export class BuildLogLimits extends Context.Reference<BuildLogLimits>()(
       /** Lines of a build's log, the last ones. */
       lines: 10,
       /** One line, or the reason of a failure (characters). */
-      text: Limits.quotedText
+      text: quotedLength
     })
   }
 ) {}

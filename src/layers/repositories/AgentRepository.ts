@@ -15,7 +15,6 @@ import { type Workspace, type WorkspaceSummary } from "../../schemas/coder/Works
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
-import { Limits } from "../config/Limits.ts"
 import { TimeLimits, within } from "../time/Deadline.ts"
 import { once } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
@@ -34,6 +33,18 @@ export interface FoundAgents {
   readonly agents: ReadonlyArray<AgentView>
   readonly note: string
 }
+
+/** How lists are read. */
+export class ListLimits extends Context.Reference<ListLimits>()(
+  "fleet-mcp/layers/repositories/AgentRepository/ListLimits",
+  {
+    defaultValue: () => ({
+      /** Workspaces a page, and pages fetched at once. */
+      pageSize: 100,
+      pagesAtOnce: 8
+    })
+  }
+) {}
 
 /** The caller's agents, read from Coder's workspaces. Which workspaces are agents is decided here and nowhere else. */
 export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/AgentRepository")<
@@ -73,6 +84,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
       const projects = yield* ProjectRepository
       const options = yield* FleetConfig
       const { concurrency: versionConcurrency } = yield* ProjectLimits
+      const { pageSize, pagesAtOnce } = yield* ListLimits
       const configured = new Set((options.projects ?? []).map((name) => name.toLowerCase()))
 
       const { read } = yield* TimeLimits
@@ -119,15 +131,15 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
 
       const page = (offset: number) =>
         coder.workspaces
-          .list({ urlParams: { q: "owner:me", limit: Limits.listPageSize, offset } })
+          .list({ urlParams: { q: "owner:me", limit: pageSize, offset } })
           .pipe(Effect.mapError(translate("list the agents")))
 
       /** The order changes while workspaces change, so pages are merged by id; an unreadable one may have none. */
       const workspaces = Effect.gen(function* () {
         const first = yield* page(0)
-        const pages = Math.max(1, Math.ceil(first.count / Limits.listPageSize))
-        const offsets = Array.makeBy(pages, (index) => index * Limits.listPageSize).slice(1)
-        const rest = yield* Effect.forEach(offsets, page, { concurrency: Limits.listConcurrency })
+        const pages = Math.max(1, Math.ceil(first.count / pageSize))
+        const offsets = Array.makeBy(pages, (index) => index * pageSize).slice(1)
+        const rest = yield* Effect.forEach(offsets, page, { concurrency: pagesAtOnce })
         const all = [first, ...rest].flatMap((one) => one.workspaces)
         return [...new Map(all.map((one) => [one.id === "" ? one : one.id, one])).values()]
       })

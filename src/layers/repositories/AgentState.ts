@@ -3,9 +3,8 @@ import { AgentStatus, type Agent, type AgentView, type Evidence, type LastStatus
 import type { AppStatus, AppSummary, BuildSummary } from "../../schemas/coder/Builds.ts"
 import type { Unreadable } from "../../schemas/coder/elements.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
-import { cut, withoutControls } from "../../schemas/Text.ts"
+import { cut, quotedLength, withoutControls } from "../../schemas/Text.ts"
 import type { FleetOptions } from "../config/FleetConfig.ts"
-import { Limits } from "../config/Limits.ts"
 
 // What a workspace says about its agent: pure functions from the wire to the fleet's own terms.
 
@@ -88,7 +87,7 @@ export const observed = (
   observed_at: DateTime.Utc
 ): AgentState => ({
   status,
-  evidence: { source, detail: cut(withoutControls(detail), Limits.quotedText), observed_at }
+  evidence: { source, detail: cut(withoutControls(detail), quotedLength), observed_at }
 })
 
 /** The statuses of a build that are ours too; another word of Coder's must not pass for one of the others. */

@@ -17,12 +17,12 @@ import {
 import type { Outcome } from "../../schemas/Outcome.ts"
 import { pageCount, paginate, type Page, type PageRequest } from "../../schemas/Pagination.ts"
 import type { Task } from "../../schemas/Task.ts"
-import { Limits } from "../config/Limits.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
 import type { Dialogue } from "../repositories/LiveState.ts"
 import { TaskRepository } from "../repositories/TaskRepository.ts"
 import { checkTask } from "./checkTask.ts"
 import { changing, reading, sending } from "./deadlines.ts"
+import { TaskLimits } from "./TaskLimits.ts"
 
 export interface StartedTask {
   readonly agent_name: string
@@ -114,27 +114,29 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
       )
 
       const interrupt = Effect.fn("TaskService.interrupt")(function* (found: FoundAgent) {
+        const { cancel: time } = yield* TaskLimits
         const [arrived, idle] = yield* Effect.zip(
           tasks.interrupt(found),
-          tasks.lookUntil(found, Limits.cancelWait, ({ agent }) => agent.status === "idle")
+          tasks.lookUntil(found, time, ({ agent }) => agent.status === "idle")
         )
         return {
           agent_name: found.agent.name,
           outcome: Option.isSome(idle) ? arrived : ("unknown" as const),
-          ...toldOf(arrived, Option.isSome(idle))
+          ...toldOf(arrived, Option.isSome(idle), time)
         }
       })
 
       /** Refuses what a dialogue asks for: one Escape, which must be seen to have taken it away. */
       const refuse = Effect.fn("TaskService.refuse")(function* (found: FoundAgent, dialogue: Dialogue) {
+        const { cancel: time } = yield* TaskLimits
         const arrived = yield* tasks.interrupt(found)
-        const gone = yield* tasks.lookUntil(found, Limits.cancelWait, hasMoved(dialogue))
+        const gone = yield* tasks.lookUntil(found, time, hasMoved(dialogue))
         if (Option.isNone(gone) && !dialogue.certain) yield* agents.takeForOld(found, dialogue)
         return {
           agent_name: found.agent.name,
           outcome: Option.isSome(gone) ? arrived : ("unknown" as const),
           ...Option.match(gone, {
-            onNone: () => notGone(dialogue),
+            onNone: () => notGone(dialogue, time),
             onSome: ({ agent }): Told => ({
               message: `One Escape was sent, and what its screen showed is gone: ${asked(dialogue)}. It is ${agent.status} now.`,
               next: agent.status === "idle" ? [] : ["look_at_agent"]
@@ -220,10 +222,10 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
 /** What an interrupt came to, and what to do then. */
 type Told = Pick<CanceledTask, "message" | "next">
 
-const toldOf = (arrived: Outcome, idle: boolean): Told => {
+const toldOf = (arrived: Outcome, idle: boolean, time: Duration.Duration): Told => {
   if (!idle) {
     return {
-      message: `One interrupt was sent. The agent was not seen idle within ${Duration.toSeconds(Limits.cancelWait)} s. A restart would end its work for good.`,
+      message: `One interrupt was sent. The agent was not seen idle within ${Duration.toSeconds(time)} s. A restart would end its work for good.`,
       next: ["look_at_agent", "restart_agent"]
     }
   }
@@ -244,8 +246,8 @@ const hasMoved =
 
 const asked = ({ kind, text }: Dialogue): string => `(${kind}) ${text}`
 
-const notGone = (dialogue: Dialogue): Told => {
-  const still = `One Escape was sent, and nothing moved within ${Duration.toSeconds(Limits.cancelWait)} s: ${asked(dialogue)}.`
+const notGone = (dialogue: Dialogue, time: Duration.Duration): Told => {
+  const still = `One Escape was sent, and nothing moved within ${Duration.toSeconds(time)} s: ${asked(dialogue)}.`
   return dialogue.certain
     ? {
         message: `${still} The agent still waits for an answer, in its terminal.`,

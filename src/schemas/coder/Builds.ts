@@ -155,6 +155,9 @@ export const AgentLog = Schema.Struct({
 })
 export type AgentLog = typeof AgentLog.Type
 
+/** Bytes of a report's message: Coder refuses longer ones (recording: statuses.json, "message too long"). */
+export const reportMessageBytes = 160
+
 /** What an agent reports about its work, with its own agent token. */
 export const PatchAppStatus = Schema.Struct({
   app_slug: Schema.String,

@@ -3,8 +3,13 @@ import { Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import { lastLook, lookUntil, mutation, remaining, within, TimeLimits } from "../../../src/layers/time/Deadline.ts"
 import { CoderHttpLimits } from "../../../src/layers/clients/CoderHttp.ts"
 import { ReadRetry } from "../../../src/layers/clients/RetryPolicy.ts"
-import { Limits } from "../../../src/layers/config/Limits.ts"
 import { elapse } from "../../support/fleet.ts"
+import { LookLimits } from "../../../src/layers/repositories/AgentLook.ts"
+import { ListLimits } from "../../../src/layers/repositories/AgentRepository.ts"
+import { TaskLimits } from "../../../src/layers/services/TaskLimits.ts"
+import { longestMessage } from "../../../src/layers/transports/stdio/StdioTransport.ts"
+const tasks = TaskLimits.defaultValue()
+const looks = LookLimits.defaultValue()
 
 const times = TimeLimits.defaultValue()
 const http = CoderHttpLimits.defaultValue()
@@ -167,23 +172,23 @@ describe("Limits", () => {
     assert.strictEqual(millis(times.change), 45_000)
     assert.strictEqual(retry.attempts, 3)
     assert.deepStrictEqual(http.answerSize, { one: 2 * 1024 * 1024, many: 16 * 1024 * 1024 })
-    assert.strictEqual(Limits.listPageSize, 100)
-    assert.strictEqual(Limits.probeConcurrency, 16)
-    assert.strictEqual(millis(Limits.probeTimeout), 1500)
-    assert.strictEqual(millis(Limits.cancelWait), 10_000)
+    assert.strictEqual(ListLimits.defaultValue().pageSize, 100)
+    assert.strictEqual(looks.listConcurrency, 16)
+    assert.strictEqual(millis(looks.listAll), 1500)
+    assert.strictEqual(millis(tasks.cancel), 10_000)
   })
 
   it("fit into each other", () => {
     assert.isAtMost(millis(times.change), 45_000)
-    for (const wait of [Limits.cancelWait, http.answerTime.terminal]) {
+    for (const wait of [tasks.cancel, http.answerTime.terminal]) {
       assert.isAtMost(millis(wait) + millis(times.settle), millis(times.change))
     }
     assert.isBelow(millis(http.answerTime.server), millis(times.read))
-    assert.isBelow(millis(Limits.probeTimeout), millis(http.answerTime.server))
+    assert.isBelow(millis(looks.listAll), millis(http.answerTime.server))
     assert.isBelow(millis(retry.firstPause), millis(retry.longestPause))
     assert.isBelow(millis(times.poll), millis(times.settle))
     // The largest task, escaped six bytes a byte, still fits a line on stdin and a body.
-    assert.isBelow(Limits.taskBytes * 6, Limits.stdinLine)
-    assert.isBelow(Limits.taskBytes * 6, http.answerSize.one)
+    assert.isBelow(tasks.bytes * 6, longestMessage)
+    assert.isBelow(tasks.bytes * 6, http.answerSize.one)
   })
 })

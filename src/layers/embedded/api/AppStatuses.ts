@@ -1,8 +1,7 @@
 import { Effect, Schema } from "effect"
-import { PatchAppStatus } from "../../../schemas/coder/Builds.ts"
+import { PatchAppStatus, reportMessageBytes } from "../../../schemas/coder/Builds.ts"
 import { CoderError } from "../../../schemas/coder/CoderError.ts"
 import { byteLength } from "../../../schemas/Text.ts"
-import { Limits } from "../../config/Limits.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 
 /** As agents may send it: what the contract forbids is refused in Coder's own way. */
@@ -16,7 +15,7 @@ export const reportStatus = Effect.fn("AppStatuses.reportStatus")(function* (
   report: typeof AnyAppStatus.Type
 ) {
   const store = yield* WorkspaceStore
-  if (byteLength(report.message) > Limits.appStatusMessage) {
+  if (byteLength(report.message) > reportMessageBytes) {
     const detail = "Message must be less than 160 characters."
     return yield* CoderError.answer(400, "Message is too long.", {
       detail,

@@ -1,9 +1,8 @@
-import { Array, Context, Effect, Layer, type Option, Schema } from "effect"
+import { Array, Context, Duration, Effect, Layer, type Option, Schema } from "effect"
 import { resolve } from "node:path"
 import type { Preset, RichParameter } from "../../../schemas/coder/Templates.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedProject } from "../../config/EmbeddedConfig.ts"
-import { Limits } from "../../config/Limits.ts"
 import { type AgentKind, noKindOffered, offeredKinds } from "./AgentKinds.ts"
 import { derivedId } from "../store/Ids.ts"
 
@@ -21,6 +20,19 @@ const parameters: ReadonlyArray<RichParameter> = [
     ephemeral: false
   }
 ]
+
+/** How projects are looked at. */
+export class CatalogLimits extends Context.Reference<CatalogLimits>()(
+  "fleet-mcp/layers/embedded/engine/Catalog/CatalogLimits",
+  {
+    defaultValue: () => ({
+      /** How long what was seen of a project's folder counts. */
+      inspection: Duration.seconds(1),
+      /** Folders looked at at once. */
+      concurrency: 4
+    })
+  }
+) {}
 
 /** Agents cannot work on a project now. */
 class ProjectUnusable extends Schema.TaggedError<ProjectUnusable>()("ProjectUnusable", { message: Schema.String }) {}
@@ -62,6 +74,7 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
     this,
     Effect.gen(function* () {
       const options = yield* EmbeddedConfig
+      const limits = yield* CatalogLimits
       const { inspect } = yield* Worktree
       const kinds = offeredKinds(options)
 
@@ -81,7 +94,7 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
       const repositoryOf = (directory: string) =>
         inspect(directory).pipe(
           Effect.mapError(({ message }) => new ProjectUnusable({ message: `${message} ${advice}`.trim() })),
-          Effect.cachedWithTTL(Limits.projectInspection)
+          Effect.cachedWithTTL(limits.inspection)
         )
 
       const byDefault = inspect(options.workingDirectory).pipe(

@@ -2,13 +2,13 @@ import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js"
 import { Clock, Deferred, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { BearerAuth, Caller } from "../../auth/BearerAuth.ts"
-import { Limits } from "../../config/Limits.ts"
 import { nameAccepted } from "./HttpAccept.ts"
 import { readMessage, type Message } from "./HttpBody.ts"
 import type { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 import * as HttpSessions from "./HttpSessions.ts"
 import type { HttpSession } from "./HttpSessions.ts"
+import { CallLimits } from "../session/CallLimits.ts"
 
 /** What counts as at work: a tool call, a request, and its id. */
 interface Counted {
@@ -24,6 +24,7 @@ const isKnownVersion = (version: string | ReadonlyArray<string>): boolean =>
 export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Service, limits: HttpLimits["Type"]) =>
   Effect.gen(function* () {
     const sessions = yield* HttpSessions.make(connect, auth, limits)
+    const { concurrent } = yield* CallLimits
     const drained = yield* Deferred.make<void>()
     let requests = 0
     let calls = 0
@@ -62,7 +63,7 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
       if (id !== undefined && session.ids.has(id)) return HttpRefusal.idInUse
       if (method !== "tools/call" || id === undefined) return undefined
       if (calls >= limits.calls) return HttpRefusal.overloaded(limits)
-      return session.calls >= Limits.concurrentCalls + limits.queue ? HttpRefusal.queueFull(limits, id) : undefined
+      return session.calls >= concurrent + limits.queue ? HttpRefusal.queueFull(limits, id) : undefined
     }
 
     /** The SDK leaves the stream of a cancelled request open, and forgets a request only when it sends an answer. */

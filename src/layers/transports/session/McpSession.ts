@@ -25,10 +25,9 @@ import {
 import { setImmediate } from "node:timers/promises"
 import * as z from "zod/v4"
 import type { BackendNotConfigured } from "../../../schemas/errors/Coder.ts"
-import { cut, printable } from "../../../schemas/Text.ts"
+import { cut, printable, quotedLength } from "../../../schemas/Text.ts"
 import type { FleetServices } from "../../services/FleetServices.ts"
 import type { Tool } from "../../../tools/Tool.ts"
-import { Limits } from "../../config/Limits.ts"
 import { TimeLimits, within } from "../../time/Deadline.ts"
 import { once } from "../../time/Shared.ts"
 import * as CallResult from "./CallResult.ts"
@@ -67,7 +66,7 @@ const noValidator: jsonSchemaValidator = {
 class UnknownTool extends Data.TaggedError("UnknownTool")<{ readonly name: string; readonly known: string }> {
   readonly code = -32602
   override get message() {
-    return `Unknown tool: ${printable(cut(this.name, Limits.quotedText))}. Tools: ${this.known}.`
+    return `Unknown tool: ${printable(cut(this.name, quotedLength))}. Tools: ${this.known}.`
   }
 }
 class ToolsNotLoaded extends Data.TaggedError("ToolsNotLoaded") {
@@ -81,7 +80,7 @@ class BrokenOff extends Data.TaggedError("BrokenOff") {
 }
 
 /** What the SDK says of a message, without what it quotes of it: that is the client's. */
-const inOwnWords = ({ message }: Error): string => (message.split(/[[{\n]/, 1)[0] ?? "").slice(0, Limits.quotedText)
+const inOwnWords = ({ message }: Error): string => (message.split(/[[{\n]/, 1)[0] ?? "").slice(0, quotedLength)
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 

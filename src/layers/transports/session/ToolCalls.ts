@@ -3,25 +3,25 @@ import { Duration, Effect, Random, type Context } from "effect"
 import type { BackendNotConfigured } from "../../../schemas/errors/Coder.ts"
 import * as Messages from "../../../tools/Messages.ts"
 import type { Tool } from "../../../tools/Tool.ts"
-import { Limits } from "../../config/Limits.ts"
 import { once } from "../../time/Shared.ts"
 import * as CallResult from "./CallResult.ts"
+import { CallLimits } from "./CallLimits.ts"
 
 /** Tells the client that a call is alive, and for how many seconds it has been. */
 export type Notify = (seconds: number) => Effect.Effect<void>
 
-const signsOfLife = (notify: Notify) => {
-  const step = Duration.toSeconds(Limits.progressInterval)
-  const next = (seconds: number) => Effect.as(Effect.delay(notify(seconds), Limits.progressInterval), seconds + step)
+const signsOfLife = (notify: Notify, interval: Duration.Duration) => {
+  const step = Duration.toSeconds(interval)
+  const next = (seconds: number) => Effect.as(Effect.delay(notify(seconds), interval), seconds + step)
   return Effect.iterate(step, { while: () => true, body: next })
 }
 
 const withSignsOfLife =
-  (notify: Notify | undefined) =>
+  (notify: Notify | undefined, interval: Duration.Duration) =>
   <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     notify === undefined
       ? call
-      : Effect.flatMap(Effect.fork(signsOfLife(notify)), (fiber) =>
+      : Effect.flatMap(Effect.fork(signsOfLife(notify, interval)), (fiber) =>
           Effect.ensuring(call, fiber.interruptAsFork(fiber.id()))
         )
 
@@ -32,11 +32,12 @@ const report = (tool: Tool<unknown>) => (cause: unknown) =>
     return CallResult.defect(tool, id)
   })
 
-/** Runs tool calls of one session: so many at once as `Limits` says, the others wait their turn. */
+/** Runs tool calls of one session: so many at once as `CallLimits` says, the others wait their turn. */
 export const make = <R>(services: Effect.Effect<Context.Context<R>, BackendNotConfigured>) =>
   Effect.gen(function* () {
     const ready = yield* once(Effect.mapError(services, Messages.tell))
-    const places = yield* Effect.makeSemaphore(Limits.concurrentCalls)
+    const { concurrent, progress } = yield* CallLimits
+    const atOnce = yield* Effect.makeSemaphore(concurrent)
     return (tool: Tool<R>, args: unknown, notify: Notify | undefined): Effect.Effect<CallToolResult> =>
       ready.pipe(
         Effect.flatMap((context) => Effect.provide(tool.call(args), context)),
@@ -49,8 +50,8 @@ export const make = <R>(services: Effect.Effect<Context.Context<R>, BackendNotCo
         ),
         Effect.catchAllCause(report(tool)),
         Effect.flatMap(CallResult.bounded),
-        places.withPermits(1),
-        withSignsOfLife(notify),
+        atOnce.withPermits(1),
+        withSignsOfLife(notify, progress),
         Effect.withSpan(`tools.${tool.name}`, { captureStackTrace: false })
       )
   })

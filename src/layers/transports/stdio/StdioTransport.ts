@@ -2,12 +2,14 @@ import { JSONRPCMessageSchema, type JSONRPCMessage } from "@modelcontextprotocol
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
 import type { Readable, Writable } from "node:stream"
 import { promisify } from "node:util"
-import { Limits } from "../../config/Limits.ts"
 import { withoutNulls } from "../session/withoutNulls.ts"
 import { makeLineReader, type Line } from "./Lines.ts"
 
 type Id = string | number | null
 type Bad = { readonly code: -32700 | -32600; readonly id: Id; readonly message: string }
+
+/** Bytes of one message on stdin, unless it is said otherwise. */
+export const longestMessage = 4 * 1024 * 1024
 
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
@@ -23,12 +25,12 @@ const idOf = (value: unknown): Id => {
 const isAnswer = (value: unknown): boolean =>
   isObject(value) && !("method" in value) && ("result" in value || "error" in value)
 
-const parse = (line: Line): JSONRPCMessage | Bad | undefined => {
+const parse = (line: Line, longest: number): JSONRPCMessage | Bad | undefined => {
   if (line === "too_long") {
     return {
       code: -32600,
       id: null,
-      message: `A message may have at most ${Limits.stdinLine} bytes; this one was skipped.`
+      message: `A message may have at most ${longest} bytes; this one was skipped.`
     }
   }
   let value: unknown
@@ -58,10 +60,14 @@ export class StdioTransport implements Transport {
   readonly #input: Readable
   readonly #output: Writable
   readonly #write: (text: string) => Promise<void>
-  readonly #lines = makeLineReader(Limits.stdinLine)
+  readonly #longest: number
+  readonly #lines: ReturnType<typeof makeLineReader>
   #closed = false
 
-  constructor(input: Readable, output: Writable) {
+  /** `longest`: bytes of one message, and of what the client has not taken before no more is read. */
+  constructor(input: Readable, output: Writable, longest: number = longestMessage) {
+    this.#longest = longest
+    this.#lines = makeLineReader(longest)
     this.#input = input
     this.#output = output
     this.#write = promisify((text: string, done: (error?: Error | null) => void) => {
@@ -87,7 +93,7 @@ export class StdioTransport implements Transport {
   readonly #read = (chunk: Uint8Array) => {
     for (const line of this.#lines(chunk)) {
       if (this.#closed) return
-      const message = parse(line)
+      const message = parse(line, this.#longest)
       if (message === undefined) continue
       if (!("code" in message)) this.onmessage?.(message)
       else this.#refuse(message)
@@ -103,7 +109,7 @@ export class StdioTransport implements Transport {
     if (this.#closed) return Promise.resolve()
     // What cannot be written ends the connection, and that is what its user is told.
     const sent = this.#write(`${JSON.stringify(message)}\n`).catch(this.#close)
-    if (this.#output.writableLength > Limits.stdinLine && !this.#input.isPaused()) {
+    if (this.#output.writableLength > this.#longest && !this.#input.isPaused()) {
       this.#input.pause()
       this.#output.once("drain", () => {
         if (!this.#closed) this.#input.resume()

@@ -6,7 +6,6 @@ import { connect as connectSocket } from "node:net"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { BearerAuth } from "../../../../src/layers/auth/BearerAuth.ts"
-import { Limits } from "../../../../src/layers/config/Limits.ts"
 import { HttpLimits } from "../../../../src/layers/transports/http/HttpLimits.ts"
 import {
   beginSession,
@@ -21,6 +20,7 @@ import {
   type Answer
 } from "./HttpFixture.ts"
 import { call } from "../session/Session.ts"
+import { CallLimits } from "../../../../src/layers/transports/session/CallLimits.ts"
 
 const httpLimits = HttpLimits.defaultValue()
 
@@ -480,7 +480,7 @@ describe("load", () => {
     Effect.gen(function* () {
       const { release, url } = yield* startServer()
       const { headers } = yield* Effect.promise(() => beginSession(url))
-      const places = Limits.concurrentCalls + httpLimits.queue
+      const places = CallLimits.defaultValue().concurrent + httpLimits.queue
       const excess = 5
       const refused: Array<Answer> = []
       const allRefused = yield* Deferred.make<void>()
@@ -516,7 +516,7 @@ describe("the load of all clients", () => {
   it.scopedLive("has a limit: a call beyond it is refused at once, everything else is served", () =>
     Effect.gen(function* () {
       const { release, url } = yield* startServer()
-      const places = Limits.concurrentCalls + httpLimits.queue
+      const places = CallLimits.defaultValue().concurrent + httpLimits.queue
       const clients = yield* Effect.forEach(Array.from({ length: Math.ceil(httpLimits.calls / places) + 1 }), () =>
         Effect.promise(() => beginSession(url))
       )

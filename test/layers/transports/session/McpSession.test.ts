@@ -1,7 +1,6 @@
 import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Logger, Queue, Ref, TestClock } from "effect"
-import { Limits } from "../../../../src/layers/config/Limits.ts"
 import { instructions } from "../../../../src/layers/transports/session/Instructions.ts"
 import { McpSession } from "../../../../src/layers/transports/session/McpSession.ts"
 import { BackendNotConfigured } from "../../../../src/schemas/errors/Coder.ts"
@@ -11,6 +10,9 @@ import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { fakes } from "../../../tools/Fakes.ts"
 import { call, connect, makeStage, nothing, stageTools } from "./Session.ts"
+import { CallLimits } from "../../../../src/layers/transports/session/CallLimits.ts"
+import { quotedLength } from "../../../../src/schemas/Text.ts"
+const callLimits = CallLimits.defaultValue()
 
 const staged = (options: { readonly readOnly?: "agent" } = {}) =>
   Effect.gen(function* () {
@@ -213,7 +215,7 @@ describe("errors", () => {
       expect(unknown.message).toContain("Unknown tool: nope. Tools: echo, wait,")
       expect(unknown.message.match(/-32602/g)).toHaveLength(1)
       const long = yield* rejection(() => client.callTool({ name: "n".repeat(100_000), arguments: {} }))
-      expect(long.message.length).toBeLessThan(2 * Limits.quotedText)
+      expect(long.message.length).toBeLessThan(2 * quotedLength)
     })
   )
 
@@ -381,19 +383,19 @@ describe("many calls", () => {
       const { client, entered, release } = yield* staged()
       const calls = yield* Effect.fork(
         Effect.all(
-          Array.from({ length: Limits.concurrentCalls + 5 }, () => call(client, "wait")),
+          Array.from({ length: callLimits.concurrent + 5 }, () => call(client, "wait")),
           {
             concurrency: "unbounded"
           }
         )
       )
-      yield* Effect.repeat(Ref.get(entered), { until: (count) => count >= Limits.concurrentCalls })
+      yield* Effect.repeat(Ref.get(entered), { until: (count) => count >= callLimits.concurrent })
       // Listing needs no place, and comes after all the calls.
       yield* Effect.promise(() => client.listTools())
-      expect(yield* Ref.get(entered)).toBe(Limits.concurrentCalls)
+      expect(yield* Ref.get(entered)).toBe(callLimits.concurrent)
       yield* Deferred.succeed(release, undefined)
       const answers = yield* Fiber.join(calls)
-      expect(answers.filter(({ isError }) => !isError)).toHaveLength(Limits.concurrentCalls + 5)
+      expect(answers.filter(({ isError }) => !isError)).toHaveLength(callLimits.concurrent + 5)
     })
   )
 })
@@ -413,12 +415,12 @@ describe("progress", () => {
       const params = { name: "wait", arguments: {}, _meta: { progressToken } }
       yield* Effect.promise(() => theirs.send({ jsonrpc: "2.0", id: 1, method: "tools/call", params }))
       yield* Deferred.await(stage.begun)
-      yield* TestClock.adjust(Limits.progressInterval)
-      yield* TestClock.adjust(Limits.progressInterval)
-      yield* TestClock.adjust(Limits.progressInterval)
+      yield* TestClock.adjust(callLimits.progress)
+      yield* TestClock.adjust(callLimits.progress)
+      yield* TestClock.adjust(callLimits.progress)
       yield* Deferred.succeed(stage.release, undefined)
       yield* Deferred.await(answered)
-      yield* TestClock.adjust(Limits.progressInterval)
+      yield* TestClock.adjust(callLimits.progress)
       expect(messages.slice(0, -1)).toEqual(
         [2, 4, 6].map((progress) => ({
           jsonrpc: "2.0",

@@ -1,8 +1,7 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import { describe, expect, it } from "@effect/vitest"
 import { PassThrough, Writable } from "node:stream"
-import { Limits } from "../../../../src/layers/config/Limits.ts"
-import { StdioTransport } from "../../../../src/layers/transports/stdio/StdioTransport.ts"
+import { longestMessage, StdioTransport } from "../../../../src/layers/transports/stdio/StdioTransport.ts"
 
 const ping = (id: number | string) => ({ jsonrpc: "2.0" as const, id, method: "ping" })
 
@@ -78,12 +77,12 @@ describe("StdioTransport", () => {
   it("takes a line of the limit, and answers a longer one once", async () => {
     const { input, received, settled, written } = connect()
     const frame = JSON.stringify({ ...ping(1), params: { text: "" } })
-    const full = JSON.stringify({ ...ping(1), params: { text: "x".repeat(Limits.stdinLine - frame.length) } })
+    const full = JSON.stringify({ ...ping(1), params: { text: "x".repeat(longestMessage - frame.length) } })
     input.write(`${full}\n`)
     await settled()
     expect(received).toHaveLength(1)
     input.write(full)
-    input.write(`yyy${"z".repeat(Limits.stdinLine)}\n${JSON.stringify(ping(2))}\n`)
+    input.write(`yyy${"z".repeat(longestMessage)}\n${JSON.stringify(ping(2))}\n`)
     await settled()
     expect(written()).toEqual([
       { jsonrpc: "2.0", id: null, error: { code: -32600, message: expect.stringContaining("4194304 bytes") } }
@@ -116,7 +115,7 @@ describe("StdioTransport", () => {
     const waiting: Array<() => void> = []
     const output = new Writable({ write: (_chunk, _encoding, done) => void waiting.push(done) })
     const { input, received, settled, transport } = connect(output)
-    const sent = transport.send({ ...ping(1), params: { text: "x".repeat(Limits.stdinLine + 1) } })
+    const sent = transport.send({ ...ping(1), params: { text: "x".repeat(longestMessage + 1) } })
     input.write(`${JSON.stringify(ping(2))}\n`)
     await settled()
     expect(received).toEqual([])

@@ -3,8 +3,7 @@ import { Effect, Either } from "effect"
 import { CoderApi } from "../../../../schemas/coder/CoderApi.ts"
 import type { CoderError } from "../../../../schemas/coder/CoderError.ts"
 import type { Template } from "../../../../schemas/coder/Templates.ts"
-import { Limits } from "../../../config/Limits.ts"
-import { Catalog, type Project } from "../../engine/Catalog.ts"
+import { Catalog, CatalogLimits, type Project } from "../../engine/Catalog.ts"
 import { Deployment } from "../../Deployment.ts"
 import { orNotFound, uuid } from "../Lookup.ts"
 import { contains, parseSearch, type Search } from "../SearchQuery.ts"
@@ -45,6 +44,7 @@ export const templatesHandlers = HttpApiBuilder.group(CoderApi, "templates", (ha
   Effect.gen(function* () {
     const { findVersion, projects } = yield* Catalog
     const { organization } = yield* Deployment
+    const { concurrency } = yield* CatalogLimits
 
     const view = (project: Project) =>
       Effect.map(Effect.either(project.repository), (repository): typeof Template.Type => ({
@@ -58,7 +58,7 @@ export const templatesHandlers = HttpApiBuilder.group(CoderApi, "templates", (ha
         deprecated: Either.isLeft(repository),
         deprecation_message: Either.isLeft(repository) ? repository.left.message : ""
       }))
-    const views = Effect.forEach(projects, view, { concurrency: Limits.projectConcurrency })
+    const views = Effect.forEach(projects, view, { concurrency })
 
     const version = (id: string) => Effect.flatMap(uuid(id), (versionId) => orNotFound(findVersion(versionId)))
 
