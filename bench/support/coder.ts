@@ -20,7 +20,13 @@ const recorded = (topic: string, name: string): Record<string, unknown> => {
 }
 
 const workspaces = (count: number): ReadonlyArray<unknown> => {
-  const one = recorded("statuses", "order in the workspace")
+  const one = JSON.parse(
+    // Its startup script runs: nobody asks the agent itself, so that the figure is that of reading the list.
+    JSON.stringify(recorded("statuses", "order in the workspace")).replaceAll(
+      '"lifecycle_state":"ready"',
+      '"lifecycle_state":"starting"'
+    )
+  ) as Record<string, unknown>
   return Array.from({ length: count }, (_, index) => ({ ...one, id: `w-${index}`, name: `agent-${index}` }))
 }
 
