@@ -9,7 +9,7 @@ const echo = `require("readline").createInterface({ input: process.stdin }).on("
   process.stdout.write(JSON.stringify({ jsonrpc: "2.0", id: JSON.parse(line).id, result: {} }) + "\\n")
 })`
 
-const call = { name: "show_agent", arguments: { agent_name: "a", misspelt: true } }
+const call = { name: "show_agent", arguments: { agent_name: "a", agent_nam: true } }
 
 const perCall = async (peer: StdioPeer): Promise<number> => {
   const times: Array<number> = []
