@@ -10,6 +10,8 @@ const strings = /(?:\u001b[PX^_]|[\u0090\u0098\u009e\u009f])[^\u0007\u001b\u0080
 const escapes = /\u001b[ -/]*[0-~]/g
 /** C0 and C1 control characters and DEL, but not tab and newline. */
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+/** Every sequence begins with one of the controls: nearly all texts have none, nor half a pair. */
+const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\p{Surrogate}]/u
 // oxlint-enable no-control-regex
 
 const loneSurrogates = /\p{Surrogate}/gu
@@ -19,12 +21,14 @@ export const wellFormed = (text: string): string => text.replaceAll(loneSurrogat
 
 /** Well-formed text without control characters and without the sequences that they begin; tab and newline stay. */
 export const printable = (text: string): string =>
-  wellFormed(text)
-    .replaceAll(osc, "")
-    .replaceAll(strings, "")
-    .replaceAll(csi, "")
-    .replaceAll(escapes, "")
-    .replaceAll(controls, "")
+  unprintable.test(text)
+    ? wellFormed(text)
+        .replaceAll(osc, "")
+        .replaceAll(strings, "")
+        .replaceAll(csi, "")
+        .replaceAll(escapes, "")
+        .replaceAll(controls, "")
+    : text
 
 /** A line begins anew at each carriage return: the last beginning that has any text is what a reader of a terminal sees. */
 const lastState = (line: string): string => line.split("\r").findLast((state) => state !== "") ?? ""

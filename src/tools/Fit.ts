@@ -17,6 +17,8 @@ export interface View {
  */
 export const largest = (least: number, most: number, fits: (size: number) => boolean): number => {
   let [low, high] = [least, Math.max(least, most)]
+  // Nearly always all of it does.
+  if (fits(high)) return high
   while (low < high) {
     const middle = Math.ceil((low + high) / 2)
     if (fits(middle)) low = middle
