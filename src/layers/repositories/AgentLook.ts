@@ -13,6 +13,8 @@ import { ageOf, FirstTaskLimits, liveState, type Dialogue, type LiveAnswer, type
 
 /** Builds whose parameters are kept: they never change. */
 const parameterCache = 1000
+/** How long they are waited for. */
+const parameterTime = Duration.millis(500)
 
 /** How much a look at agents may cost. */
 export class LookLimits extends Context.Reference<LookLimits>()("fleet-mcp/layers/repositories/AgentLook/LookLimits", {
@@ -75,6 +77,8 @@ export const makeAgentLook = Effect.gen(function* () {
   const carriesTask = (build: string, promptParameter: string) =>
     parameters(build).pipe(
       Effect.map((values) => values.some(({ name, value }) => name === promptParameter && value.trim() !== "")),
+      // The agent has answered: that Coder does not must not hide it.
+      Effect.timeout(parameterTime),
       Effect.orElseSucceed(() => true)
     )
 
@@ -105,7 +109,10 @@ export const makeAgentLook = Effect.gen(function* () {
     })
 
   /** Asks the agent where it is the one to ask; fails where it does not answer. */
-  const attend = (request: LookRequest): Effect.Effect<Look, CoderError> =>
+  const lookWith = <E>(
+    request: LookRequest,
+    asked: (app: AgentApp) => Effect.Effect<LiveAnswer, E>
+  ): Effect.Effect<Look, E> =>
     Effect.gen(function* () {
       const now = yield* DateTime.now
       const where = workspaceState(request.workspace, options, now)
@@ -113,19 +120,23 @@ export const makeAgentLook = Effect.gen(function* () {
       if (where._tag === "Reports" || Option.isNone(request.app)) {
         return told(reportState(request.workspace, `it shows no AgentAPI app to ask${where.warning}`, now))
       }
-      const state = yield* Effect.flatMap(ask(request.app.value), (answer) =>
+      const state = yield* Effect.flatMap(asked(request.app.value), (answer) =>
         understand(answer, where.warning, request)
       )
       return { state, live: Option.some(state) }
     })
 
+  /** Waits for the agent's answer as long as a request may take. */
+  const attend = (request: LookRequest): Effect.Effect<Look, CoderError> => lookWith(request, ask)
+
   /** The same, where an agent that does not answer in time is told by its reports. */
   const glance = (request: LookRequest, time: Duration.Duration): Effect.Effect<Look> =>
-    attend(request).pipe(
-      Effect.mapError((error) => `AgentAPI did not answer: ${noAnswer(error)}`),
-      Effect.timeoutFail({ duration: time, onTimeout: () => "AgentAPI did not answer in time" }),
-      Effect.catchAll((reason) => withoutAnswer(request, reason))
-    )
+    lookWith(request, (app) =>
+      ask(app).pipe(
+        Effect.mapError((error) => `AgentAPI did not answer: ${noAnswer(error)}`),
+        Effect.timeoutFail({ duration: time, onTimeout: () => "AgentAPI did not answer in time" })
+      )
+    ).pipe(Effect.catchAll((reason) => withoutAnswer(request, reason)))
 
   const withoutAnswer = ({ workspace }: LookRequest, reason: string): Effect.Effect<Look> =>
     Effect.map(DateTime.now, (now) => {

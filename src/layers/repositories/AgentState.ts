@@ -24,8 +24,8 @@ export const mainAgents = <A extends { readonly parent_id?: string | null }>(bui
 }): ReadonlyArray<A> =>
   build.resources.flatMap((resource) => resource.agents ?? []).filter((agent) => (agent.parent_id ?? null) === null)
 
-const isAgentApi = (app: AppSummary): boolean =>
-  app.healthcheck.url.endsWith(":3284/status") || app.display_name === "Claude Code"
+const isChecked = ({ healthcheck }: AppSummary): boolean => healthcheck.url.endsWith(":3284/status")
+const isCalled = ({ display_name }: AppSummary): boolean => display_name === "Claude Code"
 
 /**
  * The app that is AgentAPI: the configured slug, else `ccw` (claude-code module up to v4), else the app whose health
@@ -37,7 +37,9 @@ export const agentApp = (build: BuildSummary, options: FleetOptions): Option.Opt
     .filter((app) => app.command === undefined)
   const bySlug = (slug: string) => apps.find((app) => app.slug === slug)
   return Option.fromNullable(
-    options.appSlug === undefined ? (bySlug("ccw") ?? apps.find(isAgentApi)) : bySlug(options.appSlug)
+    options.appSlug === undefined
+      ? (bySlug("ccw") ?? apps.find(isChecked) ?? apps.find(isCalled))
+      : bySlug(options.appSlug)
   )
 }
 

@@ -34,7 +34,7 @@ export interface CreateRequest {
   readonly task: string
   /** Default: the role marked as default, else the first. */
   readonly role?: string | undefined
-  /** Wait, within the deadline, until the agent can take tasks. Default false. */
+  /** Wait, within the deadline, until the agent is past its start, at work or not. Default false. */
   readonly wait_ready?: boolean | undefined
 }
 
@@ -95,7 +95,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
       )
 
       /** Looks at the agent until it is past its start or the time is up. */
-      const waitUntilReady = (name: string, accepted: Change) =>
+      const waitUntilReady = (name: string, accepted: Change, arrived: (seen: FoundAgent) => boolean) =>
         Effect.gen(function* () {
           const start = yield* lifecycle.watch(accepted, yield* timeToWait)
           if (start.state === "failed") return yield* yield* lifecycle.failure(start)
@@ -104,7 +104,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
           const look = Effect.gen(function* () {
             const now = Option.flatten(yield* Effect.option(agents.holder(name)))
             if (Option.isSome(now)) seen = yield* agents.look(now.value)
-            return Option.liftPredicate(seen.agent, (agent) => stageOf(agent) === "ready")
+            return Option.liftPredicate(seen, arrived)
           })
           yield* lookUntil(yield* timeToWait, look)
           return { found: seen, warnings } satisfies Seen
@@ -143,7 +143,9 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
             if (sent._tag === "Unseen") return unseen(name)
             yield* tookEffect
             const waits = wait_ready || !withBuild
-            const { found, warnings } = yield* waits ? waitUntilReady(name, sent.value) : asItIs(sent.value)
+            const { found, warnings } = yield* waits
+              ? waitUntilReady(name, sent.value, withBuild ? isReady : canBeTold)
+              : asItIs(sent.value)
             const delivery = withBuild ? "in_build" : yield* deliver(found, task)
             const told = delivery === "not_delivered" && found.lacksAgentApi ? undeliverable(options) : toldOf[delivery]
             return created(found.agent, place ?? url.origin, delivery, { ...told, warnings })
@@ -156,6 +158,12 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
     })
   )
 }
+
+const isReady = ({ agent }: FoundAgent): boolean => stageOf(agent) === "ready"
+
+/** A first message can be sent, or never will be: a screen that is half drawn takes none yet. */
+const canBeTold = ({ agent, lacksAgentApi, live }: FoundAgent): boolean =>
+  Option.exists(live, ({ takesTask }) => takesTask) || lacksAgentApi || stageOf(agent) === "failed"
 
 const chooseRole = ({ project, promptParameter, roles }: FoundProject, wanted: string | undefined) =>
   Effect.gen(function* () {

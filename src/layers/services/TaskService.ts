@@ -82,6 +82,27 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
       const agents = yield* AgentRepository
       const tasks = yield* TaskRepository
 
+      const turns = new Map<string, { readonly permit: Effect.Semaphore; users: number }>()
+
+      /** What is typed into one agent takes turns: each looks at what the one before it left on the screen. */
+      const inTurn =
+        (name: string) =>
+        <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+          Effect.acquireUseRelease(
+            Effect.sync(() => {
+              const turn = turns.get(name) ?? { permit: Effect.unsafeMakeSemaphore(1), users: 0 }
+              turn.users += 1
+              turns.set(name, turn)
+              return turn
+            }),
+            ({ permit }) => permit.withPermits(1)(effect),
+            (turn) =>
+              Effect.sync(() => {
+                turn.users -= 1
+                if (turn.users === 0) turns.delete(name)
+              })
+          )
+
       const start = Effect.fn("TaskService.start")(
         function* (name: string, task: string) {
           const text = yield* checkTask(task)
@@ -110,14 +131,14 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
                 })
           }
         },
-        (effect, name) => changing(`start a task of ${name}`)(effect)
+        (effect, name) => changing(`start a task of ${name}`)(inTurn(name.toLowerCase())(effect))
       )
 
       const interrupt = Effect.fn("TaskService.interrupt")(function* (found: FoundAgent) {
         const { cancel: time } = yield* TaskLimits
         const [arrived, idle] = yield* Effect.zip(
           tasks.interrupt(found),
-          tasks.lookUntil(found, time, ({ agent }) => agent.status === "idle")
+          tasks.lookUntil(found, time, ({ live }) => Option.exists(live, ({ takesTask }) => takesTask))
         )
         return {
           agent_name: found.agent.name,
@@ -130,13 +151,19 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
       const refuse = Effect.fn("TaskService.refuse")(function* (found: FoundAgent, dialogue: Dialogue) {
         const { cancel: time } = yield* TaskLimits
         const arrived = yield* tasks.interrupt(found)
-        const gone = yield* tasks.lookUntil(found, time, hasMoved(dialogue))
-        if (Option.isNone(gone) && !dialogue.certain) yield* agents.takeForOld(found, dialogue)
+        let stood = false
+        const gone = yield* tasks.lookUntil(found, time, (now) => {
+          stood = Option.exists(now.live, (live) => live.dialogue?.text === dialogue.text)
+          return Option.isSome(now.live) && !stood
+        })
+        // What was not looked at after the Escape may be as alive as before.
+        const isOld = Option.isNone(gone) && stood && arrived === "applied" && !dialogue.certain
+        if (isOld) yield* agents.takeForOld(found, dialogue)
         return {
           agent_name: found.agent.name,
           outcome: Option.isSome(gone) ? arrived : ("unknown" as const),
           ...Option.match(gone, {
-            onNone: () => notGone(dialogue, time),
+            onNone: () => notGone(dialogue, time, stood, isOld),
             onSome: ({ agent }): Told => ({
               message: `One Escape was sent, and what its screen showed is gone: ${asked(dialogue)}. It is ${agent.status} now.`,
               next: agent.status === "idle" ? [] : ["look_at_agent"]
@@ -168,7 +195,7 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
           const press = dialogue === null ? interrupt(found) : refuse(found, dialogue)
           return yield* press.pipe(sending(`cancel the task of ${name}`))
         },
-        (effect, name) => changing(`cancel the task of ${name}`)(effect)
+        (effect, name) => changing(`cancel the task of ${name}`)(inTurn(name.toLowerCase())(effect))
       )
 
       const history = Effect.fn("TaskService.history")(
@@ -238,24 +265,19 @@ const toldOf = (arrived: Outcome, idle: boolean, time: Duration.Duration): Told 
       }
 }
 
-/** The dialogue is not on the screen any more, or another one is. */
-const hasMoved =
-  (dialogue: Dialogue) =>
-  ({ live }: FoundAgent): boolean =>
-    Option.exists(live, (now) => now.dialogue === null || now.dialogue.text !== dialogue.text)
-
 const asked = ({ kind, text }: Dialogue): string => `(${kind}) ${text}`
 
-const notGone = (dialogue: Dialogue, time: Duration.Duration): Told => {
-  const still = `One Escape was sent, and nothing moved within ${Duration.toSeconds(time)} s: ${asked(dialogue)}.`
-  return dialogue.certain
-    ? {
+const notGone = (dialogue: Dialogue, time: Duration.Duration, stood: boolean, isOld: boolean): Told => {
+  const within = `within ${Duration.toSeconds(time)} s: ${asked(dialogue)}.`
+  if (!stood) {
+    return { message: `One Escape was sent, and what came of it was not seen ${within}`, next: ["look_at_agent"] }
+  }
+  const still = `One Escape was sent, and nothing moved ${within}`
+  return isOld
+    ? { message: `${still} It is taken for old: the next task is let through.`, next: ["start_task"] }
+    : {
         message: `${still} The agent still waits for an answer, in its terminal.`,
         next: ["answer_agent", "restart_agent"]
-      }
-    : {
-        message: `${still} It is taken for old: the next task is let through.`,
-        next: ["start_task"]
       }
 }
 

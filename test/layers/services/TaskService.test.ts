@@ -589,6 +589,7 @@ describe.concurrent("a screen that is not recognised", () => {
 })
 
 describe.concurrent("a dialogue on the screen", () => {
+  const olderPrompts = olderPermission.filter(({ role }) => role === "user").map(({ content }) => content)
   const asking = (messages: ReadonlyArray<Message>) => {
     const fleet = fleetWith()
     fleet.row.agent.messages = messages.map((one) => ({ ...one }))
@@ -665,6 +666,41 @@ describe.concurrent("a dialogue on the screen", () => {
         assert.deepStrictEqual(fleet.row.agent.keys, ["\u001b"])
         assert.strictEqual((yield* settle(show)).status, "idle")
         assert.strictEqual((yield* settle(start())).outcome, "applied")
+      })
+    )
+  })
+
+  it.effect("that is uncertain, and was not looked at after the Escape, is not taken for old", () => {
+    const fleet = asking(olderPermission)
+    let escaped = false
+    fleet.proxy.on(message, (forward) =>
+      Effect.tap(forward, () => {
+        escaped = true
+      })
+    )
+    fleet.proxy.on(/^GET .*\/(status|messages)$/, (forward) => Effect.suspend(() => (escaped ? Effect.never : forward)))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { message, outcome } = yield* settle(cancel)
+        assert.strictEqual(outcome, "unknown")
+        assert.include(message, "was not seen")
+        escaped = false
+        assert.strictEqual((yield* failure(start()))._tag, "AgentNotIdle")
+        assert.deepStrictEqual(fleet.coder.prompts("bot-1"), olderPrompts)
+      })
+    )
+  })
+
+  it.effect("that two refuse at once gets one Escape: the second looks at what the first left", () => {
+    const fleet = asking(writePermission)
+    fleet.proxy.on(message, dismissed(fleet))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const [one, other] = yield* settle(Effect.all([Effect.exit(cancel), Effect.exit(cancel)], { concurrency: 2 }))
+        assert.deepStrictEqual([one, other].filter(Exit.isSuccess).length, 1)
+        assert.deepStrictEqual(fleet.row.agent.keys, ["\u001b"])
       })
     )
   })

@@ -29,6 +29,8 @@ export interface CreateWorktree {
   readonly name: string
   /** What an earlier attempt noted; null before the first one. */
   readonly noted: BranchNote | null
+  /** Whether an earlier attempt made it to its end: from then on an agent may have worked in it. Default false. */
+  readonly finished?: boolean | undefined
   /** Keeps what is about to be made: it is called before anything is, and again for another name. */
   readonly note: (note: BranchNote) => Effect.Effect<void, NotNoted>
   readonly progress: Progress
@@ -236,6 +238,10 @@ const make = (given: Environment, more: ReadonlyArray<string>) =>
       const recorded = yield* recordOf(path)
       if (Option.isSome(recorded)) {
         return { ...recorded.value, directory: path, submodules: yield* submodulesMissing(git, path) }
+      }
+      // Its record is gone, but not the work in it.
+      if (request.finished === true && noted !== null) {
+        return { ...noted, directory: path, submodules: yield* submodulesMissing(git, path) }
       }
       const branch = entry.branch?.slice(heads.length) ?? ""
       if (!isAgentBranch(branch) || entry.head === null) {

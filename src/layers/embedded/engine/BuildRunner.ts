@@ -93,6 +93,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
             directory,
             name: workspace.name,
             noted: before === null ? null : { branch: before.branch, baseCommit: before.base_commit },
+            finished: before?.finished,
             note: (note) =>
               Effect.zipRight(
                 Effect.mapError(set(directory, note, false), ({ message }) => new NotNoted({ detail: message })),

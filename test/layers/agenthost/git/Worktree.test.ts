@@ -28,12 +28,13 @@ const start = Effect.gen(function* () {
   commitFile(repository, ".gitignore", "ignored\n")
   const notes = new Map<string, BranchNote>()
   const service = yield* worktrees({ ...environment, HOME: root })
-  const create = (name: string, directory = join(root, "state", name)) =>
+  const create = (name: string, directory = join(root, "state", name), finished = false) =>
     service.create({
       repository,
       directory,
       name,
       noted: notes.get(directory) ?? null,
+      finished,
       note: (note) => Effect.sync(() => notes.set(directory, note)),
       progress: () => Effect.void
     })
@@ -121,6 +122,17 @@ describe("Worktree.create", () => {
       const worktree = yield* create("half", directory)
       expect(worktree.branch).toBe("fleet/half")
       expect(git(directory, "status", "--porcelain")).toBe("")
+    })
+  )
+
+  it.scopedLive("keeps what was edited in one that was finished, also where its record is gone", () =>
+    Effect.gen(function* () {
+      const { create } = yield* start
+      const { baseCommit, branch, directory } = yield* create("bot")
+      writeFileSync(join(directory, ".gitignore"), "edited\n")
+      git(directory, "update-ref", "-d", `refs/worktree/fleet-mcp/${branch}`)
+      expect(yield* create("bot", directory, true)).toEqual({ baseCommit, branch, directory, submodules: [] })
+      expect(readFileSync(join(directory, ".gitignore"), "utf8")).toBe("edited\n")
     })
   )
 
