@@ -67,6 +67,13 @@ describe("a scan", () => {
     )
   })
 
+  it("finds a value after the beginning of an escape, and in what only begins like a zipped file", () => {
+    const encoded = encodeURIComponent(special.value)
+    expect(scan("sink", bytes(`%0${encoded}`))).toEqual([{ sink: "sink", canary: "special", form: "URL-encoded" }])
+    const raw = Buffer.concat([Buffer.from([0x1f, 0x8b]), bytes(special.value)])
+    expect(scan("sink", raw)).toEqual([{ sink: "sink", canary: "special", form: "raw" }])
+  })
+
   it("finds all of several values", () => {
     const found = scan("sink", bytes(`${plain.value}\n${special.value}`))
     expect(found.map(({ canary }) => canary)).toEqual(["plain", "special"])

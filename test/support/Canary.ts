@@ -49,13 +49,27 @@ const base64Of = (text: string): ReadonlyArray<string> =>
     return whole.subarray(0, whole.length - (whole.length % 3)).toString("base64")
   })
 
-const unescapeUrl = (text: string) =>
-  text.replaceAll(/%([\da-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+const literally = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`)
 
-const unescapeJson = (text: string) =>
-  text.replaceAll(/\\(?:u00([\da-f]{2})|(["\\/]))/gi, (_, code: string | undefined, character: string) =>
-    code === undefined ? character : String.fromCharCode(Number.parseInt(code, 16))
+/** A value each of whose characters may be written in any of several ways, wherever it begins. */
+const written = (value: string, ways: (character: string, hex: string) => ReadonlyArray<string>): RegExp =>
+  new RegExp(
+    [...value]
+      .map((character) => {
+        const hex = character.charCodeAt(0).toString(16).padStart(2, "0")
+        return `(?:${[character, ...ways(character, hex)].map(literally).join("|")})`
+      })
+      .join("")
   )
+
+const urlEncoded = (value: string) => written(value, (_, hex) => [`%${hex}`, `%${hex.toUpperCase()}`])
+
+const jsonEscaped = (value: string) =>
+  written(value, (character, hex) => [
+    String.raw`\u00${hex}`,
+    String.raw`\u00${hex.toUpperCase()}`,
+    ...(['"', "\\", "/"].includes(character) ? [`\\${character}`] : [])
+  ])
 
 /** The longest escape of a character, of a character's escape: `\\u0026` */
 const escapeLength = 7
@@ -65,8 +79,8 @@ const textForm = ({ value }: Canary, bytes: Buffer, at: number): Form => {
   const reach = value.length * escapeLength
   const around = bytes.subarray(Math.max(0, at - reach), at + reach).toString("latin1")
   if (around.includes(value)) return "raw"
-  if (unescapeUrl(around).includes(value)) return "URL-encoded"
-  return unescapeJson(around).includes(value) ? "JSON-escaped" : "in part"
+  if (urlEncoded(value).test(around)) return "URL-encoded"
+  return jsonEscaped(value).test(around) ? "JSON-escaped" : "in part"
 }
 
 interface Needle {
@@ -88,7 +102,15 @@ const needlesOf =
     ]
   }
 
-const isGzip = (bytes: Buffer) => bytes[0] === 0x1f && bytes[1] === 0x8b
+/** What is zipped; none where it only begins like that. */
+const unzipped = (bytes: Buffer): Buffer | undefined => {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return undefined
+  try {
+    return gunzipSync(bytes)
+  } catch {
+    return undefined
+  }
+}
 
 /** Finds canaries as they are, URL-encoded, escaped in JSON, in hex and in base64, the last also within other bytes. */
 export const makeScan = (canaries: ReadonlyArray<Canary>): Scan => {
@@ -104,7 +126,8 @@ export const makeScan = (canaries: ReadonlyArray<Canary>): Scan => {
       const finding = { sink: masked(sink), canary: needle.canary.name, form: needle.form(bytes, at) }
       found.set(describeFinding(finding), finding)
     }
-    return [...found.values(), ...(isGzip(bytes) ? scan(`${sink}, unzipped`, gunzipSync(bytes)) : [])]
+    const inside = unzipped(bytes)
+    return [...found.values(), ...(inside === undefined ? [] : scan(`${sink}, unzipped`, inside))]
   }
   return scan
 }
