@@ -76,11 +76,11 @@ export const clientOf = (handler: Handler): HttpClient.HttpClient =>
 /** What a proxy does with a request; `forward` has it processed, and gives the answer. */
 export type Fault = (forward: Response, request: HttpClientRequest.HttpClientRequest) => Response
 
-const transport = (request: HttpClientRequest.HttpClientRequest, code: string) =>
+const transport = (request: HttpClientRequest.HttpClientRequest, code: string, syscall?: string) =>
   new HttpClientError.RequestError({
     request,
     reason: "Transport",
-    cause: Object.assign(new TypeError("fetch failed"), { cause: Object.assign(new Error(code), { code }) })
+    cause: Object.assign(new TypeError("fetch failed"), { cause: Object.assign(new Error(code), { code, syscall }) })
   })
 
 /** The connection breaks before the request was processed. */
@@ -91,6 +91,12 @@ export const dropAfter: Fault = (forward, request) => Effect.zipRight(forward, d
 
 /** No connection at all. */
 export const refused: Fault = (_, request) => Effect.fail(transport(request, "ECONNREFUSED"))
+
+/** A call of the system fails with that code. */
+export const broken =
+  (code: string, syscall: string): Fault =>
+  (_, request) =>
+    Effect.fail(transport(request, code, syscall))
 
 /** Nothing ever comes back: not processed, or processed. */
 export const hangBefore: Fault = () => Effect.never

@@ -145,15 +145,18 @@ const timed =
       }
     )
 
-/** Codes of Node's network and TLS errors that come before a request is sent. */
+/** Codes of Node's network and TLS errors that come before a request is sent, unless they are of a read or a write. */
 const neverSent =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|ENOENT|UND_ERR_CONNECT|CERT_|ERR_TLS|ERR_SSL_(WRONG_VERSION|PACKET_LENGTH|UNSUPPORTED_PROTOCOL|\w*HANDSHAKE_FAILURE|\w*PROTOCOL_VERSION)|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/
+  /^(?!.* on (?:read|write)$)(?:ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|ENOENT|UND_ERR_CONNECT|CERT_|ERR_TLS|ERR_SSL_(WRONG_VERSION|PACKET_LENGTH|UNSUPPORTED_PROTOCOL|\w*HANDSHAKE_FAILURE|\w*PROTOCOL_VERSION)|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/
 
 const codesOf = (cause: unknown, depth = 0): ReadonlyArray<string> => {
   if (typeof cause !== "object" || cause === null || depth > 4) return []
-  const { cause: inner, code, errors } = cause as { code?: unknown; cause?: unknown; errors?: unknown }
+  const read: { code?: unknown; cause?: unknown; errors?: unknown; syscall?: unknown } = cause
+  const { cause: inner, code, errors, syscall } = read
+  // A connection that was in use breaks with codes of one that was never made.
+  const used = syscall === "read" || syscall === "write"
   return [
-    ...(typeof code === "string" ? [code] : []),
+    ...(typeof code === "string" ? [used ? `${code} on ${syscall}` : code] : []),
     ...codesOf(inner, depth + 1),
     ...(Array.isArray(errors) ? errors.flatMap((error) => codesOf(error, depth + 1)) : [])
   ]

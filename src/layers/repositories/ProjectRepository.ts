@@ -157,8 +157,12 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
       }).pipe(Effect.withSpan("ProjectRepository.list"))
 
       const find = Effect.fn("ProjectRepository.find")(function* (name: string) {
-        const { note, projects } = yield* list
         const wanted = lower(name)
+        // Only what has the name is looked into: a template that cannot be read holds up nobody else's.
+        const named = (yield* allTemplates).flatMap((one) => ("reason" in one || !isCalled(one, wanted) ? [] : [one]))
+        const found = yield* Effect.forEach(named, consider, { concurrency: limits.concurrency })
+        const usable = found.flatMap((one) => ("leftOut" in one ? [] : [one]))
+        const { note, projects } = usable.length > 0 ? { note: "", projects: usable } : yield* list
         const exact = projects.find(({ project }) => lower(fullName(project)) === wanted)
         if (exact !== undefined) return exact
         const matches = projects.filter(({ project }) =>
@@ -214,6 +218,11 @@ const toFoundProject = (template: Template, version: TemplateVersionInfo): Found
     setsPrompt: preset.Parameters?.some((parameter) => parameter.Name === promptParameter) === true
   }))
   return { project, roles, promptParameter }
+}
+
+const isCalled = (template: Template, wanted: string): boolean => {
+  const project = toProject(template)
+  return [project.name, project.template_name, fullName(project)].map(lower).includes(wanted)
 }
 
 /** The form of a project's name that is unique. */

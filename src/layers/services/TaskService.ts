@@ -257,7 +257,7 @@ const toldOf = (arrived: Outcome, idle: boolean, time: Duration.Duration): Told 
     }
   }
   return arrived === "applied"
-    ? { message: "The agent was interrupted, and was seen idle.", next: [] }
+    ? { message: "The interrupt arrived, and the agent was seen idle.", next: [] }
     : {
         message:
           "One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself.",

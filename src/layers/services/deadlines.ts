@@ -39,14 +39,17 @@ export const changing =
 
 /**
  * The part of a change that sends and settles, from its first request on: nothing but the call's deadline ends it, and
- * that leaves the outcome open.
+ * that leaves the outcome open, unless it was seen to take effect.
  */
 export const sending =
   (action: string) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | DeadlineExceeded, R> =>
-    Effect.flatMap(TimeLimits, ({ change }) =>
-      Effect.zipRight(reached("unknown"), effect).pipe(mutation(change, () => exceeded(action, change, "unknown")))
-    )
+    Effect.flatMap(Effect.all([TimeLimits, Progress]), ([{ change }, progress]) => {
+      const outcome = () => Option.match(progress, { onNone: () => "unknown" as const, onSome: MutableRef.get })
+      return Effect.zipRight(reached("unknown"), effect).pipe(
+        mutation(change, () => exceeded(action, change, outcome()))
+      )
+    })
 
 /** Within `sending`: from here on the change was seen to take effect, at least in part. */
 export const tookEffect: Effect.Effect<void> = reached("applied")

@@ -11,17 +11,18 @@ import { clientsOver, traces } from "../../support/clients.ts"
 import { me, token } from "../../support/CoderModel.ts"
 import { elapse } from "../../support/fleet.ts"
 import {
+  type Answer,
+  type Fault,
+  Proxy,
   answer,
+  broken,
   clientOf,
   dropBefore,
   hangBefore,
   html,
   json,
-  Proxy,
   refused,
-  truncatedAfter,
-  type Answer,
-  type Fault
+  truncatedAfter
 } from "../../support/ScriptedCoder.ts"
 
 const url = new URL("https://canary-host.test")
@@ -337,6 +338,9 @@ describe.concurrent("answers", () => {
     Effect.gen(function* () {
       const of = (fault: Fault) => Effect.map(against(fault, post), ({ error }) => [error.reason, error.notProcessed])
       assert.deepStrictEqual(yield* of(refused), ["unreachable", true])
+      assert.deepStrictEqual(yield* of(broken("EHOSTUNREACH", "connect")), ["unreachable", true])
+      assert.deepStrictEqual(yield* of(broken("EHOSTUNREACH", "read")), ["interrupted", false])
+      assert.deepStrictEqual(yield* of(broken("ENETUNREACH", "write")), ["interrupted", false])
       assert.deepStrictEqual(yield* of(dropBefore), ["interrupted", false])
       assert.deepStrictEqual(yield* of(truncatedAfter), ["truncated", false])
       assert.deepStrictEqual(yield* of(hangBefore), ["timeout", false])

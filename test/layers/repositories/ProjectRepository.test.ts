@@ -4,7 +4,7 @@ import { AgentService } from "../../../src/layers/services/AgentService.ts"
 import { ProjectService } from "../../../src/layers/services/ProjectService.ts"
 import type { ModelTemplate, ModelVersion } from "../../support/CoderModel.ts"
 import { failure, inFleet, makeFleet, settle } from "../../support/fleet.ts"
-import { answer, json } from "../../support/ScriptedCoder.ts"
+import { answer, hangBefore, json } from "../../support/ScriptedCoder.ts"
 
 const list = Effect.flatMap(ProjectService, (projects) => projects.list)
 const roles = (name: string) => Effect.flatMap(ProjectService, (projects) => projects.roles(name))
@@ -227,6 +227,22 @@ describe.concurrent("roles", () => {
       })
     )
   )
+
+  it.effect("of one project are told while another one's template hangs", () => {
+    const fleet = fleetOf([
+      { name: "web", display_name: "" },
+      { name: "api", display_name: "" }
+    ])
+    fleet.proxy.on(/version-1\//, hangBefore)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { project } = yield* settle(roles("web"))
+        assert.strictEqual(project.name, "web")
+        assert.deepStrictEqual(fleet.proxy.asked(/version-1\//), [])
+      })
+    )
+  })
 
   it.effect("none: the project says why, and create needs none", () => {
     const fleet = fleetOf([{ name: "web", display_name: "", description: "Turn on roles with --allow-x" }])
