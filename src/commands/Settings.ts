@@ -30,14 +30,11 @@ const variablesOf = ({ allowShell, coderUrl, local, projects = [], readOnly }: F
   ...(projects.length === 0 ? {} : { FLEET_MCP_PROJECT_DIRS: projects.join(projectSeparator) + projectSeparator })
 })
 
-const fromVariables = (variables: Environment): ConfigProvider.ConfigProvider =>
-  ConfigProvider.fromMap(
-    new Map(Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined))
-  )
-
 /** The configuration: flags before the environment. */
-export const providerOf = ({ environment, flags }: Settings): ConfigProvider.ConfigProvider =>
-  ConfigProvider.orElse(fromVariables(variablesOf(flags)), () => fromVariables(environment))
+export const providerOf = ({ environment, flags }: Settings): ConfigProvider.ConfigProvider => {
+  const variables = Object.entries({ ...environment, ...variablesOf(flags) })
+  return ConfigProvider.fromMap(new Map(variables.filter((entry): entry is [string, string] => entry[1] !== undefined)))
+}
 
 /** What is told where the configuration cannot be read. */
 export const cannotBeRead = ({ message }: ConfigError.ConfigError) => ({

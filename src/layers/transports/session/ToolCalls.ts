@@ -1,7 +1,6 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import { Duration, Effect, Random, type Context } from "effect"
 import type { BackendNotConfigured } from "../../../schemas/errors/Coder.ts"
-import * as Messages from "../../../tools/Messages.ts"
 import type { Tool } from "../../../tools/Tool.ts"
 import { once } from "../../time/Shared.ts"
 import * as CallResult from "./CallResult.ts"
@@ -32,10 +31,17 @@ const report = (tool: Tool<unknown>) => (cause: unknown) =>
     return CallResult.defect(tool, id)
   })
 
+// Loaded when there is something to tell: the start of the program is without its words.
+const told = (error: BackendNotConfigured) =>
+  Effect.flatMap(
+    Effect.promise(() => import("../../../tools/Messages.ts")),
+    ({ tell }) => Effect.fail(tell(error))
+  )
+
 /** Runs tool calls of one session: so many at once as `CallLimits` says, the others wait their turn. */
 export const make = <R>(services: Effect.Effect<Context.Context<R>, BackendNotConfigured>) =>
   Effect.gen(function* () {
-    const ready = yield* once(Effect.mapError(services, Messages.tell))
+    const ready = yield* once(Effect.catchAll(services, told))
     const { concurrent, progress } = yield* CallLimits
     const atOnce = yield* Effect.makeSemaphore(concurrent)
     return (tool: Tool<R>, args: unknown, notify: Notify | undefined): Effect.Effect<CallToolResult> =>
