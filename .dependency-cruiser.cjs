@@ -105,7 +105,7 @@ module.exports = {
       to: { path: npm(mcpSdk), dependencyTypesNot: ["type-only"] }
     },
     onlyIn("acp-sdk-in-agenthost", ["@agentclientprotocol/sdk/"], agenthost),
-    onlyIn("database-in-embedded", ["@effect/sql", "@?libsql/"], embedded),
+    onlyIn("database-in-the-store", ["@photostructure/sqlite/"], `${embedded}store/sqlite/`),
     onlyIn("platform-node-at-the-edges", [platformNode], main, commands, transports, `${agenthost}process/`),
     {
       name: "entry-stays-portable",

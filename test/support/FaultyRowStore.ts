@@ -1,5 +1,6 @@
 import { Data, Effect, Layer, Ref } from "effect"
-import { RowStore, StoreFailed } from "../../src/layers/embedded/store/RowStore.ts"
+import { RowStore } from "../../src/layers/embedded/store/RowStore.ts"
+import { StoreFailed } from "../../src/layers/embedded/store/StoreFailed.ts"
 import type { Rows } from "../../src/layers/embedded/store/Tables.ts"
 
 /** When writes of rows fail, and the reads. */

@@ -6,7 +6,7 @@ import { CrossSiteRefused } from "../../../schemas/coder/Security.ts"
 import { changesByCookie } from "./Credential.ts"
 import { Deployment, originOf } from "../Deployment.ts"
 import { Ids } from "../store/Ids.ts"
-import type { StoreFailed } from "../store/RowStore.ts"
+import type { StoreFailed } from "../store/StoreFailed.ts"
 
 /** Coder's answer about anything that is not there, or not the caller's (recording: create.json, "by name, missing"). */
 export const notFound = CoderError.answer(404, "Resource not found or you do not have access to this resource")

@@ -10,7 +10,7 @@ import { noKindOffered } from "./AgentKinds.ts"
 import { Catalog, promptParameter } from "./Catalog.ts"
 import { Faults } from "./Faults.ts"
 import type { BuildState, JobChange } from "../store/Rows.ts"
-import type { StoreFailed } from "../store/RowStore.ts"
+import type { StoreFailed } from "../store/StoreFailed.ts"
 import { logStoreFailed, untilStored } from "../store/StoreRetry.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 

@@ -14,6 +14,8 @@ export class ChangesLost extends Data.TaggedError("ChangesLost")<{
 export interface ChangeLog {
   /** The position of the newest commit; 0 before the first. */
   readonly position: () => number
+  /** The position that what is kept begins after. */
+  readonly oldest: () => number
   /** Adds a commit, unless nothing changed. */
   readonly append: (changes: ReadonlyArray<Change>) => void
   /** The commits after a position: those kept, then those to come. */
@@ -21,19 +23,24 @@ export interface ChangeLog {
 }
 
 /**
- * Keeps so many changes. There is no queue for a subscriber: each takes what is kept when it is ready for more, so one
+ * Keeps so many changes, those that there were `before` among them. There is no queue for a subscriber: each takes what is kept when it is ready for more, so one
  * that is slow costs nothing, and learns when it fell behind.
  */
-export const makeChangeLog = (capacity: number): ChangeLog => {
-  const commits: Array<Commit> = []
-  let kept = 0
-  let position = 0
+export const makeChangeLog = (
+  capacity: number,
+  before: { readonly position: number; readonly commits: ReadonlyArray<Commit> } = { position: 0, commits: [] }
+): ChangeLog => {
+  const commits = [...before.commits]
+  let kept = commits.reduce((sum, { changes }) => sum + changes.length, 0)
+  let position = before.position
   // What those wait for who have seen everything.
   let next: Deferred.Deferred<void> | undefined
 
+  const oldestPosition = () => position - commits.length
+
   const after = (seen: number): Effect.Effect<ReadonlyArray<Commit>, ChangesLost> =>
     Effect.suspend(() => {
-      const oldest = position - commits.length
+      const oldest = oldestPosition()
       if (seen < oldest || seen > position) return new ChangesLost({ position: seen, oldest })
       if (seen < position) return Effect.succeed(commits.slice(seen - oldest))
       next ??= Deferred.unsafeMake(FiberId.none)
@@ -42,6 +49,7 @@ export const makeChangeLog = (capacity: number): ChangeLog => {
 
   return {
     position: () => position,
+    oldest: oldestPosition,
     append: (changes) => {
       if (changes.length === 0) return
       commits.push({ position: ++position, changes })

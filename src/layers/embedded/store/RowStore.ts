@@ -1,19 +1,9 @@
-import { Context, Data, Effect, Either, Layer, type Stream } from "effect"
-import { type ChangesLost, makeChangeLog } from "./ChangeLog.ts"
-import { memoryTable } from "./MemoryTable.ts"
+import { Context, Effect, type Either, Layer, type Stream } from "effect"
+import type { ChangesLost } from "./ChangeLog.ts"
+import { heldRows } from "./HeldRows.ts"
+import type { StoreFailed } from "./StoreFailed.ts"
 import { StoreLimits } from "./StoreLimits.ts"
-import { type Change, type Commit, type ReadRows, type Rows, tables } from "./Tables.ts"
-
-/** The rows could not be read or changed, and are as they were. */
-export class StoreFailed extends Data.TaggedError("StoreFailed")<{
-  /** What was to be done, as a method of `WorkspaceStore`. */
-  readonly operation: string
-  readonly reason: string
-}> {
-  override get message(): string {
-    return `the store failed in ${this.operation}: ${this.reason}`
-  }
-}
+import type { Commit, ReadRows, Rows } from "./Tables.ts"
 
 /**
  * Keeps rows, and knows nothing of what they mean. A step is synchronous and has no effect but on the rows that it is
@@ -36,51 +26,6 @@ export class RowStore extends Context.Tag("fleet-mcp/layers/embedded/store/RowSt
   /** Keeps everything in this process, and forgets it with it. It never fails. */
   static readonly layerMemory: Layer.Layer<RowStore> = Layer.effect(
     this,
-    Effect.map(StoreLimits, (limits) => {
-      const log = makeChangeLog(limits.changes)
-      // Those of the transaction under way.
-      let changes: Array<Change> | undefined
-      const note = (change: Change): void => {
-        if (changes === undefined) throw new Error("A row was changed outside of a transaction")
-        changes.push(change)
-      }
-
-      const all = {
-        workspaces: memoryTable(tables.workspaces, note),
-        builds: memoryTable(tables.builds, note),
-        agents: memoryTable(tables.agents, note),
-        statuses: memoryTable(tables.statuses, note),
-        buildLogs: memoryTable(tables.buildLogs, note),
-        agentLogs: memoryTable(tables.agentLogs, note)
-      }
-      const every = Object.values(all)
-      const rows: Rows = {
-        ...all,
-        get position() {
-          return log.position()
-        }
-      }
-
-      return {
-        transaction: (_operation, step) =>
-          Effect.suspend(() => {
-            for (const { checkpoint } of every) checkpoint()
-            const made: Array<Change> = []
-            let committed = false
-            changes = made
-            try {
-              const result = step(rows)
-              committed = Either.isRight(result)
-              return result
-            } finally {
-              changes = undefined
-              if (committed) log.append(made)
-              else for (const { rollback } of every) rollback()
-            }
-          }),
-        read: (_operation, query) => Effect.sync(() => query(rows)),
-        changes: log.after
-      }
-    })
+    Effect.map(StoreLimits, ({ changes }) => heldRows({ changes }))
   )
 }

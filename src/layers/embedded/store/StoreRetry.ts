@@ -1,5 +1,5 @@
 import { Effect, Schedule } from "effect"
-import { StoreFailed } from "./RowStore.ts"
+import { StoreFailed } from "./StoreFailed.ts"
 import { StoreLimits } from "./StoreLimits.ts"
 
 /** Tries again where the store fails, so often as `StoreLimits` says. */

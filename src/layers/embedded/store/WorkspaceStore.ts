@@ -17,7 +17,8 @@ import {
   type WorkspaceRow,
   type WorktreeRow
 } from "./Rows.ts"
-import { RowStore, type StoreFailed } from "./RowStore.ts"
+import { RowStore } from "./RowStore.ts"
+import type { StoreFailed } from "./StoreFailed.ts"
 import { StoreLimits } from "./StoreLimits.ts"
 import type { ReadRows, Rows } from "./Tables.ts"
 import { makeTimestamps } from "./Timestamps.ts"

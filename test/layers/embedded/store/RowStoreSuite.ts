@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Either, Exit, FastCheck, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { RowStore, type StoreFailed } from "../../../../src/layers/embedded/store/RowStore.ts"
+import { RowStore } from "../../../../src/layers/embedded/store/RowStore.ts"
+import type { StoreFailed } from "../../../../src/layers/embedded/store/StoreFailed.ts"
 import { StoreLimits } from "../../../../src/layers/embedded/store/StoreLimits.ts"
 import { type Commit, type Rows, tables } from "../../../../src/layers/embedded/store/Tables.ts"
 

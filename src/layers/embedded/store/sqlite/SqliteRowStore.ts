@@ -1,0 +1,106 @@
+import { Effect, Either, Layer, Option, ParseResult, Record, Schema } from "effect"
+import { heldRows, type Kept } from "../HeldRows.ts"
+import { RowStore } from "../RowStore.ts"
+import { StoreFailed } from "../StoreFailed.ts"
+import { StoreLimits } from "../StoreLimits.ts"
+import { type Change, type Commit, tables } from "../Tables.ts"
+import { type Database, failed, open, transaction } from "./Database.ts"
+import { migrate, Unusable } from "./Migrations.ts"
+
+type TableName = keyof typeof tables
+
+const names = Record.keys(tables)
+
+const changeOf = <Name extends TableName, Row, Encoded>(table: Name, row: Schema.Schema<Row, Encoded>) =>
+  Schema.Struct({ table: Schema.Literal(table), key: Schema.String, row: Schema.OptionFromNullOr(row) })
+
+/** A change as it is written: the row, or null where it was removed. */
+const StoredChange = Schema.Union(
+  changeOf("workspaces", tables.workspaces.row),
+  changeOf("builds", tables.builds.row),
+  changeOf("agents", tables.agents.row),
+  changeOf("statuses", tables.statuses.row),
+  changeOf("buildLogs", tables.buildLogs.row),
+  changeOf("agentLogs", tables.agentLogs.row)
+)
+const StoredChanges = Schema.parseJson(Schema.Array(StoredChange))
+const StoredRow = Schema.Struct({ key: Schema.String, row: Schema.String })
+const StoredCommit = Schema.Struct({ position: Schema.Number, changes: Schema.String })
+
+const decodeChange = Schema.decodeUnknownSync(StoredChange)
+const decodeChanges = Schema.decodeUnknownSync(StoredChanges)
+const encodeChanges = Schema.encodeSync(StoredChanges)
+const decodeRows = Schema.decodeUnknownSync(Schema.Array(StoredRow))
+const decodeCommits = Schema.decodeUnknownSync(Schema.Array(StoredCommit))
+
+/** All that is kept, rows of each table in the order of their first put. */
+const load = (database: Database): Kept => {
+  const changes = names.flatMap((table) =>
+    decodeRows(database.prepare(`SELECT key, row FROM ${table} ORDER BY place`).all()).map(({ key, row }) =>
+      decodeChange({ table, key, row: JSON.parse(row) })
+    )
+  )
+  const commits = decodeCommits(database.prepare("SELECT position, changes FROM commits ORDER BY position").all()).map(
+    ({ changes: text, position }): Commit => ({ position, changes: decodeChanges(text) })
+  )
+  return { changes, commits, position: commits.at(-1)?.position ?? 0 }
+}
+
+const statements = (database: Database) => ({
+  put: Record.map(tables, ({ name }) =>
+    database.prepare(`INSERT INTO ${name} (key, row) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row`)
+  ),
+  remove: Record.map(tables, ({ name }) => database.prepare(`DELETE FROM ${name} WHERE key = ?`)),
+  commit: database.prepare("INSERT INTO commits (position, changes) VALUES (?, ?)"),
+  forget: database.prepare("DELETE FROM commits WHERE position <= ?")
+})
+
+const refused = (file: string) => (error: unknown) => {
+  if (error instanceof Unusable) return new StoreFailed({ operation: "open", reason: `${file}: ${error.message}` })
+  if (ParseResult.isParseError(error) || error instanceof SyntaxError) {
+    return new StoreFailed({ operation: "open", reason: `${file}: what it holds cannot be read: put back a copy` })
+  }
+  return failed("open", file, error)
+}
+
+/**
+ * Keeps rows in a file of SQLite, which nobody else may have open: reads come from this process, and a change counts
+ * once it is on the disk. A file that is not there is made; its directory must be. The layer fails where the file cannot
+ * be used, and then nothing in it was changed.
+ */
+export const layerSqlite = (file: string): Layer.Layer<RowStore, StoreFailed> =>
+  Layer.scoped(
+    RowStore,
+    Effect.gen(function* () {
+      const { changes } = yield* StoreLimits
+      const database = yield* open(file)
+      const { kept, prepared } = yield* Effect.try({
+        try: () => {
+          migrate(database, file)
+          return { kept: load(database), prepared: statements(database) }
+        },
+        catch: refused(file)
+      })
+
+      const write = ({ key, row, table }: Change): void => {
+        const value: unknown = Option.getOrUndefined<unknown>(row)
+        if (value === undefined) prepared.remove[table].run(key)
+        else prepared.put[table].run(key, JSON.stringify(value))
+      }
+
+      return heldRows({
+        changes,
+        kept,
+        keep: (operation, commit, oldest) =>
+          Either.try({
+            try: () =>
+              transaction(database, () => {
+                for (const change of commit.changes) write(change)
+                prepared.commit.run(commit.position, encodeChanges(commit.changes))
+                prepared.forget.run(oldest)
+              }),
+            catch: (error) => failed(operation, file, error)
+          })
+      })
+    })
+  )
