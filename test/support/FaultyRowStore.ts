@@ -43,6 +43,10 @@ export const faultyRowStore = (faults: Ref.Ref<StoreFaults>): Layer.Layer<RowSto
           statuses: guarded(rows.statuses),
           buildLogs: guarded(rows.buildLogs),
           agentLogs: guarded(rows.agentLogs),
+          turns: guarded(rows.turns),
+          transcripts: guarded(rows.transcripts),
+          messages: guarded(rows.messages),
+          parts: guarded(rows.parts),
           position: rows.position
         }
       }

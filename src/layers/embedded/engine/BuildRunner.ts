@@ -9,7 +9,7 @@ import { AgentHosts } from "./AgentHosts.ts"
 import { noKindOffered } from "./AgentKinds.ts"
 import { Catalog, promptParameter } from "./Catalog.ts"
 import { Faults } from "./Faults.ts"
-import type { BuildState, JobChange } from "../store/Rows.ts"
+import type { BuildState, JobChange, WorktreeRow } from "../store/Rows.ts"
 import type { StoreFailed } from "../store/StoreFailed.ts"
 import { logStoreFailed, untilStored } from "../store/StoreRetry.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
@@ -146,8 +146,14 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       const remove: Step = Effect.fn("BuildRunner.remove")(function* (state) {
         const { id, worktree } = state.workspace
         yield* stop(state)
-        yield* conversations.discard(id)
-        if (worktree === null) return
+        if (worktree !== null) yield* removeWorktree(state, worktree)
+        yield* Effect.mapError(conversations.discard(id), ({ message }) => new JobFailed({ message }))
+      })
+
+      const removeWorktree = Effect.fn("BuildRunner.removeWorktree")(function* (
+        state: BuildState,
+        worktree: WorktreeRow
+      ) {
         const { base_commit, branch, directory, finished, repository } = worktree
         const noted = { branch, baseCommit: base_commit }
         const removal = yield* worktrees.remove({ repository, directory, noted, finished })

@@ -11,6 +11,8 @@ export class StoreLimits extends Context.Reference<StoreLimits>()("fleet-mcp/lay
     agentLog: 1000,
     /** Builds of a workspace; at least 1. With a build go its log, its agent and the agent's log. */
     builds: 100,
+    /** Turns of a workspace. */
+    turns: 1000,
     /** Workspaces that are deleted, with everything about them. */
     deletedWorkspaces: 100,
     /** Changes of rows kept for those who follow them. */

@@ -3,7 +3,7 @@ import { heldRows, type Kept } from "../HeldRows.ts"
 import { RowStore } from "../RowStore.ts"
 import { StoreFailed } from "../StoreFailed.ts"
 import { StoreLimits } from "../StoreLimits.ts"
-import { type Change, type Commit, tables } from "../Tables.ts"
+import { type Change, type Commit, tables, textKey } from "../Tables.ts"
 import { type Database, failed, open, transaction } from "./Database.ts"
 import { migrate, Unusable } from "./Migrations.ts"
 
@@ -21,7 +21,11 @@ const StoredChange = Schema.Union(
   changeOf("agents", tables.agents.row),
   changeOf("statuses", tables.statuses.row),
   changeOf("buildLogs", tables.buildLogs.row),
-  changeOf("agentLogs", tables.agentLogs.row)
+  changeOf("agentLogs", tables.agentLogs.row),
+  changeOf("turns", tables.turns.row),
+  changeOf("transcripts", tables.transcripts.row),
+  changeOf("messages", tables.messages.row),
+  changeOf("parts", tables.parts.row)
 )
 const StoredChanges = Schema.parseJson(Schema.Array(StoredChange))
 const StoredRow = Schema.Struct({ key: Schema.String, row: Schema.String })
@@ -33,9 +37,10 @@ const encodeChanges = Schema.encodeSync(StoredChanges)
 const decodeRows = Schema.decodeUnknownSync(Schema.Array(StoredRow))
 const decodeCommits = Schema.decodeUnknownSync(Schema.Array(StoredCommit))
 
-/** All that is kept, rows of each table in the order of their first put. */
-const load = (database: Database): Kept => {
-  const changes = names.flatMap((table) =>
+/** All that is kept but text, rows of each table in the order of their first put. */
+const loadAll = (database: Database): Kept => {
+  const held = names.filter((name) => tables[name].isText !== true)
+  const changes = held.flatMap((table) =>
     decodeRows(database.prepare(`SELECT key, row FROM ${table} ORDER BY place`).all()).map(({ key, row }) =>
       decodeChange({ table, key, row: JSON.parse(row) })
     )
@@ -77,7 +82,7 @@ export const layerSqlite = (file: string): Layer.Layer<RowStore, StoreFailed> =>
       const { kept, prepared } = yield* Effect.try({
         try: () => {
           migrate(database, file)
-          return { kept: load(database), prepared: statements(database) }
+          return { kept: loadAll(database), prepared: statements(database) }
         },
         catch: refused(file)
       })
@@ -91,11 +96,23 @@ export const layerSqlite = (file: string): Layer.Layer<RowStore, StoreFailed> =>
       return heldRows({
         changes,
         kept,
-        keep: (operation, commit, oldest) =>
+        load: ({ name, row }, workspaceId) => {
+          const decode = Schema.decodeUnknownSync(Schema.parseJson(row))
+          // "0" is what comes after "/".
+          const range = [textKey(workspaceId, 0).slice(0, -1), `${workspaceId}0`] as const
+          const select = `SELECT key, row FROM ${name} WHERE key >= ? AND key < ? ORDER BY place`
+          try {
+            return decodeRows(database.prepare(select).all(...range)).map((found) => decode(found.row))
+          } catch (error) {
+            throw refused(file)(error)
+          }
+        },
+        keep: (operation, { changes: made, commit }, oldest) =>
           Either.try({
             try: () =>
               transaction(database, () => {
-                for (const change of commit.changes) write(change)
+                for (const change of made) write(change)
+                if (commit === undefined) return
                 prepared.commit.run(commit.position, encodeChanges(commit.changes))
                 prepared.forget.run(oldest)
               }),
