@@ -1,22 +1,26 @@
 import type { ParseResult } from "effect"
 
-/**
- * Where a value is not in the shape of its schema. Only paths: the words of an issue quote the value, which can be a
- * secret, very long, or nested too deep to print.
- */
-export const placesOf = (
+/** The paths at which a value is not in the shape of its schema. */
+export const pathsOf = (
   issue: ParseResult.ParseIssue,
   path: ReadonlyArray<PropertyKey> = []
-): ReadonlyArray<string> => {
+): ReadonlyArray<ReadonlyArray<PropertyKey>> => {
   switch (issue._tag) {
     case "Pointer":
-      return placesOf(issue.issue, path.concat(issue.path))
+      return pathsOf(issue.issue, path.concat(issue.path))
     case "Composite":
-      return [issue.issues].flat().flatMap((inner) => placesOf(inner, path))
+      return [issue.issues].flat().flatMap((inner) => pathsOf(inner, path))
     case "Refinement":
     case "Transformation":
-      return placesOf(issue.issue, path)
+      return pathsOf(issue.issue, path)
     default:
-      return [path.map(String).join(".")]
+      return [path]
   }
 }
+
+/**
+ * Where a value is not in the shape of its schema, in words. Only paths: the words of an issue quote the value, which can
+ * be a secret, very long, or nested too deep to print.
+ */
+export const placesOf = (issue: ParseResult.ParseIssue): ReadonlyArray<string> =>
+  pathsOf(issue).map((path) => path.map(String).join("."))

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, FastCheck, Option } from "effect"
 import {
-  agentApp,
   reportState,
   timeOf,
   toAgent,
   toAgentView,
   workspaceState
 } from "../../../src/layers/repositories/AgentState.ts"
+import { agentApp } from "../../../src/layers/repositories/WorkspaceAgents.ts"
 import { AgentStatus, type Evidence } from "../../../src/schemas/Agent.ts"
 import type { AppStatus, AppSummary } from "../../../src/schemas/coder/Builds.ts"
 import type { WorkspaceSummary } from "../../../src/schemas/coder/Workspaces.ts"
