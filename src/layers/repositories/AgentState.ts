@@ -6,7 +6,7 @@ import { leftOutOf } from "../../schemas/coder/mending.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
 import { cut, quotedLength, withoutControls } from "../../schemas/Text.ts"
 import type { FleetOptions } from "../config/FleetConfig.ts"
-import { agentApp, connection, mainAgents, mayHideApp, unread, warningOf } from "./WorkspaceAgents.ts"
+import { agentApp, carrierOf, connection, mainAgents, mayHideApp, unread, warningOf } from "./WorkspaceAgents.ts"
 
 // What a workspace says about its agent: pure functions from the wire to the fleet's own terms.
 
@@ -116,7 +116,8 @@ export type WorkspaceState = Data.TaggedEnum<{
 export const WorkspaceState = Data.taggedEnum<WorkspaceState>()
 
 /**
- * The status of an agent as far as its workspace tells it: the build, its workspace agents, the health of the app. Where the app may be among what could not be read, nothing but the build tells.
+ * The status of an agent as far as its workspace tells it: the build, the workspace agent that carries its app (any
+ * where none does), the health of the app. Where the app may be among what could not be read, nothing but the build tells.
  */
 export const workspaceState = (
   workspace: WorkspaceSummary,
@@ -141,7 +142,8 @@ export const workspaceState = (
   }
   const app = Option.getOrUndefined(agentApp(build, options))
   const agents = mainAgents(build)
-  const connecting = connection(agents)
+  const carrier = carrierOf(agents, app)
+  const connecting = connection(carrier === undefined ? agents : [carrier])
   if (connecting !== undefined) return told(connecting.status, "workspace_agent", connecting.detail)
   const warning = warningOf(agents, leftOut)
   if (app === undefined) return WorkspaceState.Reports({ warning })
