@@ -293,5 +293,4 @@ const toChange = (workspace: Workspace): Change => {
 const isLostRace = (error: CoderError): boolean => error.detail?.includes("duplicate key") === true
 
 /** An error of Coder itself: it is done with the request. A gateway's error tells nothing about Coder behind it. */
-const isCodersOwn = ({ reason, status }: CoderError): boolean =>
-  reason === "status" && ![502, 503, 504].includes(status ?? 0)
+const isCodersOwn = ({ reason }: CoderError): boolean => reason === "status"

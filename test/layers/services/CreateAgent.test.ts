@@ -248,6 +248,7 @@ describe.concurrent("create: an answer that is lost is settled by name", () => {
     ["201 of a wrong shape", answerAfter(json(201, { id: 7 }))],
     ["empty 201", answerAfter({ status: 201 })],
     ["504 in JSON, done 2 s later", processedLate("2 seconds", answer(json(504, { message: "Gateway Timeout" })))],
+    ["520 in JSON, done 2 s later", processedLate("2 seconds", answer(json(520, { message: "Unknown error" })))],
     ["dropped, done 5 s later", processedLate("5 seconds", dropBefore)]
   ] as const
   for (const [what, fault] of lost) {
