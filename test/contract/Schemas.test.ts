@@ -171,10 +171,10 @@ describe("a list of workspaces", () => {
   const partOf = (path: Path): Path => path.slice(0, path.findLastIndex((key) => typeof key === "number") + 1)
   const partialPlaces = places.filter(({ path }) => partOf(path).length > 0 || path[0] === "latest_app_status")
 
-  const lists = ["resources", "agents", "apps", "statuses", "metadata"]
+  const lists = new Set(["resources", "agents", "apps", "statuses", "metadata"])
   /** A list may be null or absent, and one with a broken element is still a list: see the test of many broken parts. */
   const staysList = ({ path }: Place, broken: unknown) =>
-    lists.includes(String(path.at(-1))) && (broken === null || broken === missing || Array.isArray(broken))
+    lists.has(String(path.at(-1))) && (broken === null || broken === missing || Array.isArray(broken))
 
   for (const place of partialPlaces) {
     it(`loses the innermost part that can go when ${place.path.join(".")} is broken, and tells which`, () => {

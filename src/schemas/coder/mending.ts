@@ -78,7 +78,7 @@ const text = (value: unknown): string => (typeof value === "string" ? value : ""
 
 const describe = (value: unknown, path: Path): LeftOut => {
   const part = at(value, path)
-  const kind = String(path.findLast((step) => typeof step === "string") ?? "")
+  const kind = path.findLast((step) => typeof step === "string") ?? ""
   return { kind, name: text(at(part, ["slug"])) || text(at(part, ["name"])) }
 }
 
