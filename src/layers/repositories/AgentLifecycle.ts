@@ -60,7 +60,10 @@ type Send = (agent: WorkspaceHandle) => Effect.Effect<Settled<Change>, ChangeFai
 export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/AgentLifecycle")<
   AgentLifecycle,
   {
-    /** Looks whether the name is free. `send` then creates the agent. */
+    /**
+     * Looks whether the name is free. `send` then creates the agent; unseen is also a workspace of that name that may as
+     * well be somebody else's.
+     */
     readonly create: (
       request: NewAgent
     ) => Effect.Effect<{ readonly send: Effect.Effect<Settled<Change>, CreateFailure> }, CreateFailure>
@@ -114,16 +117,27 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         const before = yield* agents.holder(name)
         if (Option.isSome(before)) return yield* taken(before)
 
-        /** The name was free before the request: what has it now, with all that was asked for, is what was asked for. */
-        const isOurs = ({ latest_build, template_id }: Workspace) =>
-          template_id === payload.template_id &&
-          (request.role === undefined || request.role.id === latest_build.template_version_preset_id)
-            ? Effect.map(coder.builds.parameters({ path: { build: latest_build.id } }), (parameters) =>
-                (payload.rich_parameter_values ?? []).every((wanted) =>
-                  parameters.some((parameter) => parameter.name === wanted.name && parameter.value === wanted.value)
-                )
-              )
-            : Effect.succeed(false)
+        /**
+         * Whether what has the name now is what was asked for: the name was free before the request, and template, preset
+         * and first task are the same. Somebody else may have asked for the very same at the same time. Where the task
+         * travels with the build that is no matter: there is one agent of that name with that task. Without it nothing
+         * tells the two apart, and none is told: Coder gives back no field of a request that could carry a mark (values of
+         * undeclared parameters vanish, `ttl_ms` and the schedule change what the workspace does), a request's id is in no
+         * workspace, initiator and owner are the same user, and `created_at` is after the look either way.
+         */
+        const isOurs = ({ latest_build, template_id }: Workspace) => {
+          const { rich_parameter_values: wanted } = payload
+          const { template_version_preset_id: preset } = latest_build
+          if (template_id !== payload.template_id || (request.role !== undefined && request.role.id !== preset)) {
+            return Effect.succeedSome(false)
+          }
+          if (wanted === undefined) return Effect.succeedNone
+          return Effect.map(coder.builds.parameters({ path: { build: latest_build.id } }), (parameters) =>
+            Option.some(
+              wanted.every(({ name, value }) => parameters.some((one) => one.name === name && one.value === value))
+            )
+          )
+        }
 
         const settled = (error: CoderError): Effect.Effect<Settled<Change>, CreateFailure> =>
           Effect.gen(function* () {
@@ -135,7 +149,7 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
             const found = yield* settle(error, agents.holder(name), refusal)
             if (Option.isNone(found)) return Unseen()
             const { workspace } = found.value[wire]
-            const ours = yield* lastLook(() => Option.none<boolean>())(Effect.asSome(isOurs(workspace)))
+            const ours = yield* lastLook(() => Option.none<boolean>())(isOurs(workspace))
             if (Option.isNone(ours)) return Unseen()
             return ours.value ? Seen({ value: toChange(workspace) }) : yield* taken(found)
           })

@@ -58,6 +58,8 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     readonly find: (name: string) => Effect.Effect<FoundAgent, LookupFailure>
     /** What has a name among the caller's workspaces, agent or not; none where the name is free. */
     readonly holder: (name: string) => Effect.Effect<Option.Option<WorkspaceHandle>, CoderFailure | AgentUnreadable>
+    /** The same workspace as it is now, also where it was deleted: by its id, for its name may be another's by now. */
+    readonly refresh: (workspace: WorkspaceHandle) => Effect.Effect<WorkspaceHandle, CoderFailure>
     /** The workspace of that name, which is the caller's and an agent; the agent itself is not asked. */
     readonly locate: (name: string) => Effect.Effect<LocatedAgent, LookupFailure>
     /** Looks at the agent that a workspace is: asks the agent, for a short time, but not Coder for the workspace again. */
@@ -202,6 +204,12 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           Option.map((found): WorkspaceHandle => ({ [wire]: { workspace: found } }))
         )
 
+      const refresh = ({ [wire]: { workspace: known } }: WorkspaceHandle) =>
+        coder.workspaces.get({ path: { workspace: known.id }, urlParams: { include_deleted: true } }).pipe(
+          Effect.map((found): WorkspaceHandle => ({ [wire]: { workspace: found } })),
+          Effect.mapError(translate(`look at the agent ${known.name}`))
+        )
+
       const versionOf = ({ latest_build }: Workspace) =>
         Effect.either(projects.version(latest_build.template_version_id))
 
@@ -252,6 +260,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         find: (name) => Effect.flatMap(locate(name), look),
         locate,
         holder,
+        refresh,
         look,
         attend,
         takeForOld: ({ live, [wire]: { workspace: found } }, dialogue) =>

@@ -95,14 +95,14 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
       )
 
       /** Looks at the agent until it is past its start or the time is up. */
-      const waitUntilReady = (name: string, accepted: Change, arrived: (seen: FoundAgent) => boolean) =>
+      const waitUntilReady = (accepted: Change, arrived: (seen: FoundAgent) => boolean) =>
         Effect.gen(function* () {
           const start = yield* lifecycle.watch(accepted, yield* timeToWait)
           if (start.state === "failed") return yield* yield* lifecycle.failure(start)
           const warnings = start.state === "succeeded" ? yield* lifecycle.warnings(start) : []
           let seen = yield* agents.look(start)
           const look = Effect.gen(function* () {
-            const now = Option.flatten(yield* Effect.option(agents.holder(name)))
+            const now = yield* Effect.option(agents.refresh(accepted))
             if (Option.isSome(now)) seen = yield* agents.look(now.value)
             return Option.liftPredicate(seen, arrived)
           })
@@ -140,11 +140,11 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
 
           return yield* Effect.gen(function* () {
             const sent = yield* send
-            if (sent._tag === "Unseen") return unseen(name)
+            if (sent._tag === "Unseen") return unseen(name, withBuild)
             yield* tookEffect
             const waits = wait_ready || !withBuild
             const { found, warnings } = yield* waits
-              ? waitUntilReady(name, sent.value, withBuild ? isReady : canBeTold)
+              ? waitUntilReady(sent.value, withBuild ? isReady : canBeTold)
               : asItIs(sent.value)
             const delivery = withBuild ? "in_build" : yield* deliver(found, task)
             const told = delivery === "not_delivered" && found.lacksAgentApi ? undeliverable(options) : toldOf[delivery]
@@ -207,13 +207,16 @@ const stageOf = ({ evidence, status }: Agent): Stage => {
   }
 }
 
-const unseen = (name: string): CreatedAgent => ({
+const unseen = (name: string, withBuild: boolean): CreatedAgent => ({
   agent: null,
   outcome: "unknown",
   stage: null,
-  task: "unknown",
-  message: `Coder gave no answer, and no read could tell whether ${name} was created: look before you try again.`,
-  next: ["look_at_agent"]
+  task: withBuild ? "unknown" : "not_delivered",
+  message: [
+    `Coder gave no answer, and no read could tell whether ${name} was created: look before you try again.`,
+    ...(withBuild ? [] : [`The task was not sent: an agent of that name may be one that somebody else asked for.`])
+  ].join(" "),
+  next: withBuild ? ["look_at_agent"] : ["look_at_agent", "start_task"]
 })
 
 /** What became of the first task, and what to do about it. */
