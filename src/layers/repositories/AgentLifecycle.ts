@@ -50,7 +50,7 @@ export interface Change extends WorkspaceHandle {
 export type CreateFailure = CoderFailure | AgentNameTaken | AgentUnreadable
 export type ChangeFailure = CoderFailure | BuildInTheWay | AgentUnreadable
 
-type Send = (agent: WorkspaceHandle) => Effect.Effect<Settled<Change>, ChangeFailure>
+type RequestBuild = (agent: WorkspaceHandle) => Effect.Effect<Settled<Change>, ChangeFailure>
 
 /**
  * The lives of agents: they are created, started, stopped and removed by builds of their workspaces. Every request is
@@ -67,9 +67,9 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
     readonly create: (
       request: NewAgent
     ) => Effect.Effect<{ readonly send: Effect.Effect<Settled<Change>, CreateFailure> }, CreateFailure>
-    readonly start: Send
-    readonly stop: Send
-    readonly remove: Send
+    readonly start: RequestBuild
+    readonly stop: RequestBuild
+    readonly remove: RequestBuild
     /** The newest change of an agent, as it was when the agent was found. */
     readonly latest: (agent: WorkspaceHandle) => Change
     /** Looks at a change until it has ended or the time is up, and gives it as it was seen last; looks may fail. */
@@ -134,7 +134,7 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
           if (wanted === undefined) return Effect.succeedNone
           return Effect.map(coder.builds.parameters({ path: { build: latest_build.id } }), (parameters) =>
             Option.some(
-              wanted.every(({ name, value }) => parameters.some((one) => one.name === name && one.value === value))
+              wanted.every((one) => parameters.some((its) => its.name === one.name && its.value === one.value))
             )
           )
         }
@@ -162,8 +162,8 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         return { send }
       })
 
-      const send =
-        (transition: Transition): Send =>
+      const requestBuild =
+        (transition: Transition): RequestBuild =>
         (agent) =>
           Effect.gen(function* () {
             const { workspace } = agent[wire]
@@ -269,9 +269,9 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
 
       return {
         create,
-        start: send("start"),
-        stop: send("stop"),
-        remove: send("delete"),
+        start: requestBuild("start"),
+        stop: requestBuild("stop"),
+        remove: requestBuild("delete"),
         latest,
         watch,
         failure,

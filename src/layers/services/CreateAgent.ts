@@ -63,7 +63,7 @@ export type CreateFailure =
   | DeadlineExceeded
 
 /** A new agent as it was seen, and what its build warned of. */
-interface Seen {
+interface StartedAgent {
   readonly found: FoundAgent
   readonly warnings: ReadonlyArray<string>
 }
@@ -86,7 +86,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
       const lifecycle = yield* AgentLifecycle
       const projects = yield* ProjectRepository
       const tasks = yield* TaskRepository
-      const { place, url } = yield* CoderConfig
+      const { displayName, url } = yield* CoderConfig
       const options = yield* FleetConfig
 
       /** What is left for waiting, when a first message is to be sent and settled afterwards. */
@@ -107,11 +107,12 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
             return Option.liftPredicate(seen, arrived)
           })
           yield* lookUntil(yield* timeToWait, look)
-          return { found: seen, warnings } satisfies Seen
+          return { found: seen, warnings } satisfies StartedAgent
         })
 
       /** As it is now, without waiting. */
-      const asItIs = (accepted: Change) => Effect.map(agents.look(accepted), (found): Seen => ({ found, warnings: [] }))
+      const asItIs = (accepted: Change) =>
+        Effect.map(agents.look(accepted), (found): StartedAgent => ({ found, warnings: [] }))
 
       /** The first task as the first message, for a project without a prompt parameter. */
       const deliver = (found: FoundAgent, task: string): Effect.Effect<TaskDelivery> =>
@@ -148,7 +149,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
               : asItIs(sent.value)
             const delivery = withBuild ? "in_build" : yield* deliver(found, task)
             const told = delivery === "not_delivered" && found.lacksAgentApi ? undeliverable(options) : toldOf[delivery]
-            return created(found.agent, place ?? url.origin, delivery, { ...told, warnings })
+            return created(found.agent, displayName ?? url.origin, delivery, { ...told, warnings })
           }).pipe(sending(`create the agent ${name}`))
         },
         (effect, { name }) => changing(`create the agent ${name}`)(effect)
@@ -227,7 +228,7 @@ interface ToldTask {
 
 const created = (
   agent: Agent,
-  place: string,
+  coder: string,
   task: TaskDelivery,
   told: ToldTask & { readonly warnings: ReadonlyArray<string> }
 ): CreatedAgent => ({
@@ -235,7 +236,7 @@ const created = (
   outcome: "applied",
   stage: stageOf(agent),
   task,
-  message: [`Agent ${agent.name} was created on ${place}.`, told.message, ...told.warnings.map(asSentence)].join(" "),
+  message: [`Agent ${agent.name} was created on ${coder}.`, told.message, ...told.warnings.map(asSentence)].join(" "),
   next: told.next
 })
 

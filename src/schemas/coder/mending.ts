@@ -1,5 +1,5 @@
 import { Either, ParseResult, Schema } from "effect"
-import { pathsOf } from "./places.ts"
+import { issuePaths } from "./issuePaths.ts"
 
 /** A part of an answer that cannot be read and was left out, so that the rest can be. */
 export interface LeftOut {
@@ -91,7 +91,7 @@ const partsOf = (edit: Edit, path: Path = []): ReadonlyArray<Path> => {
 /** The value without what is wrong, and what that was; none where the issue lies in no part that can go. */
 const mended = (value: unknown, issue: ParseResult.ParseIssue) => {
   const root: Edit = { below: new Map() }
-  for (const wrong of pathsOf(issue)) {
+  for (const wrong of issuePaths(issue)) {
     const edit = editFor(value, wrong)
     if (edit === undefined) return undefined
     let node = root
