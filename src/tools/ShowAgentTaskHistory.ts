@@ -21,7 +21,7 @@ const output = Schema.Struct({
 
 const text = ({ note, tasks, ...keys }: typeof output.Encoded, { now }: Fit.View): string =>
   [
-    Render.page(keys, tasks.length, note === "" ? "reports" : "tasks"),
+    Render.page(keys, tasks.length, note === "" || tasks.some(({ state }) => state !== "task") ? "reports" : "tasks"),
     ...Render.field("note", note),
     ...(tasks.length === 0
       ? []

@@ -14,7 +14,7 @@ import { pageCount, paginate } from "../../src/schemas/Pagination.ts"
 import { Project } from "../../src/schemas/Project.ts"
 import { Role } from "../../src/schemas/Role.ts"
 import { Task } from "../../src/schemas/Task.ts"
-import { placesOf } from "../../src/schemas/coder/places.ts"
+import { issuePathTexts } from "../../src/schemas/coder/issuePaths.ts"
 import { Segment } from "../../src/schemas/coder/Segment.ts"
 import { Presets } from "../../src/schemas/coder/Templates.ts"
 import { Unreadable } from "../../src/schemas/coder/elements.ts"
@@ -166,11 +166,11 @@ describe("wire", () => {
       const schema = Schema.Struct({ a: Schema.Struct({ b: Schema.Array(Schema.NonEmptyTrimmedString) }) })
       const found = ParseResult.decodeUnknownEither(schema, { errors: "all" })(value)
       assert.isTrue(Either.isLeft(found))
-      if (Either.isLeft(found)) assert.notInclude(placesOf(found.left).join(), "SECRET")
+      if (Either.isLeft(found)) assert.notInclude(issuePathTexts(found.left).join(), "SECRET")
     }
     const one = ParseResult.decodeUnknownEither(Schema.Struct({ a: Schema.Array(Schema.Struct({ b: Schema.Number })) }))
     const found = one({ a: [{ b: 1 }, { b: "x" }] })
-    assert.deepStrictEqual(Either.isLeft(found) ? placesOf(found.left) : [], ["a.1.b"])
+    assert.deepStrictEqual(Either.isLeft(found) ? issuePathTexts(found.left) : [], ["a.1.b"])
   })
 })
 

@@ -9,7 +9,7 @@ import {
 } from "@effect/platform"
 import { Clock, Context, Duration, Effect, Layer, Option, Record, Redacted, Schema, Stream } from "effect"
 import { Problem } from "../../schemas/agentapi/AgentApi.ts"
-import { CoderError, ErrorBody, type CoderErrorReason } from "../../schemas/coder/CoderError.ts"
+import { CoderError, ErrorBody, isGatewayStatus, type CoderErrorReason } from "../../schemas/coder/CoderError.ts"
 import { AnswerSize, AnswerTime } from "../../schemas/EndpointPolicy.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
@@ -223,7 +223,13 @@ const readAnswer = (
       })
     }
     if (status >= 400) {
-      return yield* fail({ reason: "status", retryAfterMillis, ...errorText(body, quotedText) })
+      const text = errorText(body, quotedText)
+      const isCoders = Option.isSome(text) && !isGatewayStatus(status)
+      return yield* fail({
+        reason: isCoders ? "status" : "gateway",
+        retryAfterMillis,
+        ...Option.getOrElse(text, () => ({ message: `answered ${status} with JSON that is not Coder's` }))
+      })
     }
     return HttpClientResponse.fromWeb(request, readResponse(status, body))
   })
@@ -281,26 +287,27 @@ const joined = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
 const decodeError = Schema.decodeUnknownOption(Schema.parseJson(Schema.Union(ErrorBody, Problem)))
 
 /** The words of an error body: Coder's own, or AgentAPI's problem. */
-const errorText = (body: Uint8Array, limit: number): Pick<CoderError, "message"> & Partial<CoderError> => {
+const errorText = (
+  body: Uint8Array,
+  limit: number
+): Option.Option<Pick<CoderError, "message"> & Partial<CoderError>> => {
   const quoted = (text: string): string => cut(withoutControls(text), limit)
-  return Option.match(decodeError(new TextDecoder().decode(body)), {
-    onNone: () => ({ message: "an error without a readable message" }),
-    onSome: (error) =>
-      "title" in error
-        ? { message: quoted(error.title), detail: quoted(error.errors?.[0]?.message ?? error.detail) }
-        : {
-            message: quoted(error.message),
-            ...(error.detail === undefined ? {} : { detail: quoted(error.detail) }),
-            ...(error.validations === undefined
-              ? {}
-              : {
-                  validations: error.validations.map(({ detail, field }) => ({
-                    field: quoted(field),
-                    detail: quoted(detail)
-                  }))
-                })
-          }
-  })
+  return Option.map(decodeError(new TextDecoder().decode(body)), (error) =>
+    "title" in error
+      ? { message: quoted(error.title), detail: quoted(error.errors?.[0]?.message ?? error.detail) }
+      : {
+          message: quoted(error.message),
+          ...(error.detail === undefined ? {} : { detail: quoted(error.detail) }),
+          ...(error.validations === undefined
+            ? {}
+            : {
+                validations: error.validations.map(({ detail, field }) => ({
+                  field: quoted(field),
+                  detail: quoted(detail)
+                }))
+              })
+        }
+  )
 }
 
 const dateOf = (value = ""): Option.Option<number> =>

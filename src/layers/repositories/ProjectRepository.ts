@@ -76,7 +76,7 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
     Effect.gen(function* () {
       const coder = yield* CoderClient
       const options = yield* FleetConfig
-      const { place } = yield* CoderConfig
+      const { displayName } = yield* CoderConfig
       const configured = new Set((options.projects ?? []).map(lower))
 
       const { read } = yield* TimeLimits
@@ -115,7 +115,7 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
         )
       )
       const blindness = Effect.gen(function* () {
-        if (place !== undefined) return ""
+        if (displayName !== undefined) return ""
         if (!(yield* seesItself)) return blind
         const seen = yield* Effect.zipWith(templates(), templates("deprecated:true"), (a, b) => a.length + b.length)
         return seen === 0 ? perhapsBlind : ""

@@ -40,7 +40,7 @@ const faultOf = (error: CoderError): CoderUnavailable["fault"] => {
   if (error.reason === "redirect") return "not_coder"
   // A proxy's page for a server that does not answer is no other server.
   if (error.reason === "not_json") return (error.status ?? 0) < 500 ? "not_coder" : "answer"
-  return ["status", "unexpected", "too_large"].includes(error.reason) ? "answer" : "no_answer"
+  return ["status", "gateway", "unexpected", "too_large"].includes(error.reason) ? "answer" : "no_answer"
 }
 
 /** What a lookup ends in whose own time is over: others than its first caller may wait for it. */

@@ -221,12 +221,17 @@ describe.concurrent("answers", () => {
           { reason: "status", status, message: "no", detail: "why", requestId: "request-7", notProcessed: true }
         ] as const
     ),
-    ...[500, 501, 502, 503, 504, 599].map(
+    [
+      "500 proves nothing",
+      json(500, { message: "oh" }, id),
+      { reason: "status", status: 500, message: "oh", requestId: "request-7", notProcessed: false }
+    ],
+    ...[408, 499, 501, 502, 503, 504, 520, 522, 524, 530, 599].map(
       (status) =>
         [
-          `${status} proves nothing`,
+          `${status} proves nothing, and is not Coder's, whatever its body`,
           json(status, { message: "oh" }, id),
-          { reason: "status", status, message: "oh", requestId: "request-7", notProcessed: false }
+          { reason: "gateway", status, message: "oh", requestId: "request-7", notProcessed: false }
         ] as const
     ),
     ["HTML with 200", html(200, id), { reason: "not_json", status: 200, requestId: "request-7", notProcessed: false }],
@@ -250,12 +255,12 @@ describe.concurrent("answers", () => {
     [
       "an error body that is no JSON",
       { status: 500, text: "{", headers: { "content-type": "application/json" } },
-      { reason: "status", status: 500, message: "an error without a readable message" }
+      { reason: "gateway", status: 500, message: "answered 500 with JSON that is not Coder's" }
     ],
     [
       "an error body of another shape",
       json(409, { error: "no" }),
-      { reason: "status", status: 409, message: "an error without a readable message" }
+      { reason: "gateway", status: 409, message: "answered 409 with JSON that is not Coder's" }
     ],
     ["another shape", json(200, { id: 7 }), { reason: "unexpected" }],
     ["an array for an object", json(200, []), { reason: "unexpected" }],
@@ -350,7 +355,9 @@ describe.concurrent("answers", () => {
 
 describe.concurrent("retries", () => {
   const transient: ReadonlyArray<readonly [string, Fault]> = [
-    ...[429, 500, 502, 503, 504].map((status) => [`${status}`, answer(json(status, { message: "m" }))] as const),
+    ...[429, 500, 502, 503, 504, 520, 524].map(
+      (status) => [`${status}`, answer(json(status, { message: "m" }))] as const
+    ),
     ["HTML 502", answer(html(502))],
     ["a broken connection", dropBefore],
     ["no connection", refused],
