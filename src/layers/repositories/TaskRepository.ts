@@ -4,7 +4,7 @@ import type { LogEntry } from "../../schemas/Conversation.ts"
 import { AgentUnreachable, type AgentRefused } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { Task } from "../../schemas/Task.ts"
-import { withoutControls } from "../../schemas/Text.ts"
+import { shownName, withoutControls } from "../../schemas/Text.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { isRefusal, refusal, unreachable, type AgentFailure } from "./AgentFailure.ts"
@@ -126,6 +126,7 @@ const history = ({ [wire]: { workspace } }: WorkspaceHandle): ReadonlyArray<Task
     .flatMap((app) => app.statuses)
     .map((status): Task => ({
       ...status,
+      state: shownName(status.state),
       message: withoutControls(status.message),
       uri: withoutControls(status.uri),
       created_at: timeOf(status.created_at),
