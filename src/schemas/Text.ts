@@ -125,8 +125,9 @@ export const firstBytes = (text: string, limit: number): string =>
 /** Longest texts of a sentence (characters): a name, what a caller passed, and names that it lists. */
 const longest = { name: 100, quoted: 200, listed: 4000 }
 
-/** A name of a server's, or another word that stands in a line, as it is shown: `withoutControls`, and not too long. */
-export const shownName = (name: string): string => short(withoutControls(name), longest.name)
+/** A name of a server's, or another word that stands in a line, as it is shown: `withoutControls`, one line, not too long. */
+export const shownName = (name: string): string =>
+  short(withoutControls(name).replaceAll(/[\n\t]+/g, " "), longest.name)
 
 /** A text in quotation marks, as JSON has it; of one that is long the beginning, so that what follows is not lost. */
 export const quoted = (text: string): string => JSON.stringify(short(text, longest.quoted))
