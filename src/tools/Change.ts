@@ -19,7 +19,7 @@ interface ChangeAnswer {
 }
 
 /** Longest texts (characters): what is told; the caller's own task, as a reminder; a line of a log; and lines of it. */
-const longest = { message: 3000, task: 500, logLine: 500, logLines: 10 }
+const longest = { message: 6000, task: 500, logLine: 500, logLines: 10 }
 
 const leftOut = (from: number, to: number) => ` [${to - from} characters left out] `
 

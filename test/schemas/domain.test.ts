@@ -209,7 +209,10 @@ describe("errors", () => {
       ["a, b", "Left out: c.", "list_agent_projects"]
     ],
     [new Errors.ProjectNotFound({ project: "x", available: [], note: "" }), ["none", "list_agent_projects"]],
-    [new Errors.ProjectAmbiguous({ project: "x", candidates: ["o/x", "p/x"] }), ["o/x, p/x", "Pass one of these"]],
+    [
+      new Errors.ProjectAmbiguous({ project: "x", candidates: ["o/x", "p/x"] }),
+      ["o/x, p/x", "Pass one of these", "list_agent_projects"]
+    ],
     [
       new Errors.RoleNotFound({ role: "r", project: "p", available: ["a"], note: "n" }),
       ['"r"', "a", "n", "list_agent_roles"]
@@ -272,6 +275,10 @@ describe("errors", () => {
       ["stop build 4", "no start was sent or taken: Coder refused.", "administrator", "restart_agent goes on"]
     ],
     [new Errors.AgentUnreachable({ agent_name, reason: "gone" }), ["gone", "show_agent", "restart_agent"]],
+    [
+      new Errors.AgentUnreachable({ agent_name, reason: "16 MB", too_large: true }),
+      ["more to say than can be read: 16 MB", "in its terminal", "restart_agent begins a new conversation"]
+    ],
     [new Errors.AgentRefused({ agent_name, reason: "no" }), ["no", "show_agent"]],
     [
       new Errors.MessageNotFound({ agent_name: "a", message_id: 9, oldest: 0, newest: 3 }),

@@ -28,8 +28,9 @@ export class CoderHttpLimits extends Context.Reference<CoderHttpLimits>()(
       answerTime: { server: Duration.seconds(15), terminal: Duration.seconds(30) },
       /** Bytes of a body, after decompression. */
       answerSize: { one: 2 * MiB, many: 16 * MiB },
-      /** A text of an error that is passed on (characters). */
-      quotedText: 500
+      /** A text of an error that is passed on, and a value of a header (characters). */
+      quotedText: 500,
+      quotedHeader: 100
     })
   }
 ) {}
@@ -204,22 +205,28 @@ const readAnswer = (
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, CoderError> =>
   Effect.gen(function* () {
     const { status } = response
+    const { answerSize, quotedHeader, quotedText } = yield* CoderHttpLimits
     const headers = Headers.fromInput(Record.map(response.headers, redact.text))
+    const { "content-type": type = "", "x-coder-request-id": requestId } = headers
     const fail = (fields: Pick<CoderError, "reason" | "message"> & Partial<CoderError>) =>
-      new CoderError({ status, requestId: headers["x-coder-request-id"], ...about(request), ...fields })
+      new CoderError({
+        status,
+        requestId: requestId === undefined ? requestId : cut(requestId, quotedHeader),
+        ...about(request),
+        ...fields
+      })
     if (status >= 300 && status < 400) {
       yield* giveUp(response)
       return yield* fail({ reason: "redirect", message: "redirected to another page, perhaps to sign in" })
     }
-    const { answerSize, quotedText } = yield* CoderHttpLimits
     const body = redact.bytes(yield* readBody(response, answerSize[yield* AnswerSize], fail))
-    const json = /\bjson\b/.test(headers["content-type"] ?? "")
+    const json = /\bjson\b/.test(type)
     const retryAfterMillis = retryAfter(headers, yield* Clock.currentTimeMillis)
     if (!json && (status >= 400 || body.length > 0)) {
       return yield* fail({
         reason: "not_json",
         retryAfterMillis,
-        message: `answered ${status} with ${headers["content-type"] ?? "no content type"} instead of JSON`
+        message: `answered ${status} with ${type === "" ? "no content type" : cut(type, quotedHeader)} instead of JSON`
       })
     }
     if (status >= 400) {

@@ -5,7 +5,7 @@ import type { CreateWorkspace, Workspace } from "../../schemas/coder/Workspaces.
 import { AgentNameTaken, BuildFailed, BuildInTheWay, type AgentUnreadable } from "../../schemas/errors/Agent.ts"
 import type { CoderFailure } from "../../schemas/errors/Coder.ts"
 import type { Role } from "../../schemas/Role.ts"
-import { cut, quotedLength, withoutControls } from "../../schemas/Text.ts"
+import { cut, quotedLength, shownName, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { lastLook, lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { AgentRepository } from "./AgentRepository.ts"
@@ -112,7 +112,9 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         const taken = (holder: Option.Option<WorkspaceHandle>) =>
           new AgentNameTaken({
             agent_name: name,
-            build_status: Option.getOrNull(Option.map(holder, (one) => one[wire].workspace.latest_build.status))
+            build_status: Option.getOrNull(
+              Option.map(holder, (one) => shownName(one[wire].workspace.latest_build.status))
+            )
           })
         const before = yield* agents.holder(name)
         if (Option.isSome(before)) return yield* taken(before)
@@ -253,7 +255,7 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         const { build_number, status: build_status, transition } = change
         const { workspace } = change[wire]
         const limits = yield* BuildLogLimits
-        const afterwards = Effect.map(byId(workspace), (now): string | null => now.latest_build.status)
+        const afterwards = Effect.map(byId(workspace), (now): string | null => shownName(now.latest_build.status))
         return new BuildFailed({
           agent_name: workspace.name,
           build_number,
@@ -300,7 +302,13 @@ const stateOf = ({ job, status }: Build): Change["state"] => {
 
 const toChange = (workspace: Workspace): Change => {
   const { build_number, status, transition } = workspace.latest_build
-  return { transition, build_number, status, state: stateOf(workspace.latest_build), [wire]: { workspace } }
+  return {
+    transition: shownName(transition),
+    build_number,
+    status: shownName(status),
+    state: stateOf(workspace.latest_build),
+    [wire]: { workspace }
+  }
 }
 
 /** Coder's answer to all but one of several creates at once (recording: create.json, "eight at once"). */

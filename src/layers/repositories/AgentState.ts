@@ -4,7 +4,7 @@ import type { AppStatus, AppSummary, BuildSummary } from "../../schemas/coder/Bu
 import type { Unreadable } from "../../schemas/coder/elements.ts"
 import { leftOutOf } from "../../schemas/coder/mending.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
-import { cut, quotedLength, withoutControls } from "../../schemas/Text.ts"
+import { cut, quotedLength, shownName, withoutControls } from "../../schemas/Text.ts"
 import type { FleetOptions } from "../config/FleetConfig.ts"
 import { agentApp, carrierOf, connection, mainAgents, mayHideApp, unread, warningOf } from "./WorkspaceAgents.ts"
 
@@ -181,7 +181,7 @@ export const reportState = (workspace: WorkspaceSummary, why: string, now: DateT
 const fields = (workspace: WorkspaceSummary, { evidence, status }: AgentState, role: string | null) => {
   const report = freshReport(workspace)
   return {
-    name: workspace.name,
+    name: shownName(workspace.name),
     status,
     role,
     project: projectName(workspace),
@@ -191,7 +191,7 @@ const fields = (workspace: WorkspaceSummary, { evidence, status }: AgentState, r
     last_status: Option.match(report, {
       onNone: () => null,
       onSome: (newest): LastStatus => ({
-        state: newest.state,
+        state: shownName(newest.state),
         message: withoutControls(newest.message),
         created_at: timeOf(newest.created_at)
       })
@@ -202,7 +202,7 @@ const fields = (workspace: WorkspaceSummary, { evidence, status }: AgentState, r
 
 /** Display name of the template, or its name where that is empty. */
 export const projectName = (workspace: WorkspaceSummary): string =>
-  withoutControls(workspace.template_display_name === "" ? workspace.template_name : workspace.template_display_name)
+  shownName(workspace.template_display_name === "" ? workspace.template_name : workspace.template_display_name)
 
 /** An agent, whole. */
 export const toAgent = (workspace: WorkspaceSummary, state: AgentState, role: string | null): Agent => {
@@ -227,7 +227,7 @@ export const toAgentView = (workspace: WorkspaceSummary, state: AgentState, role
 
 /** The list's entry for a workspace that cannot be read. */
 export const unreadableView = (workspace: Unreadable, now: DateTime.Utc): AgentView => ({
-  name: workspace.name === "" ? `(unreadable ${workspace.id})` : workspace.name,
+  name: shownName(workspace.name === "" ? `(unreadable ${workspace.id})` : workspace.name),
   status: "unknown",
   role: null,
   project: "",

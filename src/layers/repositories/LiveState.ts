@@ -2,6 +2,7 @@ import { Context, DateTime, Duration, Option } from "effect"
 import type { AgentStatus } from "../../schemas/Agent.ts"
 import type { AgentApiStatus, Message } from "../../schemas/agentapi/AgentApi.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
+import { shownName } from "../../schemas/Text.ts"
 import { AgentScreen, readScreen } from "./AgentScreen.ts"
 import { freshReport, observed, quotedReport, reportedStatus, timeOf, type AgentState } from "./AgentState.ts"
 
@@ -175,6 +176,6 @@ export const liveState = (answer: LiveAnswer, circumstances: Circumstances): Liv
     dialogue: seen.dialogue ?? null,
     lastMessage: answer.messages.at(-1)?.id,
     conversation: soFar(answer, workspace),
-    transport: answer.status.transport ?? "pty"
+    transport: shownName(answer.status.transport ?? "pty")
   }
 }

@@ -5,7 +5,7 @@ import { leftOutOf } from "../../schemas/coder/mending.ts"
 import { AgentUnreachable, type AgentRefused } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { Task } from "../../schemas/Task.ts"
-import { withoutControls } from "../../schemas/Text.ts"
+import { shownName, withoutControls } from "../../schemas/Text.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { isRefusal, refusal, unreachable, type AgentFailure } from "./AgentFailure.ts"
@@ -128,6 +128,7 @@ const history = ({ [wire]: { workspace } }: WorkspaceHandle) => ({
     .flatMap((app) => app.statuses)
     .map((status): Task => ({
       ...status,
+      state: shownName(status.state),
       message: withoutControls(status.message),
       uri: withoutControls(status.uri),
       created_at: timeOf(status.created_at),

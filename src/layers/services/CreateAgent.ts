@@ -17,6 +17,7 @@ import {
 import type { InvalidTask } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { TaskDelivery } from "../../schemas/Task.ts"
+import { cut, quotedLength, shownName } from "../../schemas/Text.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
 import { FleetConfig, type FleetOptions } from "../config/FleetConfig.ts"
 import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
@@ -171,14 +172,14 @@ const chooseRole = ({ project, promptParameter, roles }: FoundProject, wanted: s
     const found =
       wanted === undefined
         ? (roles.find(({ role }) => role.default) ?? roles[0])
-        : roles.find(({ role }) => role.name.toLowerCase() === wanted.trim().toLowerCase())
+        : roles.find(({ role }) => role.name.toLowerCase() === shownName(wanted.trim()).toLowerCase())
     if (found === undefined && wanted !== undefined) {
       const available = roles.map(({ role }) => role.name)
       return yield* new RoleNotFound({
         role: wanted,
         project: project.name,
         available,
-        note: available.length === 0 ? project.description : ""
+        note: available.length === 0 ? cut(project.description, quotedLength) : ""
       })
     }
     if (found?.setsPrompt === true) {

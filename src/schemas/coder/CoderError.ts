@@ -89,8 +89,8 @@ export class CoderError extends Schema.TaggedError<CoderError>("fleet-mcp/schema
   }
 
   /**
-   * True where the error proves that the request was not carried out: a refusal, or no connection at all. A 500 proves
-   * nothing (recordings: create.json, "eight at once with one name").
+   * True where the error proves that the request was not carried out: a refusal, whatever came of its body, or no
+   * connection at all. A 500 proves nothing (recordings: create.json, "eight at once with one name").
    */
   get notProcessed(): boolean {
     switch (this.reason) {
@@ -100,6 +100,8 @@ export class CoderError extends Schema.TaggedError<CoderError>("fleet-mcp/schema
       case "status":
       case "gateway":
       case "not_json":
+      case "too_large":
+      case "truncated":
         return refusals.has(this.status ?? 0)
       default:
         return false

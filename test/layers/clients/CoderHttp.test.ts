@@ -238,6 +238,25 @@ describe.concurrent("answers", () => {
     ["HTML with 404", html(404), { reason: "not_json", status: 404, notProcessed: true }],
     ["HTML with 502", html(502), { reason: "not_json", status: 502, notProcessed: false }],
     [
+      "a refusal larger than is read",
+      json(400, { message: "x".repeat(3 * 1024 * 1024) }),
+      { reason: "too_large", status: 400, notProcessed: true }
+    ],
+    [
+      "an internal error larger than is read",
+      json(500, { message: "x".repeat(3 * 1024 * 1024) }),
+      { reason: "too_large", status: 500, notProcessed: false }
+    ],
+    [
+      "long headers",
+      html(200, { "content-type": `text/html; x=${"y".repeat(500)}`, "x-coder-request-id": "z".repeat(500) }),
+      {
+        reason: "not_json",
+        requestId: `${"z".repeat(100)} [cut: 400 more characters]`,
+        message: `answered 200 with text/html; x=${"y".repeat(87)} [cut: 413 more characters] instead of JSON`
+      }
+    ],
+    [
       "text with 400 (CSRF)",
       { status: 400, text: "Something", headers: { "content-type": "text/plain" } },
       { reason: "not_json", status: 400 }
