@@ -231,7 +231,7 @@ describe("errors", () => {
       ["10 bytes", "at most 9", "file of the repository"]
     ],
     [notIdle("busy"), ["is busy", "not idle", "Nothing was sent", "cancel_agent_task"]],
-    ...(["stopped", "failed", "offline", "canceled"] as const).map(
+    ...(["stopped", "failed", "interrupted", "offline", "canceled"] as const).map(
       (status) => [notIdle(status), ["restart_agent"]] as const
     ),
     [notIdle("waiting"), ["waiting", "person", "cancel_agent_task"]],

@@ -99,6 +99,30 @@ export const embedded = (
     )
   )
 
+const appClient = Layer.effect(
+  HttpClient.HttpClient,
+  Effect.gen(function* () {
+    const { httpApp } = yield* CoderApp
+    const handle = HttpApp.toWebHandlerRuntime(yield* Effect.runtime())(httpApp)
+    const fetch = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, () => true)
+    return HttpClient.make((request) =>
+      Effect.provideService(fetch.execute(request), FetchHttpClient.Fetch, (input, init) =>
+        handle(new Request(input, init))
+      )
+    )
+  })
+).pipe(Layer.provide(FetchHttpClient.layer))
+
+/** An embedded Coder over rows, and a client of its HTTP app. */
+export const appAndClient = (
+  options: EmbeddedOptions
+): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig, never, RowStore> =>
+  Layer.merge(
+    CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
+    Layer.provideMerge(appClient, CoderApp.layer(options))
+    // As the product has it: the span of a request would hold its token.
+  ).pipe(HttpMiddleware.withTracerDisabledWhen(() => true))
+
 /** The same, with its HTTP app itself, which takes requests as no client would write them, and with its store. */
 export const embeddedApp = (
   options: FixtureOptions = {},
@@ -106,25 +130,7 @@ export const embeddedApp = (
 ): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
   Layer.unwrapScoped(
     Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) => {
-      const client = Layer.effect(
-        HttpClient.HttpClient,
-        Effect.gen(function* () {
-          const { httpApp } = yield* CoderApp
-          const handle = HttpApp.toWebHandlerRuntime(yield* Effect.runtime())(httpApp)
-          const fetch = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, () => true)
-          return HttpClient.make((request) =>
-            Effect.provideService(fetch.execute(request), FetchHttpClient.Fetch, (input, init) =>
-              handle(new Request(input, init))
-            )
-          )
-        })
-      ).pipe(Layer.provide(FetchHttpClient.layer))
-      return Layer.mergeAll(
-        fixture,
-        CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
-        Layer.provideMerge(client, CoderApp.layer(embeddedOptions)).pipe(Layer.provide([seams, rows]))
-        // As the product has it: the span of a request would hold its token.
-      ).pipe(HttpMiddleware.withTracerDisabledWhen(() => true))
+      return Layer.mergeAll(fixture, Layer.provide(appAndClient(embeddedOptions), [seams, rows]))
     })
   )
 

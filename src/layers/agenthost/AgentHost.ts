@@ -25,6 +25,8 @@ export interface CodingAgent {
    * when that is done, no process of it is left.
    */
   readonly turn: (prompt: string, emit: (text: string) => Effect.Effect<void>) => Effect.Effect<TurnEnd>
+  /** Ends what of its processes has outlived a turn, however it ended; says what that was, `""` for nothing. */
+  readonly sweep?: Effect.Effect<string> | undefined
 }
 
 /**
@@ -76,7 +78,6 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   // more while the turn's still ends.
   let isStopped = false
   let isBusy = false
-  const stopped = Effect.sync(() => isStopped)
   const forbidPrompts = Effect.sync(() => {
     isStopped = true
   })
@@ -93,23 +94,25 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
 
   if (yield* conversation.isEmpty) yield* conversation.greet(agent.greeting ?? "")
 
-  const settle = (exit: Exit.Exit<TurnEnd>): Effect.Effect<void> => {
+  const settle = Effect.fn("AgentHost.settle")(function* (exit: Exit.Exit<TurnEnd>) {
+    const swept = yield* agent.sweep ?? Effect.succeed("")
+    const lines = (line?: string) => {
+      const all = [...(line === undefined ? [] : [line]), ...(swept === "" ? [] : [`[${swept}]`])]
+      return all.length === 0 ? undefined : all.join(" ")
+    }
     if (Exit.isSuccess(exit)) {
       const { state, message, lastLine } = exit.value
-      return Effect.zipRight(
-        conversation.endTurn(state, lastLine),
-        reporter.report({ state, message: statusMessage(message) })
-      )
+      yield* conversation.endTurn(state, lines(lastLine))
+      return yield* reporter.report({ state, message: statusMessage(message) })
     }
     if (Cause.isInterruptedOnly(exit.cause)) {
-      const report = reporter.report({ state: "idle", message: "interrupted" })
-      return Effect.zipRight(conversation.endTurn("interrupted", "[interrupted]"), Effect.unlessEffect(report, stopped))
+      yield* conversation.endTurn("interrupted", lines("[interrupted]"))
+      return yield* isStopped ? Effect.void : reporter.report({ state: "idle", message: "interrupted" })
     }
-    return Effect.logError("a turn broke", exit.cause).pipe(
-      Effect.zipRight(conversation.endTurn("failure", "[internal error]")),
-      Effect.zipRight(reporter.report({ state: "failure", message: "internal error" }))
-    )
-  }
+    yield* Effect.logError("a turn broke", exit.cause)
+    yield* conversation.endTurn("failure", lines("[internal error]"))
+    return yield* reporter.report({ state: "failure", message: "internal error" })
+  })
 
   const record = Effect.fn("AgentHost.record")(function* (prompt: string) {
     yield* Effect.mapError(

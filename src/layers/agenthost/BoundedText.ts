@@ -66,7 +66,7 @@ export const makeBoundedText = ({ before, limit, nextId, part }: BoundedTextOpti
   let headSize = none
   let restSize = none
   let leftOut = before?.leftOut ?? none
-  let surplus: ReadonlyArray<number> = []
+  const surplus: Array<number> = []
   // Up to here parts have been handed out, or stored.
   let sealed = -1
   let stored = -1
@@ -105,7 +105,7 @@ export const makeBoundedText = ({ before, limit, nextId, part }: BoundedTextOpti
       rest.shift()
       restSize = { json: restSize.json - first.json, bytes: restSize.bytes - first.bytes }
       leftOut = plus(leftOut, first)
-      if (first.id <= stored) surplus = [...surplus, first.id]
+      if (first.id <= stored) surplus.push(first.id)
     }
   }
 
@@ -149,11 +149,11 @@ export const makeBoundedText = ({ before, limit, nextId, part }: BoundedTextOpti
       sealed = parts.at(-1)?.id ?? sealed
       return parts.map(({ id, text }) => ({ id, text }))
     },
-    surplus: () => surplus,
+    surplus: () => [...surplus],
     stored: (upTo, removed) => {
       stored = Math.max(stored, upTo)
       const gone = new Set(removed)
-      surplus = surplus.filter((id) => !gone.has(id))
+      surplus.splice(0, surplus.length, ...surplus.filter((id) => !gone.has(id)))
     }
   }
 }

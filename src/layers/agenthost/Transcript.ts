@@ -242,7 +242,7 @@ export const makeTranscript = (limits: HostLimits["Type"], before?: StoredTransc
     draft: (time, said) => {
       let next = state
       const added: globalThis.Array<Entry> = []
-      let dropped: ReadonlyArray<Entry> = []
+      const dropped: globalThis.Array<Entry> = []
       for (const { content, role } of said) {
         const id = next.open === undefined ? 0 : next.open.head.id + 1
         const open = entryOf({ id, role, time }, parts)
@@ -250,7 +250,7 @@ export const makeTranscript = (limits: HostLimits["Type"], before?: StoredTransc
         added.push(open)
         const { dropped: more, ...after } = bounded({ ...settle(next), open })
         next = after
-        dropped = [...dropped, ...more]
+        dropped.push(...more)
       }
       const entries = without([...unstored, ...added], dropped)
       const gone = [...removed, ...dropped.map(({ head }) => head.id)]

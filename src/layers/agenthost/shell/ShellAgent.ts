@@ -2,9 +2,12 @@ import { Effect, Option } from "effect"
 import type { CodingAgent, TurnEnd } from "../AgentHost.ts"
 import { run, type RunEnd } from "../process/AgentProcess.ts"
 import { agentEnvironment, type Environment } from "../process/Environment.ts"
+import { endStrays, markersOf, straysText } from "../process/Strays.ts"
 
 export interface ShellAgentOptions {
   readonly workspaceId: string
+  /** The state directory of the fleet: its agents' processes are known by it. */
+  readonly stateDirectory: string
   /** Where commands run: the agent's worktree. */
   readonly directory: string
   /** The variables to choose from. */
@@ -13,10 +16,15 @@ export interface ShellAgentOptions {
   readonly agentEnvironment?: ReadonlyArray<string> | undefined
 }
 
-/** What a shell task sees, and the mark by which `fleet-mcp` knows that it was started by an agent. */
-const shellEnvironment = ({ agentEnvironment: more, environment, workspaceId }: ShellAgentOptions): Environment => ({
+/** What a shell task sees, and the marks by which its processes are known. */
+const shellEnvironment = ({
+  agentEnvironment: more,
+  environment,
+  stateDirectory,
+  workspaceId
+}: ShellAgentOptions): Environment => ({
   ...agentEnvironment(environment, more),
-  FLEET_MCP_AGENT: workspaceId
+  ...markersOf(workspaceId, stateDirectory)
 })
 
 const endedWithIt = (count: number): string => {
@@ -55,6 +63,10 @@ export const ShellAgent = {
           }).pipe(
             Effect.map(end),
             Effect.catchAll((error) => Effect.succeed(notStarted(error)))
-          )
+          ),
+    sweep: Effect.map(
+      endStrays({ stateDirectory: options.stateDirectory, workspaceIds: new Set([options.workspaceId]) }),
+      straysText
+    )
   })
 }

@@ -8,6 +8,7 @@ import { AgentHosts } from "../engine/AgentHosts.ts"
 import { appProxy } from "./AppProxy.ts"
 import { agentSession, userSession } from "./Authentication.ts"
 import { BuildRunner } from "../engine/BuildRunner.ts"
+import { layerRecovery } from "../engine/Recovery.ts"
 import { Catalog } from "../engine/Catalog.ts"
 import { withCoderBody } from "./CoderBody.ts"
 import { Deployment } from "../Deployment.ts"
@@ -23,7 +24,8 @@ import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 
 /** What does the work behind the answers. Routers of others in the same graph of layers are kept apart by `fresh`. */
 const parts = (options: EmbeddedOptions) =>
-  BuildRunner.layer.pipe(
+  layerRecovery.pipe(
+    Layer.provideMerge(BuildRunner.layer),
     Layer.provideMerge(Layer.merge(AgentHosts.layer, Views.layer)),
     Layer.provideMerge(Catalog.layer),
     Layer.provideMerge(

@@ -22,6 +22,8 @@ export interface StartAgent {
   readonly codingAgent: CodingAgent
   /** The first task, run once in the life of the workspace, at the first start that comes so far; `""` for none. */
   readonly prompt: string
+  /** It was up before this process began. Default false. */
+  readonly isResumed?: boolean
 }
 
 /** The agents at work: one host a workspace at most, each in a fiber of its own. All end with this layer. */
@@ -111,8 +113,11 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
 
         const up = Effect.fn("AgentHosts.up")(function* (request: StartAgent, host: AgentHost) {
           const { agent, workspace } = request
-          yield* update(agent, { status: "connected", lifecycle_state: "starting" })
-          yield* log(agent, "info", `Agent ${host.agentType} started`)
+          // One that goes on as it was has nothing to tell.
+          if (request.isResumed !== true) {
+            yield* update(agent, { status: "connected", lifecycle_state: "starting" })
+            yield* log(agent, "info", `Agent ${host.agentType} started`)
+          }
           yield* Effect.catchAll(firstPrompt(host, request), ({ message }) =>
             log(agent, "error", `The first task waits for the next start: ${message}`)
           )

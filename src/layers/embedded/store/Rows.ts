@@ -75,10 +75,14 @@ export const AgentRow = Schema.Struct({
   build_id: Schema.String,
   token: Schema.String,
   status: Schema.Literal("connecting", "connected", "disconnected", "timeout"),
-  lifecycle_state: Schema.Literal("created", "starting", "ready", "start_error"),
+  lifecycle_state: Schema.Literal("created", "starting", "ready", "start_error", "off"),
   app: Schema.NullOr(AppRow)
 })
 export type AgentRow = typeof AgentRow.Type
+
+/** Whether nothing that can change of an agent differs. */
+export const isSameAgent = (one: AgentRow, other: AgentRow): boolean =>
+  one.status === other.status && one.lifecycle_state === other.lifecycle_state && one.app?.health === other.app?.health
 
 /** A line of the log of a build. Ids rise from line to line. */
 export const BuildLogRow = Schema.Struct({

@@ -140,11 +140,11 @@ const suite = (name: string, rows: Layer.Layer<RowStore, StoreFailed>) =>
               if (does === "output") yield* conversation.extend(said)
               if (does === "end") yield* conversation.endTurn("failure", said)
             })
-          const lives = steps.reduce<ReadonlyArray<ReadonlyArray<Act>>>(
-            (before, act) =>
-              act.does === "restart" ? [...before, []] : [...before.slice(0, -1), [...(before.at(-1) ?? []), act]],
-            [[]]
-          )
+          const lives: Array<Array<Act>> = [[]]
+          for (const act of steps) {
+            if (act.does === "restart") lives.push([])
+            else lives.at(-1)?.push(act)
+          }
           for (const life of lives) {
             let hasTurn = false
             const shown = yield* process(
