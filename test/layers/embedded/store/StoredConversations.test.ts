@@ -217,6 +217,70 @@ describe("a process that is killed", () => {
   )
 })
 
+describe("a process that is killed after any commit", () => {
+  const prompts = FastCheck.array(
+    FastCheck.record({ output: text, isCut: FastCheck.boolean(), wait: FastCheck.nat(1200) }),
+    { minLength: 1, maxLength: 6 }
+  )
+
+  it.effect.prop(
+    "has left every prompt that was taken, every turn that was told as ended, and no half message",
+    [prompts],
+    ([script]) =>
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const file = join(directory, "store.db")
+        const left: Array<{ readonly file: string; readonly begun: number; readonly ended: number }> = []
+        let begun = 0
+        let ended = 0
+        const copying = Layer.effect(
+          RowStore,
+          Effect.map(RowStore, (store) =>
+            RowStore.of({
+              ...store,
+              transaction: (operation, step) =>
+                Effect.tap(store.transaction(operation, step), () =>
+                  Effect.map(copyOf(file, join(directory, `${left.length}.db`)), () =>
+                    left.push({ file: join(directory, `${left.length}.db`), begun, ended })
+                  )
+                )
+            })
+          )
+        )
+        yield* process(
+          Effect.gen(function* () {
+            const conversation = yield* opened("a")
+            for (const { isCut, output, wait } of script) {
+              yield* conversation.beginTurn(`prompt ${begun}`)
+              begun++
+              yield* conversation.extend(output)
+              yield* TestClock.adjust(wait)
+              yield* conversation.extend(output)
+              yield* conversation.endTurn(isCut ? "interrupted" : "complete", `[end ${ended}]`)
+              ended++
+            }
+          })
+        ).pipe(Effect.provide(Layer.provide(copying, inFile(file))))
+        for (const copy of left) {
+          const found = yield* process(
+            Effect.all({ messages: messagesOf("a"), turns: turns("a"), rows: textRows })
+          ).pipe(Effect.provide(inFile(copy.file)))
+          // What was just committed may not have been acknowledged yet.
+          assert.oneOf(found.turns.length, [copy.begun, copy.begun + 1])
+          const over = found.turns.filter((turn) => turn.ended !== null).length
+          assert.oneOf(over, [copy.ended, copy.ended + 1])
+          const last = found.messages.at(-1)
+          assert.strictEqual(last?.role, "agent")
+          assert.strictEqual(last?.id, 2 * found.turns.length - 1)
+          assert.strictEqual(found.messages.at(-2)?.content, `prompt ${found.turns.length - 1}`)
+          const isOver = over === found.turns.length
+          assert.strictEqual(/\[end \d+\]$/.test(last?.content ?? ""), isOver)
+        }
+      }).pipe(Effect.scoped),
+    { fastCheck: { numRuns: 8 } }
+  )
+})
+
 describe("output", () => {
   it.effect("of fifty agents is stored in few commits, which are not told", () =>
     Effect.gen(function* () {
