@@ -90,7 +90,11 @@ export const layerRecovery: Layer.Layer<
     const report = (agent: AgentRow, state: "working" | "idle" | "complete" | "failure", message: string) =>
       agent.app === null
         ? Effect.void
-        : Effect.ignore(store.addAppStatus(agent.id, { app_slug: agent.app.slug, state, message, uri: "" }))
+        : Effect.catchTag(
+            store.addAppStatus(agent.id, { app_slug: agent.app.slug, state, message, uri: "" }),
+            "AppMissing",
+            () => Effect.void
+          )
 
     /** Has an agent that is up no more, with what it was at work on as its newest report. */
     const lose = Effect.fn("Recovery.lose")(function* ({ state }: Left, agent: AgentRow, turn: TurnRow) {

@@ -1,5 +1,5 @@
 import { Effect, Either, Option } from "effect"
-import { makeChangeLog } from "./ChangeLog.ts"
+import { type Capacity, makeChangeLog } from "./ChangeLog.ts"
 import { memoryTable } from "./MemoryTable.ts"
 import { StoreFailed } from "./StoreFailed.ts"
 import {
@@ -21,8 +21,8 @@ export interface Kept {
 }
 
 export interface HeldRowsOptions {
-  /** Changes of rows kept for those who follow them. */
-  readonly changes: number
+  /** What is kept for those who follow the changes. */
+  readonly capacity: Capacity
   /** What there is at the beginning; default nothing. */
   readonly kept?: Kept
   /**
@@ -32,9 +32,8 @@ export interface HeldRowsOptions {
   readonly keep?: (operation: string, commit: KeptCommit, oldest: number) => Either.Either<void, StoreFailed>
   /** Reads the rows of text of a workspace from where they are kept; it throws `StoreFailed` where that fails. */
   readonly load?: <Name extends string, Row, Index extends string>(
-    table: Table<Name, Row, Index>,
-    workspaceId: string
-  ) => Iterable<Row>
+    table: Table<Name, Row, Index>
+  ) => (workspaceId: string) => Iterable<Row>
 }
 
 /** A commit with everything that is to be kept; `commit` is what is told of it, if anything is. */
@@ -47,7 +46,7 @@ export interface KeptCommit {
  * Rows in this process, above whatever keeps them: reads never leave it, and a step is carried out here first. All of it
  * is synchronous, so nobody sees a step that is not kept yet.
  */
-export const heldRows = ({ changes: capacity, keep, kept, load }: HeldRowsOptions) => {
+export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
   const log = makeChangeLog(capacity, kept)
   // Those of the transaction under way.
   let changes: Array<Change> | undefined
@@ -59,7 +58,7 @@ export const heldRows = ({ changes: capacity, keep, kept, load }: HeldRowsOption
   const textTable = <Name extends Change["table"], Row, Index extends string>(
     table: Table<Name, Row, Index>,
     noteIt: (change: RowChange<Name, Row>) => void
-  ) => memoryTable(table, noteIt, load === undefined ? undefined : (workspaceId) => load(table, workspaceId))
+  ) => memoryTable(table, noteIt, load?.(table))
 
   const all = {
     workspaces: memoryTable(tables.workspaces, note),

@@ -17,6 +17,8 @@ export class StoreLimits extends Context.Reference<StoreLimits>()("fleet-mcp/lay
     deletedWorkspaces: 100,
     /** Changes of rows kept for those who follow them. */
     changes: 10_000,
+    /** Characters of text in those changes: a build holds the task that it was given. */
+    changeCharacters: 16 * 1024 * 1024,
     /** How often a change that must not be lost is tried again, and how long the first wait is; each next is twice it. */
     retries: 8,
     retryDelay: Duration.millis(100)

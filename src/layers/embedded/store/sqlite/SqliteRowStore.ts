@@ -3,7 +3,7 @@ import { heldRows, type Kept } from "../HeldRows.ts"
 import { RowStore } from "../RowStore.ts"
 import { StoreFailed } from "../StoreFailed.ts"
 import { StoreLimits } from "../StoreLimits.ts"
-import { type Change, type Commit, tables, textKey } from "../Tables.ts"
+import { type Change, type Commit, tables } from "../Tables.ts"
 import { type Database, failed, open, transaction } from "./Database.ts"
 import { migrate, Unusable } from "./Migrations.ts"
 
@@ -77,7 +77,7 @@ export const layerSqlite = (file: string): Layer.Layer<RowStore, StoreFailed> =>
   Layer.scoped(
     RowStore,
     Effect.gen(function* () {
-      const { changes } = yield* StoreLimits
+      const { changeCharacters, changes } = yield* StoreLimits
       const database = yield* open(file)
       const { kept, prepared } = yield* Effect.try({
         try: () => {
@@ -94,17 +94,18 @@ export const layerSqlite = (file: string): Layer.Layer<RowStore, StoreFailed> =>
       }
 
       return heldRows({
-        changes,
+        capacity: { changes, characters: changeCharacters },
         kept,
-        load: ({ name, row }, workspaceId) => {
-          const decode = Schema.decodeUnknownSync(Schema.parseJson(row))
-          // "0" is what comes after "/".
-          const range = [textKey(workspaceId, 0).slice(0, -1), `${workspaceId}0`] as const
-          const select = `SELECT key, row FROM ${name} WHERE key >= ? AND key < ? ORDER BY place`
-          try {
-            return decodeRows(database.prepare(select).all(...range)).map((found) => decode(found.row))
-          } catch (error) {
-            throw refused(file)(error)
+        load: ({ name, row }) => {
+          const decode = Schema.decodeUnknownSync(Schema.Array(Schema.Struct({ row: Schema.parseJson(row) })))
+          const select = database.prepare(`SELECT row FROM ${name} WHERE key >= ? AND key < ? ORDER BY place`)
+          return (workspaceId) => {
+            try {
+              // "0" is what comes after "/".
+              return decode(select.all(`${workspaceId}/`, `${workspaceId}0`)).map((found) => found.row)
+            } catch (error) {
+              throw refused(file)(error)
+            }
           }
         },
         keep: (operation, { changes: made, commit }, oldest) =>
