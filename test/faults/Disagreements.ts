@@ -19,14 +19,14 @@ export interface Met {
   readonly fault: FaultName
   readonly change: boolean
   readonly path: string
-  /** Something of the fleet's was on record when it came. */
-  readonly late: boolean
+  /** All changes that were sent before were on record when it came. */
+  readonly isAfter: boolean
   /** The status with which the server's own answer came through. */
   answered: number | null
 }
 
 /** All that an operation is judged by. */
-export interface Facts {
+interface Facts {
   readonly op: Operation
   readonly answer: Said
   readonly met: ReadonlyArray<Met>
@@ -88,8 +88,8 @@ const checkUnknown = ({ answer, atAnswer, after, met, millis, op, others }: Fact
   check(!isTold, "its answer told it")
   const place = isCreate(op) ? /\/users\/me\/workspace\/[^/]+$/ : /\/workspaces\/[^/]+$/
   const looks = later.filter(
-    ({ answered, late, path }) =>
-      place.test(path) && (answered === 200 || answered === 404) && (late || proof === "own error")
+    ({ answered, isAfter, path }) =>
+      place.test(path) && (answered === 200 || answered === 404) && (isAfter || proof === "own error")
   )
   check(looks.length < 2, "a look told it")
 

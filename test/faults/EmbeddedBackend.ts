@@ -35,12 +35,12 @@ const limitsOf = (seconds: number) =>
     }),
     Layer.effect(
       LookLimits,
-      Effect.map(LookLimits, (limits) => ({ ...limits, one: Duration.millis(150) }))
+      Effect.map(LookLimits, (limits) => ({ ...limits, one: Duration.millis(500) }))
     ),
     Layer.succeed(LifeLimits, { deletion: Duration.seconds(1) }),
     Layer.effect(
       TaskLimits,
-      Effect.map(TaskLimits, (limits) => ({ ...limits, cancel: Duration.seconds(1) }))
+      Effect.map(TaskLimits, (limits) => ({ ...limits, cancel: Duration.seconds(2) }))
     ),
     Layer.effect(
       CoderHttpLimits,

@@ -29,7 +29,7 @@ const from = FastCheck.constantFrom("before" as const, "after" as const)
 
 /** Once in so many times. */
 const seldom = <A>(times: number, arbitrary: FastCheck.Arbitrary<A>): FastCheck.Arbitrary<A | null> =>
-  FastCheck.option(arbitrary, { freq: times - 1 }).map((one) => one)
+  FastCheck.oneof({ weight: times - 1, arbitrary: FastCheck.constant(null) }, { weight: 1, arbitrary })
 
 export const embeddedOperation: FastCheck.Arbitrary<EmbeddedOperation> = FastCheck.tuple(
   operation,

@@ -25,7 +25,7 @@ export const rememberingConversations = (opened: Conversations): Layer.Layer<Con
     }))
   ).pipe(Layer.provide(ConversationStore.layerMemory))
 
-/** Waits until the rows are so. Each commit is looked at; 30 s without what is wanted are a fault of the test. */
+/** Waits until the rows are so. Each commit is looked at; Two minutes without what is wanted are a fault of the test. */
 export const untilRows = (
   rows: RowStore["Type"],
   what: string,
@@ -37,7 +37,7 @@ export const untilRows = (
     yield* rows.changes(position).pipe(
       Stream.filterEffect(() => rows.read(what, holds)),
       Stream.runHead,
-      Effect.timeoutFail({ duration: "30 seconds", onTimeout: () => new Error(`never seen: ${what}`) })
+      Effect.timeoutFail({ duration: "2 minutes", onTimeout: () => new Error(`never seen: ${what}`) })
     )
   }).pipe(Effect.orDie)
 

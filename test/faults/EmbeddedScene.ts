@@ -13,10 +13,11 @@ import { untilRows, workspacesIn } from "./EmbeddedRecord.ts"
 import type { Gates } from "./Gates.ts"
 import type { Operation } from "./Operation.ts"
 
-type Listed<Key extends keyof EmbeddedFaults> = NonNullable<EmbeddedFaults[Key]> extends ReadonlyArray<infer One> ? Array<One> : never
+type Listed<Key extends keyof EmbeddedFaults> =
+  NonNullable<EmbeddedFaults[Key]> extends ReadonlyArray<infer One> ? Array<One> : never
 
 /** Faults of an embedded Coder that are added while it is there. */
-export interface AddedFaults extends EmbeddedFaults {
+interface AddedFaults extends EmbeddedFaults {
   readonly failBuilds: Listed<"failBuilds">
   readonly holdBuilds: Listed<"holdBuilds">
   readonly agents: Listed<"agents">
@@ -62,9 +63,12 @@ export const arrange = ({ agent, faults, gates, op, rows, storeFaults }: Scene) 
       const last = latest(all, agent)
       return last !== undefined && !isActive(last.build)
     })
-    const isUp = untilRows(rows, `${agent} is up`, (all) =>
-      latest(all, agent)?.agents.some(({ lifecycle_state }) => ["ready", "start_error"].includes(lifecycle_state)) ===
-      true
+    const isUp = untilRows(
+      rows,
+      `${agent} is up`,
+      (all) =>
+        latest(all, agent)?.agents.some(({ lifecycle_state }) => ["ready", "start_error"].includes(lifecycle_state)) ===
+        true
     )
 
     misbehave("before")

@@ -51,22 +51,23 @@ export interface Judged {
 /** Carries out one operation in a fleet of its own, and holds its outcome against the server's record. */
 export const judge = (op: Operation, backend: Backend): Effect.Effect<Judged> =>
   Effect.gen(function* () {
-    const { agent, noted, proxy } = backend
+    const { noted, proxy } = backend
     yield* backend.arrange
     const before = yield* noted
     const others = new Set([...before.workspaces, ...before.builds.map(({ id }) => id)])
     const met: Array<Met> = []
     proxy.on(/./, (forward, request) =>
       Effect.gen(function* () {
-        const late = without(yield* noted, others) > 0
+        const onRecord = without(yield* noted, others)
         const number = met.length
+        const changes = met.filter((one) => one.change).length
         const change = request.method !== "GET"
-        const fault = (change ? op.changes[met.filter((one) => one.change).length] : op.met[number]) ?? "pass"
+        const fault = (change ? op.changes[changes] : op.met[number]) ?? "pass"
         const one: Met = {
           fault,
           change,
-          path: new URL(request.url).pathname.replace(agent, "{name}"),
-          late,
+          path: new URL(request.url).pathname,
+          isAfter: changes > 0 && onRecord >= changes,
           answered: null
         }
         met.push(one)

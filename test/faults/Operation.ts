@@ -34,8 +34,20 @@ const anyFault = (passes: number): FastCheck.Arbitrary<FaultName> =>
     { weight: 2, arbitrary: FastCheck.constantFrom(...faultNames) }
   )
 
-export const operation: FastCheck.Arbitrary<Operation> = FastCheck.record({
-  act: FastCheck.constantFrom<ReadonlyArray<Operation["act"]>[number]>(
+/** The state in which an act gets furthest; null where that is any. */
+const fitting: Readonly<Record<Operation["act"], Operation["before"] | null>> = {
+  create: "absent",
+  "create and wait": "absent",
+  "create without prompt": "absent",
+  restart: null,
+  delete: null,
+  "start task": "idle",
+  cancel: "busy"
+}
+
+export const operation: FastCheck.Arbitrary<Operation> = FastCheck.record<Operation & { readonly fits: boolean }>({
+  fits: FastCheck.constantFrom(true, true, false),
+  act: FastCheck.constantFrom(
     "create",
     "create and wait",
     "create without prompt",
@@ -58,9 +70,10 @@ export const operation: FastCheck.Arbitrary<Operation> = FastCheck.record({
     FastCheck.record({
       request: FastCheck.nat(14),
       act: FastCheck.constantFrom("start", "stop", "delete", "create", "prompt")
-    })
+    }),
+    { freq: 1 }
   )
-})
+}).map(({ before, fits, ...rest }) => ({ ...rest, before: (fits ? fitting[rest.act] : null) ?? before }))
 
 export const isCreate = ({ act }: Operation): boolean => act.startsWith("create")
 

@@ -45,7 +45,7 @@ export const faultNames: ReadonlyArray<FaultName> = Object.keys(proofs).filter(i
 export const proofOf = (fault: FaultName): (typeof proofs)[FaultName] => proofs[fault]
 
 /** How long the faults that take time take; each ends by itself. */
-export interface Pace {
+interface Pace {
   readonly slow: Effect.Effect<void>
   readonly slower: Effect.Effect<void>
   /** While what became of a change is still being found out. */

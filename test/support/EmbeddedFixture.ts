@@ -109,7 +109,9 @@ export const clientInProcess = (
 ): Effect.Effect<HttpClient.HttpClient, never, CoderApp> =>
   Effect.gen(function* () {
     const { httpApp } = yield* CoderApp
-    const handle = HttpApp.toWebHandlerRuntime(yield* Effect.runtime())(httpApp)
+    // As the product has it: the span of a request would hold its token.
+    const untraced = yield* Effect.runtime().pipe(HttpMiddleware.withTracerDisabledWhenEffect(() => true))
+    const handle = HttpApp.toWebHandlerRuntime(untraced)(httpApp)
     const fetch = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, () => true)
     return HttpClient.make((request) =>
       Effect.provideService(fetch.execute(request), FetchHttpClient.Fetch, (input, init) => {
@@ -121,10 +123,10 @@ export const clientInProcess = (
   }).pipe(Effect.provide(FetchHttpClient.layer))
 
 /** Where an embedded Coder keeps what it knows. */
-export type Stores = Layer.Layer<ConversationStore | RowStore>
+type Stores = Layer.Layer<ConversationStore | RowStore>
 
 /** Stores that fail and forget as the product's do: never, and with the process. */
-export const storesInMemory: Stores = Layer.merge(ConversationStore.layerMemory, RowStore.layerMemory)
+const storesInMemory: Stores = Layer.merge(ConversationStore.layerMemory, RowStore.layerMemory)
 
 /** The same, with its HTTP app itself, which takes requests as no client would write them, and with its stores. */
 export const embeddedApp = (
@@ -136,7 +138,10 @@ export const embeddedApp = (
       return Layer.mergeAll(
         fixture,
         CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
-        Layer.provideMerge(Layer.effect(HttpClient.HttpClient, clientInProcess()), CoderApp.layer(embeddedOptions)).pipe(Layer.provide([seams, stores]))
+        Layer.provideMerge(
+          Layer.effect(HttpClient.HttpClient, clientInProcess()),
+          CoderApp.layer(embeddedOptions)
+        ).pipe(Layer.provide([seams, stores]))
         // As the product has it: the span of a request would hold its token.
       ).pipe(HttpMiddleware.withTracerDisabledWhen(() => true))
     })
