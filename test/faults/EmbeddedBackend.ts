@@ -23,14 +23,15 @@ import { faultsAt } from "./WireFaults.ts"
 const project = "sample"
 const task = "echo hello, number 7"
 
-/** All waits are a tenth of the usual: a clock that cannot be advanced passes them. */
+/** All waits but one are a tenth of the usual: a clock that cannot be advanced passes them. */
 const limitsOf = (seconds: number) =>
   Layer.mergeAll(
     Layer.succeed(TimeLimits, {
       read: Duration.seconds(3),
       change: Duration.seconds(seconds / 10),
       settle: Duration.seconds(Math.min(0.8, seconds / 40)),
-      look: Duration.millis(250),
+      // Longer than all looks together: one that is followed by another was taken in, however busy the machine is.
+      look: Duration.seconds(10),
       poll: Duration.millis(25)
     }),
     Layer.effect(
@@ -46,7 +47,7 @@ const limitsOf = (seconds: number) =>
       CoderHttpLimits,
       Effect.map(CoderHttpLimits, (limits) => ({
         ...limits,
-        answerTime: { server: Duration.seconds(1.5), terminal: Duration.seconds(3) }
+        answerTime: { server: Duration.seconds(2.5), terminal: Duration.seconds(3) }
       }))
     ),
     Layer.succeed(ReadRetry, { attempts: 3, firstPause: Duration.millis(10), longestPause: Duration.millis(500) })
