@@ -9,11 +9,13 @@ import type { ListenOptions } from "node:net"
 import { join } from "node:path"
 import { type EmbeddedFaults, embeddedFaults } from "./EmbeddedFaults.ts"
 import { socketHttpClient } from "./SocketHttpClient.ts"
+import { ConversationStore } from "../../src/layers/agenthost/ConversationStore.ts"
 import { CoderConfig } from "../../src/layers/config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../../src/layers/config/EmbeddedConfig.ts"
 import { CoderApp } from "../../src/layers/embedded/api/CoderApp.ts"
 import { EmbeddedCoder } from "../../src/layers/embedded/EmbeddedCoder.ts"
 import { Ids } from "../../src/layers/embedded/store/Ids.ts"
+import { layerStoredConversations } from "../../src/layers/embedded/store/StoredConversations.ts"
 import { RowStore } from "../../src/layers/embedded/store/RowStore.ts"
 import { environment, temporaryDirectory } from "../layers/agenthost/support.ts"
 import { secrets } from "./Secrets.ts"
@@ -99,38 +101,52 @@ export const embedded = (
     )
   )
 
-const appClient = Layer.effect(
-  HttpClient.HttpClient,
+/**
+ * A client of the HTTP app itself. `watch` sees the body of each request that reaches it, and the answer, which settles
+ * when the app is done with the request, whether or not the client still waits for it.
+ */
+export const clientInProcess = (
+  watch: (body: string, answered: Promise<Response>) => void = () => undefined
+): Effect.Effect<HttpClient.HttpClient, never, CoderApp> =>
   Effect.gen(function* () {
     const { httpApp } = yield* CoderApp
-    const handle = HttpApp.toWebHandlerRuntime(yield* Effect.runtime())(httpApp)
+    // As the product has it: the span of a request would hold its token.
+    const untraced = yield* Effect.runtime().pipe(HttpMiddleware.withTracerDisabledWhenEffect(() => true))
+    const handle = HttpApp.toWebHandlerRuntime(untraced)(httpApp)
     const fetch = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, () => true)
     return HttpClient.make((request) =>
-      Effect.provideService(fetch.execute(request), FetchHttpClient.Fetch, (input, init) =>
-        handle(new Request(input, init))
-      )
+      Effect.provideService(fetch.execute(request), FetchHttpClient.Fetch, (input, init) => {
+        const answered = handle(new Request(input, init))
+        watch(init?.body instanceof Uint8Array ? new TextDecoder().decode(init.body) : "", answered)
+        return answered
+      })
     )
-  })
-).pipe(Layer.provide(FetchHttpClient.layer))
+  }).pipe(Effect.provide(FetchHttpClient.layer))
 
-/** An embedded Coder over rows, and a client of its HTTP app. */
+/** Where an embedded Coder keeps what it knows. */
+type Stores = Layer.Layer<ConversationStore | RowStore>
+
+/** Stores that fail and forget as the product's do: never, and with the process. */
+const storesInMemory: Stores = Layer.provideMerge(layerStoredConversations, RowStore.layerMemory)
+
+/** An embedded Coder over stores, and a client of its HTTP app. */
 export const appAndClient = (
   options: EmbeddedOptions
-): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig, never, RowStore> =>
+): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig, never, ConversationStore | RowStore> =>
   Layer.merge(
     CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
-    Layer.provideMerge(appClient, CoderApp.layer(options))
+    Layer.provideMerge(Layer.effect(HttpClient.HttpClient, clientInProcess()), CoderApp.layer(options))
     // As the product has it: the span of a request would hold its token.
   ).pipe(HttpMiddleware.withTracerDisabledWhen(() => true))
 
-/** The same, with its HTTP app itself, which takes requests as no client would write them, and with its store. */
+/** The same, with its HTTP app itself, which takes requests as no client would write them, and with its stores. */
 export const embeddedApp = (
   options: FixtureOptions = {},
-  rows: Layer.Layer<RowStore> = RowStore.layerMemory
+  stores: Stores = storesInMemory
 ): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
   Layer.unwrapScoped(
     Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) => {
-      return Layer.mergeAll(fixture, Layer.provide(appAndClient(embeddedOptions), [seams, rows]))
+      return Layer.mergeAll(fixture, Layer.provide(appAndClient(embeddedOptions), [seams, stores]))
     })
   )
 

@@ -5,6 +5,7 @@ import type { EmbeddedOptions } from "../config/EmbeddedConfig.ts"
 import { CoderApp } from "./api/CoderApp.ts"
 import { Deployment, embeddedUrl } from "./Deployment.ts"
 import { RowStore } from "./store/RowStore.ts"
+import { layerStoredConversations } from "./store/StoredConversations.ts"
 
 const inProcessConfig: Layer.Layer<CoderConfig, never, Deployment> = Layer.effect(
   CoderConfig,
@@ -40,7 +41,8 @@ const inProcessClient: Layer.Layer<HttpClient.HttpClient, never, CoderApp> = Lay
   })
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
-const inMemory = (options: EmbeddedOptions) => Layer.provide(CoderApp.layer(options), RowStore.layerMemory)
+const inMemory = (options: EmbeddedOptions) =>
+  CoderApp.layer(options).pipe(Layer.provide(layerStoredConversations), Layer.provide(RowStore.layerMemory))
 
 /** The span of a request would hold its token: the header, or the address with the query. */
 const untraced = HttpMiddleware.withTracerDisabledWhen(() => true)

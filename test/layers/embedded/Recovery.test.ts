@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { RowStore } from "../../../src/layers/embedded/store/RowStore.ts"
+import { layerStoredConversations } from "../../../src/layers/embedded/store/StoredConversations.ts"
 import { layerSqlite } from "../../../src/layers/embedded/store/sqlite/SqliteRowStore.ts"
 import { appAndClient, makeRepository, sessionToken } from "../../support/EmbeddedFixture.ts"
 import { type EmbeddedFaults, embeddedFaults } from "../../support/EmbeddedFaults.ts"
@@ -43,7 +44,7 @@ const fleet = Effect.gen(function* () {
         Effect.sync(() => {
           const [before, now] = [fileOf(lives), fileOf(++lives)]
           for (const end of ["", "-wal"]) if (existsSync(before + end)) copyFileSync(before + end, now + end)
-          const rows = Layer.orDie(layerSqlite(now))
+          const rows = Layer.provideMerge(layerStoredConversations, Layer.orDie(layerSqlite(now)))
           return Layer.provideMerge(appAndClient(options), rows).pipe(Layer.provide(embeddedFaults(faults)))
         })
       )

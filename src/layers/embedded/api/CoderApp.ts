@@ -2,6 +2,7 @@ import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer } from "@effe
 import { Context, Effect, Layer } from "effect"
 import { CoderApi } from "../../../schemas/coder/CoderApi.ts"
 import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
+import type { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
 import { AgentHosts } from "../engine/AgentHosts.ts"
@@ -19,7 +20,6 @@ import { serverHandlers, usersHandlers } from "./handlers/Users.ts"
 import { workspacesHandlers } from "./handlers/Workspaces.ts"
 import { Views } from "./Views.ts"
 import type { RowStore } from "../store/RowStore.ts"
-import { layerStoredConversations } from "../store/StoredConversations.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 
 /** What does the work behind the answers. Routers of others in the same graph of layers are kept apart by `fresh`. */
@@ -32,7 +32,6 @@ const parts = (options: EmbeddedOptions) =>
       Layer.mergeAll(
         Deployment.layer,
         WorkspaceStore.layer,
-        layerStoredConversations,
         Layer.fresh(AgentApiServer.layer),
         Layer.unwrapEffect(
           Effect.map(EmbeddedConfig, ({ agentEnvironment, environment }) =>
@@ -72,7 +71,9 @@ export class CoderApp extends Context.Tag("fleet-mcp/layers/embedded/api/CoderAp
     readonly httpApp: HttpApp.Default
   }
 >() {
-  static readonly layer = (options: EmbeddedOptions): Layer.Layer<CoderApp | Deployment, never, RowStore> =>
+  static readonly layer = (
+    options: EmbeddedOptions
+  ): Layer.Layer<CoderApp | Deployment, never, ConversationStore | RowStore> =>
     Layer.effect(
       this,
       Effect.gen(function* () {

@@ -79,7 +79,7 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
     const limits = yield* TranscriptLimits
     const hostLimits = yield* HostLimits
     const { turns: turnLimit } = yield* StoreLimits
-    const all = new Map<string, Open>()
+    const all = new Map<string, { readonly open: Open; readonly conversation: Conversation }>()
     const unstored = new Set<Open>()
     const hasOutput = yield* Effect.makeLatch(false)
     const oneAtATime = yield* Effect.makeSemaphore(1)
@@ -230,7 +230,7 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
       open: Effect.fn("ConversationStore.open")(
         function* (workspaceId: string) {
           const before = all.get(workspaceId)
-          if (before !== undefined) return conversationOf(before)
+          if (before !== undefined) return before.conversation
           const open = yield* store.read("openConversation", (rows): Open => ({
             workspaceId,
             transcript: makeTranscript(hostLimits, readTranscript(rows, workspaceId)),
@@ -239,8 +239,9 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
             outputBytes: 0,
             isDiscarded: false
           }))
-          all.set(workspaceId, open)
-          return conversationOf(open)
+          const conversation = conversationOf(open)
+          all.set(workspaceId, { open, conversation })
+          return conversation
         },
         Effect.mapError(notStored),
         oneAtATime.withPermits(1)
@@ -251,7 +252,7 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
             removeTranscript(rows, workspaceId)
             return Either.void
           })
-          const open = all.get(workspaceId)
+          const open = all.get(workspaceId)?.open
           if (open === undefined) return
           open.isDiscarded = true
           unstored.delete(open)
