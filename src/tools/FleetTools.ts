@@ -10,6 +10,7 @@ import { showAgent } from "./ShowAgent.ts"
 import { showAgentLog } from "./ShowAgentLog.ts"
 import { showAgentTaskHistory } from "./ShowAgentTaskHistory.ts"
 import { startAgentTask } from "./StartAgentTask.ts"
+import { stopAgent } from "./StopAgent.ts"
 import type { Tool } from "./Tool.ts"
 
 /** The fleet's tools, in the order in which they are listed. */
@@ -21,6 +22,7 @@ export const fleetTools: ReadonlyArray<Tool<FleetServices>> = [
   createAgent,
   deleteAgent,
   restartAgent,
+  stopAgent,
   startAgentTask,
   cancelAgentTask,
   showAgentTaskHistory,

@@ -156,6 +156,7 @@ layer(world, { excludeTestServices: true })("read-only", (it) => {
 const effects = [
   { tool: "start_agent_task", agent: "idler", changes: [] },
   { tool: "cancel_agent_task", agent: "worker", changes: ["processes"] },
+  { tool: "stop_agent", agent: "worker", changes: [] },
   { tool: "restart_agent", agent: "stopped", changes: ["starts"] },
   { tool: "delete_agent", agent: "spare", changes: ["refs", "worktrees"] },
   { tool: "create_agent", agent: "newcomer", changes: ["starts", "refs", "worktrees"] }

@@ -100,6 +100,7 @@ it("on this machine, no secret leaves its place", { timeout: 60_000 }, async () 
     expect(scene.look(program)).toBeGreaterThan(2)
     await call("list_agents", { status_filter: "busy" })
     await call("cancel_agent_task", { agent_name: "writer" })
+    await call("stop_agent", { agent_name: "writer" })
     await call("restart_agent", { agent_name: "writer" })
     await call("show_agent_task_history", { agent_name: "writer" })
   }

@@ -10,7 +10,7 @@ import { Program, program } from "../support/Program.ts"
 import { discard } from "../support/Secrets.ts"
 import { TaskLimits } from "../../src/layers/services/TaskLimits.ts"
 
-// All eleven tools over the built program, by the SDK's client, which checks every result against the tool's schema.
+// All tools over the built program, by the SDK's client, which checks every result against the tool's schema.
 
 type Keys = Readonly<Record<string, unknown>>
 interface Answer {
@@ -172,6 +172,27 @@ describe("a life of an agent", () => {
     expect(readdirSync(worktreeOf(agent))).not.toContain("greeting.txt")
   })
 
+  it("is stopped with its processes; worktree, branch and conversation stay, and restart_agent starts it again", async () => {
+    const agent = await untilStatus("writer", "idle")
+    const file = join(worktreeOf(agent), "stopped.pid")
+    await good("start_agent_task", { agent_name: "writer", task_description: `sleep 1000 & echo $! > '${file}'; wait` })
+    const pid = Number(await untilFile(file, "writer"))
+    expect(await good("stop_agent", { agent_name: "writer" })).toMatchObject({
+      outcome: "applied",
+      agent: { name: "writer", status: "stopped", workspace_id: agent["workspace_id"] }
+    })
+    expect(isAlive(pid)).toBe(false)
+    expect(existsSync(file)).toBe(true)
+    expect(git("branch", "--list", "fleet/writer")).toContain("fleet/writer")
+    const again = await call("stop_agent", { agent_name: "writer" })
+    expect(again).toMatchObject({ isError: true })
+    expect(again.text).toMatch(/^AgentNotRunning: .*there is nothing to stop.*restart_agent.*\noutcome: not_applied$/s)
+    expect(await good("restart_agent", { agent_name: "writer" })).toMatchObject({ outcome: "applied" })
+    await untilStatus("writer", "idle")
+    const log = await good("show_agent_log", { agent_name: "writer", page_size: 100 })
+    expect(JSON.stringify(log["logs"])).toContain("sleep 1000")
+  })
+
   it("ends; unsaved work stays, and the answer says where", async () => {
     const agent = await untilStatus("writer", "idle")
     const { keys, text } = await call("delete_agent", { agent_name: "writer" })
@@ -210,6 +231,7 @@ describe("bad input", () => {
     ["a path for a name", "show_agent", { agent_name: "../../../users/admin" }, "AgentNotFound", /list_agents/],
     ["an unknown agent to delete", "delete_agent", { agent_name: "nobody" }, "AgentNotFound", /list_agents/],
     ["an unknown agent to restart", "restart_agent", { agent_name: "nobody" }, "AgentNotFound", /list_agents/],
+    ["an unknown agent to stop", "stop_agent", { agent_name: "nobody" }, "AgentNotFound", /list_agents/],
     ["an empty task", "start_agent_task", { agent_name: "taken", task_description: "" }, "InvalidTask", /empty/],
     [
       "a task that is too long",

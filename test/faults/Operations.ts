@@ -60,7 +60,8 @@ const isFault = (key: string): key is FaultName => key in faults
 const faultNames = Object.keys(faults).filter(isFault)
 
 export interface Operation {
-  readonly act: "create" | "create and wait" | "create without prompt" | "restart" | "delete" | "start task" | "cancel"
+  readonly act:
+    "create" | "create and wait" | "create without prompt" | "restart" | "stop" | "delete" | "start task" | "cancel"
   readonly before: "absent" | "idle" | "busy" | "stopped" | "failed" | "stopping" | "starting"
   readonly build: { readonly start: number; readonly stop: number; readonly delete: number }
   readonly results: Required<NonNullable<ModelOptions["results"]>>
@@ -95,6 +96,7 @@ export const operation: FastCheck.Arbitrary<Operation> = FastCheck.record({
     "create without prompt",
     "restart",
     "restart",
+    "stop",
     "delete",
     "start task",
     "cancel"
@@ -144,6 +146,8 @@ const run = (act: Operation["act"]): Effect.Effect<Said, FleetError, FleetServic
       }
       case "restart":
         return yield* Effect.map(agents.restart(name), ({ message, outcome }) => said(outcome, message))
+      case "stop":
+        return yield* Effect.map(agents.stop(name), ({ message, outcome }) => said(outcome, message))
       case "delete":
         return yield* Effect.map(agents.delete(name), ({ message, outcome }) => said(outcome, message))
       case "start task":
@@ -287,6 +291,9 @@ export const judge = (op: Operation): Effect.Effect<Judged> => {
         else if (op.act === "delete") {
           check(newer("delete"), "no deletion was made")
           if (answer.error === null) check(Option.getOrNull(statusAtAnswer) === "deleted", "it is not deleted")
+        } else if (op.act === "stop") {
+          check(newer("stop"), "no stop was made")
+          if (answer.error === null) check(Option.getOrNull(statusAtAnswer) === "stopped", "it is not stopped")
         } else if (op.act === "restart") {
           check(
             answer.error === null ? newer("start") : newer("stop") || newer("start"),
@@ -307,11 +314,12 @@ export const judge = (op: Operation): Effect.Effect<Judged> => {
         check(lastChange >= 0, "nothing was sent, so nothing is unknown")
         check(proof !== "refused", "a refusal is proof")
         if (readable && clean && op.other === null) {
-          const stillDeleting = op.act === "delete" && Option.getOrNull(statusAtAnswer) === "deleting"
-          if (proof !== "lost") check(stillDeleting, "a read could tell")
+          const now = Option.getOrNull(statusAtAnswer)
+          const stillAtWork = (op.act === "stop" && now === "stopping") || (op.act === "delete" && now === "deleting")
+          if (proof !== "lost") check(stillAtWork, "a read could tell")
           else if (ours.workspaces.length + ours.builds.length > 0 && sent !== "done 60 s later") {
             const seen = op.act === "restart" ? ours.builds.length === changes.length : true
-            check(!seen || stillDeleting, "a read could have found it")
+            check(!seen || stillAtWork, "a read could have found it")
           }
         }
       }

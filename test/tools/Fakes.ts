@@ -124,6 +124,17 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
             next: []
           })
         ),
+      stop: (name) =>
+        ask("stop", name).pipe(
+          Effect.zipRight(lookup(name)),
+          Effect.as({
+            agent: { ...agent, status: "stopped" as const },
+            outcome: "applied",
+            build_log: ["ending processes"],
+            message: "The agent is stopped.",
+            next: ["restart_agent"] as const
+          })
+        ),
       restart: (name) =>
         ask("restart", name).pipe(
           Effect.zipRight(lookup(name)),

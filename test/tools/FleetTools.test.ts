@@ -20,6 +20,7 @@ const ways = [
   "agent output transcript",
   "read result of subagent",
   "resume stopped workspace",
+  "shut down coding agent",
   "delete worktree",
   "fleet of agents",
   "assign task codex",
@@ -30,7 +31,7 @@ const ways = [
 const propertiesOf = (schema: { readonly properties?: unknown }) =>
   Object.entries((schema.properties ?? {}) as Record<string, Record<string, unknown>>)
 
-// What users of the original program rely on.
+// What users of the original program rely on, and what its tools are beside.
 const original: Readonly<Record<string, readonly [args: string, result: string]>> = {
   list_agents: ["status_filter? project_filter?", "agents total_count"],
   show_agent: ["agent_name", "agent"],
@@ -39,6 +40,7 @@ const original: Readonly<Record<string, readonly [args: string, result: string]>
   create_agent: ["name project task role?", "agent message"],
   delete_agent: ["agent_name", "agent_name message"],
   restart_agent: ["agent_name", "agent message"],
+  stop_agent: ["agent_name", "agent message outcome"],
   start_agent_task: ["agent_name task_description", "agent_name task_description message"],
   cancel_agent_task: ["agent_name", "agent_name message"],
   show_agent_task_history: [
@@ -67,7 +69,7 @@ describe("tools/list", () => {
       `${name} ${description} ${String(_meta?.["anthropic/searchHint"])}`.toLowerCase()
     )
     const isFound = (way: string) => texts.some((text) => way.split(" ").every((word) => text.includes(word)))
-    expect(ways).toHaveLength(20)
+    expect(ways).toHaveLength(21)
     expect(ways.filter((way) => !isFound(way)).length).toBeLessThanOrEqual(2)
   })
 

@@ -38,7 +38,8 @@ const services = ({ agents = [], messages = [], text = "" }: Fleet) => {
       show: () => Effect.succeed(long),
       create: () => Effect.succeed({ ...changed, stage: "ready", task: "delivered" }),
       delete: () => Effect.succeed(changed),
-      restart: () => Effect.succeed(changed)
+      restart: () => Effect.succeed(changed),
+      stop: () => Effect.succeed(changed)
     }),
     Layer.mock(ProjectService, {
       list: Effect.succeed({ projects: many(300, { ...project, description: text }), note: text }),
@@ -93,6 +94,7 @@ const everyTool: ReadonlyArray<readonly [string, object]> = [
   ["create_agent", { name: "a", project: "p", task: "t" }],
   ["delete_agent", { agent_name: "a" }],
   ["restart_agent", { agent_name: "a" }],
+  ["stop_agent", { agent_name: "a" }],
   ["start_agent_task", { agent_name: "a", task_description: "x\n".repeat(10_000) }],
   ["cancel_agent_task", { agent_name: "a" }],
   ["show_agent_task_history", { agent_name: "a", page_size: 100 }],
