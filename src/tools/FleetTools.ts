@@ -11,6 +11,7 @@ import { showAgentLog } from "./ShowAgentLog.ts"
 import { showAgentTaskHistory } from "./ShowAgentTaskHistory.ts"
 import { startAgentTask } from "./StartAgentTask.ts"
 import { stopAgent } from "./StopAgent.ts"
+import { waitForAgents } from "./WaitForAgents.ts"
 import type { Tool } from "./Tool.ts"
 
 /** The fleet's tools, in the order in which they are listed. */
@@ -25,6 +26,7 @@ export const fleetTools: ReadonlyArray<Tool<FleetServices>> = [
   stopAgent,
   startAgentTask,
   cancelAgentTask,
+  waitForAgents,
   showAgentTaskHistory,
   showAgentLog
 ]

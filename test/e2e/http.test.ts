@@ -54,7 +54,7 @@ describe("fleet-mcp http", () => {
     await using server = await start({ args: ["--local", "--allow-shell"] })
     const one = await connect(server.url, server.token)
     const other = await connect(server.url, server.token)
-    expect((await one.listTools()).tools).toHaveLength(11)
+    expect((await one.listTools()).tools).toHaveLength(13)
     const created = await one.callTool({
       name: "create_agent",
       arguments: { name: "shared", project: "sample", role: "shell", task: "true" }

@@ -87,7 +87,7 @@ describe("starting", () => {
     await using embedded = local({ env: { FLEET_MCP_STATE_DIR: state }, args: ["--local", "--allow-shell"] })
     for (const each of [started, embedded]) {
       await each.initialize()
-      expect((await each.request("tools/list")).result?.["tools"]).toHaveLength(11)
+      expect((await each.request("tools/list")).result?.["tools"]).toHaveLength(13)
       await each.request("ping")
     }
     expect(silent.asked).toEqual([])

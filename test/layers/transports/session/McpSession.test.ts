@@ -117,7 +117,7 @@ describe("the fleet's tools", () => {
       const context = yield* Layer.build(fakes())
       const { client } = yield* connect({ tools: Effect.succeed(fleetTools), services: Effect.succeed(context) })
       const { tools } = yield* Effect.promise(() => client.listTools())
-      expect(tools).toHaveLength(11)
+      expect(tools).toHaveLength(13)
       const calls: Record<string, Record<string, unknown>> = {
         list_agent_roles: { project: "web" },
         create_agent: { name: "a", project: "web", task: "t" },
@@ -247,7 +247,7 @@ describe("errors", () => {
     Effect.gen(function* () {
       const missing = new BackendNotConfigured({ problem: "CODER_URL is not set.", remedy: "Set it." })
       const { client } = yield* connect<FleetServices>({ tools: Effect.succeed(fleetTools), services: missing })
-      expect((yield* Effect.promise(() => client.listTools())).tools).toHaveLength(11)
+      expect((yield* Effect.promise(() => client.listTools())).tools).toHaveLength(13)
       for (const name of ["list_agents", "list_agent_projects"]) {
         expect(yield* call(client, name)).toMatchObject({
           isError: true,
