@@ -81,6 +81,7 @@ const everyTool: ReadonlyArray<readonly [string, object]> = [
   ["cancel_agent_task", { agent_name: "spare" }],
   ["restart_agent", { agent_name: "spare" }],
   ["stop_agent", { agent_name: "helper" }],
+  ["wait_for_agents", { until: "changed", timeout_seconds: 1 }],
   ["delete_agent", { agent_name: "nobody" }]
 ]
 

@@ -58,6 +58,7 @@ const badCalls: ReadonlyArray<readonly [string, object]> = [
   ["cancel_agent_task", { agent_name: "writer" }],
   ["restart_agent", { agent_name: "nobody" }],
   ["delete_agent", { agent_name: "nobody" }],
+  ["wait_for_agents", { agent_names: ["nobody"], timeout_seconds: 1 }],
   ["no_such_tool", {}]
 ]
 

@@ -203,6 +203,49 @@ describe("a life of an agent", () => {
   })
 })
 
+describe("waiting", () => {
+  it("hears how agents stand, and is told of the end within a second of it, with what was said", async () => {
+    const gate = join(scratch, "gate")
+    const task = `while [ ! -e '${gate}' ]; do sleep 0.05; done; echo all done`
+    await good("create_agent", { name: "waited", project: "shop", task, wait_ready: true })
+    await untilStatus("waited", "busy")
+    const heard: Array<string> = []
+    const onprogress = ({ message = "" }) => {
+      heard.push(message)
+      // It waits from now on.
+      if (!existsSync(gate)) writeFileSync(gate, "")
+    }
+    const args = { agent_names: ["waited"] }
+    const answer = await client.callTool({ name: "wait_for_agents", arguments: args }, undefined, { onprogress })
+    const keys = answer.structuredContent as Keys
+    expect(heard[0]).toMatch(/^wait_for_agents: (looking at the agents|1 busy)$/)
+    expect(keys).toMatchObject({ done: true, more: 0, agents: [{ name: "waited", status: "idle", now: null }] })
+    expect(JSON.stringify(keys["agents"])).toContain("all done")
+
+    const again = { ...args, cursor: keys["cursor"] }
+    const nothing = await good("wait_for_agents", { ...again, timeout_seconds: 1 })
+    expect(nothing).toMatchObject({ done: false, agents: [{ name: "waited", status: "idle" }] })
+    await good("start_agent_task", { agent_name: "waited", task_description: "echo again" })
+    await untilStatus("waited", "idle")
+    expect(await good("wait_for_agents", again)).toMatchObject({ done: true, agents: [{ name: "waited" }] })
+  })
+
+  it("that is cancelled leaves the agent at work", async () => {
+    await good("start_agent_task", { agent_name: "waited", task_description: "sleep 1000" })
+    await untilStatus("waited", "busy")
+    const abandon = new AbortController()
+    const waiting = client.callTool({ name: "wait_for_agents", arguments: { agent_names: "waited" } }, undefined, {
+      signal: abandon.signal,
+      onprogress: () => abandon.abort("enough")
+    })
+    await expect(waiting).rejects.toThrow("enough")
+    expect(agentOf(await good("show_agent", { agent_name: "waited" }))["status"]).toBe("busy")
+    await good("delete_agent", { agent_name: "waited" })
+    const gone = await call("wait_for_agents", { agent_names: ["waited"] })
+    expect(gone.text).toMatch(/^AgentNotFound: There is no agent "waited".*list_agents/)
+  })
+})
+
 describe("bad input", () => {
   beforeAll(async () => {
     await good("create_agent", { name: "taken", project: "shop", task: "true", wait_ready: true })
@@ -232,6 +275,14 @@ describe("bad input", () => {
     ["an unknown agent to delete", "delete_agent", { agent_name: "nobody" }, "AgentNotFound", /list_agents/],
     ["an unknown agent to restart", "restart_agent", { agent_name: "nobody" }, "AgentNotFound", /list_agents/],
     ["an unknown agent to stop", "stop_agent", { agent_name: "nobody" }, "AgentNotFound", /list_agents/],
+    [
+      "agents of whom one is unknown",
+      "wait_for_agents",
+      { agent_names: ["taken", "nobody"] },
+      "AgentNotFound",
+      /"nobody"/
+    ],
+    ["a wait for nothing known", "wait_for_agents", { until: "done" }, "InvalidArguments", /idle, waiting, changed/],
     ["an empty task", "start_agent_task", { agent_name: "taken", task_description: "" }, "InvalidTask", /empty/],
     [
       "a task that is too long",
@@ -271,7 +322,7 @@ describe("bad input", () => {
     expect(text.split(":")[0]).toBe(tag)
     expect(text).toMatch(said)
     expect(text.length).toBeLessThan(2000)
-    expect(text.endsWith("\noutcome: not_applied")).toBe(!/^(list|show)_/.test(name))
+    expect(text.endsWith("\noutcome: not_applied")).toBe(!/^(list|show|wait)_/.test(name))
   })
 
   it("leaves everything as it was", async () => {

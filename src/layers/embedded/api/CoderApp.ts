@@ -2,7 +2,7 @@ import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer } from "@effe
 import { Context, Effect, Layer } from "effect"
 import { CoderApi } from "../../../schemas/coder/CoderApi.ts"
 import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
-import { ConversationStore } from "../../agenthost/ConversationStore.ts"
+import type { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
 import { AgentHosts } from "../engine/AgentHosts.ts"
@@ -30,7 +30,6 @@ const parts = (options: EmbeddedOptions) =>
       Layer.mergeAll(
         Deployment.layer,
         WorkspaceStore.layer,
-        ConversationStore.layerMemory,
         Layer.fresh(AgentApiServer.layer),
         Layer.unwrapEffect(
           Effect.map(EmbeddedConfig, ({ agentEnvironment, environment }) =>
@@ -70,7 +69,9 @@ export class CoderApp extends Context.Tag("fleet-mcp/layers/embedded/api/CoderAp
     readonly httpApp: HttpApp.Default
   }
 >() {
-  static readonly layer = (options: EmbeddedOptions): Layer.Layer<CoderApp | Deployment, never, RowStore> =>
+  static readonly layer = (
+    options: EmbeddedOptions
+  ): Layer.Layer<CoderApp | Deployment, never, ConversationStore | RowStore> =>
     Layer.effect(
       this,
       Effect.gen(function* () {
