@@ -41,7 +41,9 @@ const messageOf = (answer: WaitAnswer, asked: number | undefined): string => {
   const person = agents.some(({ status }) => status === "waiting")
     ? " Where one waits for a person, a person has to answer."
     : ""
-  const next = "show_agent_log has the results; start_agent_task gives the next task."
+  const next = agents.some(({ status }) => status === "idle")
+    ? "show_agent_log has the results; start_agent_task gives the next task."
+    : "show_agent tells more."
   return `${changed} ${changed === 1 ? "agent has" : "agents have"} changed after ${waited} s.${now}${rest}${person} ${next}`
 }
 

@@ -355,6 +355,7 @@ describe("the configuration", () => {
       "show_agent",
       "list_agent_projects",
       "list_agent_roles",
+      "wait_for_agents",
       "show_agent_task_history",
       "show_agent_log"
     ])

@@ -241,6 +241,8 @@ describe("waiting", () => {
     await expect(waiting).rejects.toThrow("enough")
     expect(agentOf(await good("show_agent", { agent_name: "waited" }))["status"]).toBe("busy")
     await good("delete_agent", { agent_name: "waited" })
+    const told = await good("wait_for_agents", { agent_names: ["waited"] })
+    expect(told).toMatchObject({ done: true, agents: [{ name: "waited", status: "deleted" }] })
     const gone = await call("wait_for_agents", { agent_names: ["waited"] })
     expect(gone.text).toMatch(/^AgentNotFound: There is no agent "waited".*list_agents/)
   })
