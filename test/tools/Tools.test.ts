@@ -219,9 +219,11 @@ describe("arguments as clients send them", () => {
       yield* call("list_agents", { status_filter: "", limit: "5", wait_for_previous: true, toolCallId: "x" }, asked)
       yield* call("create_agent", { name: "a", project: "p", task: "t", role: "", wait_ready: "True" }, asked)
       for (const agent_names of ["docs", '["docs"]', ["docs"]]) yield* call("wait_for_agents", { agent_names }, asked)
-      expect(asked.splice(-3).map(([, request]) => (request as { readonly names: unknown }).names)).toEqual(
-        Array(3).fill(["docs"])
-      )
+      expect(asked.splice(-3).map(([, request]) => (request as { readonly names: unknown }).names)).toEqual([
+        ["docs"],
+        ["docs"],
+        ["docs"]
+      ])
       expect(asked).toEqual([
         ["log", "docs", { page: 1, page_size: 5 }],
         ["list", { status: undefined, project: undefined, limit: undefined, offset: 0 }],

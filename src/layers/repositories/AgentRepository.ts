@@ -174,7 +174,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         )
 
       /** The workspaces that are agents, how to look at each, and those that cannot be read. */
-      const found = Effect.gen(function* () {
+      const everyAgent = Effect.gen(function* () {
         const listed = yield* workspaces
         const readable = listed.filter((one): one is WorkspaceSummary => !isUnreadable(one))
         const versions = yield* versionsOf(readable)
@@ -188,7 +188,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
       })
 
       const list = Effect.gen(function* () {
-        const { agents, listed, requests, versionOf } = yield* found
+        const { agents, listed, requests, versionOf } = yield* everyAgent
         const seen = yield* looks.many(requests)
         const views = Array.zipWith(agents, seen, (workspace, { state }) =>
           toAgentView(workspace, state, roleOf(workspace, versionOf(workspace)))
@@ -200,7 +200,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         return { agents: all.toSorted((a, b) => a.name.localeCompare(b.name, "en")), note }
       }).pipe(Effect.withSpan("AgentRepository.list"))
 
-      const survey = Effect.flatMap(found, ({ requests }) => surveys.survey(requests)).pipe(
+      const survey = Effect.flatMap(everyAgent, ({ requests }) => surveys.survey(requests)).pipe(
         Effect.withSpan("AgentRepository.survey")
       )
 

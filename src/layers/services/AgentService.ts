@@ -145,9 +145,9 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         )
 
         /** Waits for the end of a stop; `outcome` is told where the time is over first. */
-        const stopEnds = (name: string, stop: Change, outcome: Outcome) =>
+        const stopEnds = (name: string, begun: Change, outcome: Outcome) =>
           Effect.gen(function* () {
-            const change = yield* lifecycle.watch(stop, yield* timeToWait)
+            const change = yield* lifecycle.watch(begun, yield* timeToWait)
             if (change.state !== "at_work") return change
             return yield* halfDone(name, change, "the time of the call was over.", ["wait"], outcome)
           })

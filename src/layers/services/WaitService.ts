@@ -77,7 +77,7 @@ export class WaitService extends Context.Tag("fleet-mcp/layers/services/WaitServ
           const shown = events.slice(0, limits.told)
           const more = events.length - shown.length
           const last = done && more > 0 ? shown.at(-1)?.event.position : undefined
-          const position = last ?? journal.position
+          const end = last ?? journal.position
           return Effect.gen(function* () {
             return {
               done,
@@ -87,7 +87,7 @@ export class WaitService extends Context.Tag("fleet-mcp/layers/services/WaitServ
               waited: Math.round(((yield* Clock.currentTimeMillis) - began) / 1000),
               limit: Duration.toSeconds(time),
               note: [...(isForeign ? [foreign] : []), ...notes].join(" "),
-              cursor: Cursor.write(journal, position, subscription)
+              cursor: Cursor.write(journal, end, subscription)
             } satisfies WaitAnswer
           })
         }

@@ -86,11 +86,15 @@ export const makeWatcher: Effect.Effect<Watcher, never, AgentRepository | Scope.
     Effect.catchAllDefect((defect) => Effect.logError("a look at the agents failed by a fault of fleet-mcp", defect))
   )
 
+  /** In one step: whoever comes after it starts the looks again. */
+  const isWanted = () => {
+    running = waiting > 0
+    return running
+  }
+
   const looks = Effect.gen(function* () {
-    // In one step: whoever comes after it starts the looks again.
-    while ((running = waiting > 0)) {
-      const now = yield* Clock.currentTimeMillis
-      const rest = beganAt + Duration.toMillis(pace) - now
+    while (isWanted()) {
+      const rest = beganAt + Duration.toMillis(pace) - (yield* Clock.currentTimeMillis)
       if (rest > 0) yield* Effect.sleep(Duration.millis(rest))
       if (waiting > 0) yield* look
     }
@@ -114,9 +118,11 @@ export const makeWatcher: Effect.Effect<Watcher, never, AgentRepository | Scope.
         () => Effect.sync(() => void (waiting -= 1))
       ),
     lookAfter: (number) =>
-      Effect.gen(function* () {
-        while (ended <= number) yield* Deferred.await(next)
-        return ended
-      })
+      Effect.suspend(() =>
+        Effect.iterate(ended, {
+          while: (seen) => seen <= number,
+          body: () => Effect.map(Deferred.await(next), () => ended)
+        })
+      )
   }
 })
