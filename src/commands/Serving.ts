@@ -1,6 +1,6 @@
-import { Config, Duration, Effect, type ConfigError, type Context, type Scope } from "effect"
+import { Config, Duration, Effect, Either, type ConfigError, type Context, type Scope } from "effect"
 import { Backend, backendConfig } from "../layers/config/Backend.ts"
-import { flag, text } from "../layers/config/Variables.ts"
+import { flag, invalid, text } from "../layers/config/Variables.ts"
 import type { FleetServices } from "../layers/services/FleetServices.ts"
 import type { ReadOnlyReason } from "../layers/transports/session/ReadOnly.ts"
 import type { BackendNotConfigured } from "../schemas/errors/Coder.ts"
@@ -12,6 +12,8 @@ export interface Asked {
   readonly backend: Backend
   /** Why the whole server only shows the fleet, if it does. */
   readonly readOnly: ReadOnlyReason | undefined
+  /** How long a wait lasts at most, whoever waits (seconds). */
+  readonly waitSeconds: number | undefined
 }
 
 const readOnlyConfig: Config.Config<ReadOnlyReason | undefined> = Config.map(
@@ -19,13 +21,29 @@ const readOnlyConfig: Config.Config<ReadOnlyReason | undefined> = Config.map(
   ({ agent, only }) => (agent === undefined ? (only ? "server" : undefined) : "agent")
 )
 
-/** Reads the backend (`backendConfig`), `FLEET_MCP_AGENT` and `FLEET_MCP_READ_ONLY`. */
-export const asked: Config.Config<Asked> = Config.all({ backend: backendConfig, readOnly: readOnlyConfig })
+/** The longest wait that makes sense: a day. */
+const mostSeconds = 86_400
+
+const waitSeconds: Config.Config<number | undefined> = Config.mapOrFail(text("FLEET_MCP_WAIT_SECONDS"), (value) => {
+  if (value === undefined) return Either.right(undefined)
+  const seconds = /^\d{1,6}$/.test(value) ? Number(value) : 0
+  return seconds >= 1 && seconds <= mostSeconds
+    ? Either.right(seconds)
+    : invalid("FLEET_MCP_WAIT_SECONDS", `is no whole number of seconds from 1 to ${mostSeconds}`)
+})
+
+/** Reads the backend (`backendConfig`), `FLEET_MCP_AGENT`, `FLEET_MCP_READ_ONLY` and `FLEET_MCP_WAIT_SECONDS`. */
+export const asked: Config.Config<Asked> = Config.all({
+  backend: backendConfig,
+  readOnly: readOnlyConfig,
+  waitSeconds
+})
 
 /** A server that only says, with every tool, that its configuration cannot be read: a client shows one that does not start badly. */
 export const unreadable = (error: ConfigError.ConfigError): Asked => ({
   backend: Backend.Incomplete(cannotBeRead(error)),
-  readOnly: undefined
+  readOnly: undefined,
+  waitSeconds: undefined
 })
 
 /** Where agents run, as the end of a sentence that begins "Agents run". */
@@ -40,14 +58,16 @@ const place: (backend: Backend) => string = Backend.$match({
 export interface Served {
   readonly place: string
   readonly readOnly: ReadOnlyReason | undefined
+  readonly waitSeconds: number | undefined
   readonly tools: Effect.Effect<ReadonlyArray<Tool<FleetServices>>>
   readonly services: Effect.Effect<Context.Context<FleetServices>, BackendNotConfigured, Scope.Scope>
 }
 
 /** `environment` is that of the process, for the agents of this machine. */
-export const served = ({ backend, readOnly }: Asked, environment: Environment): Served => ({
+export const served = ({ backend, readOnly, waitSeconds: seconds }: Asked, environment: Environment): Served => ({
   place: place(backend),
   readOnly,
+  waitSeconds: seconds,
   tools: Effect.map(
     Effect.promise(() => import("../tools/FleetTools.ts")),
     ({ fleetTools }) => fleetTools

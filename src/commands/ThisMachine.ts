@@ -1,10 +1,11 @@
 import { FileSystem, Path, type HttpClient } from "@effect/platform"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { Effect, type ConfigError, type Layer } from "effect"
+import { Duration, Effect, Layer, type ConfigError } from "effect"
 import type { CoderConfig } from "../layers/config/CoderConfig.ts"
 import { embeddedVariables, type EmbeddedOptions } from "../layers/config/EmbeddedConfig.ts"
 import { StateDirectory } from "../layers/config/StateDirectory.ts"
 import { EmbeddedCoder } from "../layers/embedded/EmbeddedCoder.ts"
+import { WatchLimits } from "../layers/services/wait/Watcher.ts"
 import { BackendNotConfigured } from "../schemas/errors/Coder.ts"
 import type { Environment } from "./Settings.ts"
 
@@ -55,8 +56,16 @@ const embeddedOptions = (environment: Environment) =>
     )
   )
 
+/** A look at the agents costs no request to a server here. */
+const watchClosely = Layer.effect(
+  WatchLimits,
+  Effect.map(WatchLimits, (limits) => ({ ...limits, pace: Duration.millis(500) }))
+)
+
 /** The embedded Coder as the configuration wants it. Its agents get a part of `environment`. */
 export const thisMachine = (
   environment: Environment
-): Effect.Effect<Layer.Layer<HttpClient.HttpClient | CoderConfig>, BackendNotConfigured | ConfigError.ConfigError> =>
-  Effect.map(embeddedOptions(environment), EmbeddedCoder.layer)
+): Effect.Effect<
+  Layer.Layer<HttpClient.HttpClient | CoderConfig | WatchLimits>,
+  BackendNotConfigured | ConfigError.ConfigError
+> => Effect.map(embeddedOptions(environment), (options) => Layer.merge(EmbeddedCoder.layer(options), watchClosely))

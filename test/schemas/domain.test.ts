@@ -262,6 +262,10 @@ describe("errors", () => {
       }),
       ["start build 1", "oh", "no capacity", "showed its workspace as failed", "restart_agent", "delete_agent"]
     ],
+    [
+      new Errors.AgentNotRunning({ agent_name, build_number: 4 }),
+      ["stopped already (build 4)", "nothing to stop", "Nothing was sent", "restart_agent"]
+    ],
     [new Errors.BuildFailed({ ...failed, transition: "delete" }), ["delete build 1", "oh", "is mended"]],
     [
       new Errors.RestartIncomplete({
