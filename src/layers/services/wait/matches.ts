@@ -6,8 +6,8 @@ export type Until = "idle" | "waiting" | "changed"
 
 /** Statuses that do not pass by themselves, for who waits for idle; and those in which no agent comes to wait for a person. */
 const settled: Readonly<Record<Exclude<Until, "changed">, ReadonlySet<AgentStatus>>> = {
-  idle: new Set<AgentStatus>(["idle", "waiting", "failed", "stopped", "canceled", "offline", "deleted"]),
-  waiting: new Set<AgentStatus>(["waiting", "failed", "stopped", "canceled", "offline", "deleted"])
+  idle: new Set<AgentStatus>(["idle", "waiting", "failed", "stopped", "canceled", "offline", "interrupted", "deleted"]),
+  waiting: new Set<AgentStatus>(["waiting", "failed", "stopped", "canceled", "offline", "interrupted", "deleted"])
 }
 
 /** From where on the changes count; `state`: how an agent stands counts, too. */
