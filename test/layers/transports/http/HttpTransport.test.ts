@@ -19,24 +19,14 @@ import {
   usual,
   type Answer
 } from "./HttpFixture.ts"
-import { call } from "../session/Session.ts"
+import { call, makeStage, stageTools } from "../session/Session.ts"
 import { CallLimits } from "../../../../src/layers/transports/session/CallLimits.ts"
 
 const httpLimits = HttpLimits.defaultValue()
 
-const everyTool = [
-  "echo",
-  "wait",
-  "change",
-  "time_to_change",
-  "time_to_read",
-  "refuse",
-  "refuse_read",
-  "crash",
-  "crash_change",
-  "give_up"
-]
-const readingTools = ["echo", "wait", "time_to_read", "refuse_read", "crash", "give_up"]
+const tools = stageTools(Effect.runSync(makeStage))
+const everyTool = tools.map(({ name }) => name)
+const readingTools = tools.flatMap(({ hints, name }) => (hints.readOnlyHint ? [name] : []))
 
 setFlagsFromString("--expose-gc")
 const collectGarbage: () => void = runInNewContext("gc")
