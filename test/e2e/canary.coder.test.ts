@@ -153,5 +153,5 @@ it.scopedLive(
       assert.isTrue(server.received.some((request) => request.headers["coder-session-token"] === token))
       assert.isTrue(server.received.some((request) => request.headers["cookie"] === `coder_session_token=${token}`))
     }),
-  60_000
+  240_000
 )

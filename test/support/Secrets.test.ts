@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 
 it(
   "a whole run finds each of its secrets wherever a test lets it out, and fails by that alone",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   () => {
     const args = ["scripts/test.mjs", "--config", "test/support/leaks/vitest.config.ts"]
     const { status, stderr, stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" })

@@ -122,6 +122,6 @@ describe("waits over random lives of agents", () => {
         })
       )
     },
-    60_000
+    240_000
   )
 })

@@ -170,7 +170,7 @@ describe("no spelling of a route is answered without its token, and none changes
         const { repository } = yield* EmbeddedFixture
         yield* guarded(overSocket(join(dirname(repository), "coder.sock")))
       }).pipe(Effect.provide(embeddedOverSocket({ allowShell: true }))),
-    60_000
+    240_000
   )
 
   it.live(
@@ -179,7 +179,7 @@ describe("no spelling of a route is answered without its token, and none changes
       Effect.flatMap(CoderApp, (app) => guarded(inProcess(app))).pipe(
         Effect.provide(embeddedApp({ allowShell: true }))
       ),
-    60_000
+    240_000
   )
 })
 
