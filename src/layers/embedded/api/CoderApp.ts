@@ -1,14 +1,16 @@
-import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer } from "@effect/platform"
+import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer, HttpServerRequest } from "@effect/platform"
 import { Context, Effect, Layer } from "effect"
 import { CoderApi } from "../../../schemas/coder/CoderApi.ts"
 import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
+import { TurnCaller } from "../../agenthost/process/TurnCaller.ts"
 import { AgentHosts } from "../engine/AgentHosts.ts"
 import { appProxy } from "./AppProxy.ts"
 import { agentSession, userSession } from "./Authentication.ts"
 import { BuildRunner } from "../engine/BuildRunner.ts"
+import { Callers } from "./Callers.ts"
 import { Catalog } from "../engine/Catalog.ts"
 import { withCoderBody } from "./CoderBody.ts"
 import { Deployment } from "../Deployment.ts"
@@ -28,7 +30,7 @@ const parts = (options: EmbeddedOptions) =>
     Layer.provideMerge(Catalog.layer),
     Layer.provideMerge(
       Layer.mergeAll(
-        Deployment.layer,
+        Layer.provideMerge(Callers.layer, Deployment.layer),
         WorkspaceStore.layer,
         ConversationStore.layerMemory,
         Layer.fresh(AgentApiServer.layer),
@@ -70,13 +72,22 @@ export class CoderApp extends Context.Tag("fleet-mcp/layers/embedded/api/CoderAp
     readonly httpApp: HttpApp.Default
   }
 >() {
-  static readonly layer = (options: EmbeddedOptions): Layer.Layer<CoderApp | Deployment, never, RowStore> =>
+  /** With what other apps of the same fleet need of it. */
+  static readonly layer = (
+    options: EmbeddedOptions
+  ): Layer.Layer<AgentHosts | Callers | Catalog | CoderApp | Deployment | WorkspaceStore, never, RowStore> =>
     Layer.effect(
       this,
       Effect.gen(function* () {
         const services = yield* Effect.context<HttpRouter.HttpRouter.DefaultServices>()
-        const httpApp = yield* HttpApiBuilder.httpApp
-        return { httpApp: Effect.mapInputContext(httpApp, (request) => Context.merge(services, request)) }
+        const routed = yield* HttpApiBuilder.httpApp
+        const callers = yield* Callers
+        const httpApp: HttpApp.Default = Effect.mapInputContext(routed, (request) => Context.merge(services, request))
+        return {
+          httpApp: Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+            Effect.provideService(httpApp, TurnCaller, callers.clientOf(request))
+          )
+        }
       })
     ).pipe(Layer.provide(routes), Layer.fresh, Layer.provideMerge(parts(options)))
 }

@@ -42,7 +42,8 @@ export const heldRows = ({ changes: capacity, keep, kept }: HeldRowsOptions) => 
     agents: memoryTable(tables.agents, note),
     statuses: memoryTable(tables.statuses, note),
     buildLogs: memoryTable(tables.buildLogs, note),
-    agentLogs: memoryTable(tables.agentLogs, note)
+    agentLogs: memoryTable(tables.agentLogs, note),
+    projects: memoryTable(tables.projects, note)
   }
   const every = Object.values(all)
   const rows: Rows = {
@@ -109,6 +110,8 @@ const apply = (rows: Rows, change: Change): void => {
       return place(rows.buildLogs, change)
     case "agentLogs":
       return place(rows.agentLogs, change)
+    case "projects":
+      return place(rows.projects, change)
   }
 }
 

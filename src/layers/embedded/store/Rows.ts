@@ -99,6 +99,16 @@ export const AgentLogRow = Schema.Struct({
   level: Schema.String
 })
 
+/** A project that a client has named. Its id is that of its template. */
+export const ProjectRow = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  /** Absolute. */
+  directory: Schema.String,
+  template_name: Schema.String
+})
+export type ProjectRow = typeof ProjectRow.Type
+
 /** What changes of an agent, and of the health of its app. */
 export type AgentChange = Partial<Pick<AgentRow, "status" | "lifecycle_state">> & { readonly health?: AppRow["health"] }
 

@@ -1,6 +1,6 @@
 import type { Option, Schema } from "effect"
 import { AppStatus } from "../../../schemas/coder/Builds.ts"
-import { AgentLogRow, AgentRow, BuildLogRow, BuildRow, WorkspaceRow } from "./Rows.ts"
+import { AgentLogRow, AgentRow, BuildLogRow, BuildRow, ProjectRow, WorkspaceRow } from "./Rows.ts"
 
 /** What a driver has to know of a table. Rows are plain data: each survives JSON. */
 export interface Table<Name extends string, Row, Index extends string> {
@@ -58,6 +58,12 @@ export const tables = {
     row: AgentLogRow,
     key: ({ id }) => String(id),
     indexes: { agent: ({ agent_id }) => agent_id }
+  }),
+  projects: table({
+    name: "projects",
+    row: ProjectRow,
+    key: ({ id }) => id,
+    indexes: { all: () => "all" }
   })
 }
 

@@ -21,7 +21,8 @@ const StoredChange = Schema.Union(
   changeOf("agents", tables.agents.row),
   changeOf("statuses", tables.statuses.row),
   changeOf("buildLogs", tables.buildLogs.row),
-  changeOf("agentLogs", tables.agentLogs.row)
+  changeOf("agentLogs", tables.agentLogs.row),
+  changeOf("projects", tables.projects.row)
 )
 const StoredChanges = Schema.parseJson(Schema.Array(StoredChange))
 const StoredRow = Schema.Struct({ key: Schema.String, row: Schema.String })
