@@ -79,11 +79,18 @@ export const short = (text: string, limit: number): string =>
 /** Characters of a text that is quoted from a server or an agent. */
 export const quotedLength = 500
 
-/** Cuts a text to `limit` characters (UTF-16 units), between characters, and says so in the text. */
-export const cut = (text: string, limit: number): string => {
+/**
+ * Cuts a text to `limit` characters (UTF-16 units), between characters, and says so in the text, with what shows the rest
+ * where `shownBy` names that.
+ */
+export const cut = (text: string, limit: number, shownBy = ""): string => {
   const kept = beginning(text, limit)
-  return kept.length === text.length ? text : `${kept} [cut: ${text.length - kept.length} more characters]`
+  if (kept.length === text.length) return text
+  return `${kept} [cut: ${text.length - kept.length} more characters${shownBy === "" ? "" : `: ${shownBy}`}]`
 }
+
+/** Whether something was cut out of a text by `cut`. */
+export const isCut = (text: string): boolean => /\[cut: \d+ more characters/.test(text)
 
 /**
  * Head and tail of a text that is longer than `limit` characters, with what `mark` says of the characters left out
@@ -115,5 +122,21 @@ export const byteLength = (text: string): number => Buffer.byteLength(text)
 export const firstBytes = (text: string, limit: number): string =>
   text.slice(0, encoder.encodeInto(text, new Uint8Array(limit)).read)
 
-/** Names as a sentence lists them. */
-export const listed = (names: ReadonlyArray<string>): string => (names.length === 0 ? "none" : names.join(", "))
+/** Longest texts of a sentence (characters): a name, what a caller passed, and names that it lists. */
+const longest = { name: 100, quoted: 200, listed: 4000 }
+
+/** A name of a server's, or another word that stands in a line, as it is shown: `withoutControls`, one line, not too long. */
+export const shownName = (name: string): string =>
+  short(withoutControls(name).replaceAll(/[\n\t]+/g, " "), longest.name)
+
+/** A text in quotation marks, as JSON has it; of one that is long the beginning, so that what follows is not lost. */
+export const quoted = (text: string): string => JSON.stringify(short(text, longest.quoted))
+
+/** Names as a sentence lists them: as many as have room, and how many more there are. */
+export const listed = (names: ReadonlyArray<string>): string => {
+  if (names.length === 0) return "none"
+  let room = longest.listed
+  const shown = names.map((name) => short(name, longest.name))
+  const tooMany = shown.findIndex((name) => (room -= name.length + 2) < 0)
+  return tooMany < 0 ? shown.join(", ") : `${shown.slice(0, tooMany).join(", ")} and ${names.length - tooMany} more`
+}

@@ -1,6 +1,6 @@
 import { DateTime, Option } from "effect"
 import type { Agent, AgentView } from "../schemas/Agent.ts"
-import { cut, short } from "../schemas/Text.ts"
+import { cut, isCut, short } from "../schemas/Text.ts"
 import * as Render from "./Render.ts"
 
 type Shown = Omit<typeof AgentView.Encoded, "metadata">
@@ -8,20 +8,43 @@ type Shown = Omit<typeof AgentView.Encoded, "metadata">
 /** Longest texts of an agent in an answer about it, and in a list (characters). */
 const longest = { whole: 1000, listed: 48, evidence: 120 }
 
-const withTexts = <A extends Shown>(agent: A, cutTo: (text: string, limit: number) => string, limit: number): A => ({
+/** How texts are cut: what the agent said or was told, and what its status was derived from. */
+interface Cuts {
+  readonly said: (text: string) => string
+  readonly evidence: (detail: string) => string
+}
+
+const withTexts = <A extends Shown>(agent: A, { evidence, said }: Cuts): A => ({
   ...agent,
-  last_task: agent.last_task === null ? null : cutTo(agent.last_task, limit),
-  evidence: { ...agent.evidence, detail: cutTo(agent.evidence.detail, Math.max(limit, longest.evidence)) },
-  last_status:
-    agent.last_status === null ? null : { ...agent.last_status, message: cutTo(agent.last_status.message, limit) }
+  last_task: agent.last_task === null ? null : said(agent.last_task),
+  evidence: { ...agent.evidence, detail: evidence(agent.evidence.detail) },
+  last_status: agent.last_status === null ? null : { ...agent.last_status, message: said(agent.last_status.message) }
 })
 
 /** An agent whose texts are not too long for an answer about it, or for the room there is (characters a text). */
-export const bounded = <A extends Shown>(agent: A, room = longest.whole): A =>
-  withTexts(agent, cut, Math.min(room, longest.whole))
+export const bounded = <A extends Shown>(agent: A, room = longest.whole): A => {
+  const limit = Math.min(room, longest.whole)
+  return withTexts(agent, {
+    said: (text) => cut(text, limit, "show_agent_task_history"),
+    evidence: (detail) => {
+      const shown = cut(detail, Math.max(limit, longest.evidence))
+      return isCut(shown) && agent.evidence.source === "agentapi" ? `${shown}; show_agent_log shows its screen` : shown
+    }
+  })
+}
 
 /** An agent whose texts are short enough for a list. */
-export const listed = <A extends Shown>(agent: A): A => withTexts(agent, short, longest.listed)
+export const listed = <A extends Shown>(agent: A): A =>
+  withTexts(agent, {
+    said: (text) => short(text, longest.listed),
+    evidence: (detail) => short(detail, longest.evidence)
+  })
+
+const textsOf = ({ evidence, last_status, last_task }: Shown) =>
+  [last_task, evidence.detail, last_status?.message].join("\n")
+
+/** Whether a list shows less of an agent than there is. */
+export const isShorter = (listedAgent: Shown, whole: Shown): boolean => textsOf(listedAgent) !== textsOf(whole)
 
 /** Whether the status was derived from the last report, so that the one tells the other. */
 const isReported = ({ evidence, last_status }: Shown): boolean =>

@@ -7,7 +7,7 @@ import { advise } from "./Messages.ts"
 import * as Render from "./Render.ts"
 
 /** What a tool that changes the fleet answers: what it came to, and what of that is known. */
-interface Change {
+interface ChangeAnswer {
   readonly message: string
   readonly outcome: string
   readonly agent_name?: string
@@ -19,12 +19,12 @@ interface Change {
 }
 
 /** Longest texts (characters): what is told; the caller's own task, as a reminder; a line of a log; and lines of it. */
-const longest = { message: 3000, task: 500, logLine: 500, logLines: 10 }
+const longest = { message: 6000, task: 500, logLine: 500, logLines: 10 }
 
 const leftOut = (from: number, to: number) => ` [${to - from} characters left out] `
 
 /** A change whose texts have so many characters each: the caller knows the task, and of a log the end matters. */
-const within = <A extends Change>(change: A, room: number): A => ({
+const within = <A extends ChangeAnswer>(change: A, room: number): A => ({
   ...change,
   message: headAndTail(change.message, Math.min(room, longest.message), leftOut),
   ...(change.task_description === undefined
@@ -50,7 +50,7 @@ export const told =
   })
 
 /** What the change came to, first; then what of the agent is known. */
-export const text = (change: Change, { now }: Fit.View): string =>
+export const text = (change: ChangeAnswer, { now }: Fit.View): string =>
   [
     Render.first(change.message),
     ...Render.field("outcome", change.outcome),
@@ -63,5 +63,5 @@ export const text = (change: Change, { now }: Fit.View): string =>
   ].join("\n")
 
 /** Cuts what a change answers, so that it fits. */
-export const fit = <A extends Change>(change: A, view: Fit.View): A =>
+export const fit = <A extends ChangeAnswer>(change: A, view: Fit.View): A =>
   Fit.texts(view, text, (room) => within(change, room))

@@ -22,7 +22,9 @@ const text = ({ agents, note, offset, total_count }: typeof output.Encoded, { no
     return ["No agent matches. create_agent makes one.", ...Render.field("note", note)].join("\n")
   }
   const count = Render.shownOf(agents.length, total_count, offset, "agents", "list_agents with")
-  return [count, ...(agents.length === 0 ? [] : AgentText.agents(agents, now))].join("\n")
+  return [count, ...Render.field("note", note), ...(agents.length === 0 ? [] : AgentText.agents(agents, now))].join(
+    "\n"
+  )
 }
 
 export const listAgents = Tool.make({
@@ -49,8 +51,10 @@ export const listAgents = Tool.make({
     }),
   fit: ({ agents, ...rest }, view) => {
     const short = agents.map(AgentText.listed)
+    const firstShorter = short.findIndex((one, index) => AgentText.isShorter(one, agents[index] ?? one))
     return Fit.list(short.length, view, text, (count) => ({
       ...rest,
+      note: firstShorter < 0 || firstShorter >= count ? rest.note : "show_agent has whole what ends with ….",
       agents: short.slice(0, count),
       next_offset: Fit.nextOffset(rest.offset, count, rest.total_count)
     }))

@@ -52,6 +52,8 @@ const toolFor: Readonly<Record<NextStep, string>> = {
 const onUnavailable = {
   no_answer: "Check that CODER_URL is Coder's own address and that the server runs, then try again.",
   answer: "Coder itself answered so: try again later, or ask an administrator of Coder.",
+  too_large:
+    "It would be as large again: somebody has to shorten, in Coder, the text that is so long (a report, a name, a description, the error of a build), or delete what has it there.",
   not_coder: "Check that CODER_URL is Coder's own address, and that no sign-in page or proxy stands before it.",
   proxy:
     "Check HTTPS_PROXY (for http: HTTP_PROXY), with user and password if the proxy wants them, or add Coder's host to NO_PROXY, and restart fleet-mcp.",
@@ -123,7 +125,10 @@ const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
     DialogueNotRefusable: () =>
       "A person has to answer it, in the agent's terminal; restart_agent starts the agent anew.",
     InterruptNotSupported: () => "Call restart_agent to stop its work.",
-    AgentUnreachable: () => "Call show_agent for its status, or restart_agent.",
+    AgentUnreachable: ({ too_large }) =>
+      too_large
+        ? "What it said is in its terminal; restart_agent begins a new conversation, unless its AgentAPI keeps the old one."
+        : "Call show_agent for its status, or restart_agent.",
     AgentRefused: () => "Call show_agent for its status, then try again.",
     MessageNotFound: () => "show_agent_log without message_id shows the newest.",
     PageOutOfRange: usual

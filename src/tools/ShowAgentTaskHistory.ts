@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import { pageKeys } from "../schemas/Pagination.ts"
 import { Task } from "../schemas/Task.ts"
-import { short } from "../schemas/Text.ts"
+import { cut, short } from "../schemas/Text.ts"
 import { TaskService } from "../layers/services/TaskService.ts"
 import * as Arguments from "./Arguments.ts"
 import * as Fit from "./Fit.ts"
@@ -19,9 +19,23 @@ const output = Schema.Struct({
   note: Schema.String
 })
 
+type Shown = (typeof output.Encoded.tasks)[number]
+
+/** Where there are no reports, the history is that of the conversation. */
+const isOfConversation = ({ note, tasks }: Pick<typeof output.Encoded, "note" | "tasks">): boolean => {
+  const [one] = tasks
+  return one === undefined ? note !== "" : one.id.startsWith("message-")
+}
+
+/** What shows more of a message that is cut. */
+const more = (tasks: ReadonlyArray<Shown>, ofConversation: boolean): string => {
+  if (ofConversation) return "show_agent_log has whole what is cut."
+  return tasks.length > 1 ? "A smaller page_size shows more of what ends with …." : ""
+}
+
 const text = ({ note, tasks, ...keys }: typeof output.Encoded, { now }: Fit.View): string =>
   [
-    Render.page(keys, tasks.length, note === "" ? "reports" : "tasks"),
+    Render.page(keys, tasks.length, isOfConversation({ note, tasks }) ? "tasks" : "reports"),
     ...Render.field("note", note),
     ...(tasks.length === 0
       ? []
@@ -53,10 +67,13 @@ export const showAgentTaskHistory = Tool.make({
       return { agent_name, tasks, ...paging }
     }),
   fit: ({ tasks, ...rest }, view) =>
-    Fit.texts(view, text, (room) => ({
-      ...rest,
-      note: short(rest.note, Math.min(room, Fit.longest.note)),
-      tasks: tasks.map((task) => ({ ...task, message: short(task.message, room), uri: short(task.uri, room) }))
-    })),
+    Fit.texts(view, text, (room) => {
+      const shorten = tasks.length > 1 ? short : cut
+      const shown = tasks.map((task) => ({ ...task, message: shorten(task.message, room), uri: short(task.uri, room) }))
+      const hasCut = shown.some(({ message }, index) => message !== tasks[index]?.message)
+      const note = short(rest.note, Math.min(room, Fit.longest.note))
+      const hint = hasCut ? more(tasks, isOfConversation({ note: rest.note, tasks })) : ""
+      return { ...rest, note: [note, hint].filter((part) => part !== "").join(" "), tasks: shown }
+    }),
   text
 })

@@ -1,6 +1,6 @@
 import type { Tool as ToolDefinition } from "@modelcontextprotocol/sdk/types.js"
 import { DateTime, Effect, ParseResult, Schema } from "effect"
-import { placesOf } from "../schemas/coder/places.ts"
+import { issuePathTexts } from "../schemas/coder/issuePaths.ts"
 import { cut } from "../schemas/Text.ts"
 import type { FleetError } from "../schemas/errors/FleetError.ts"
 import { AnswerLimits } from "./AnswerLimits.ts"
@@ -52,7 +52,7 @@ const problemsOf = (error: ParseResult.ParseError): ReadonlyArray<string> => {
     )
   } catch {
     // The formatter quotes the value, and fails where that is nested too deep to print.
-    return placesOf(error.issue).map((place) => `${place}: Expected something else than a value nested so deep`)
+    return issuePathTexts(error.issue).map((place) => `${place}: Expected something else than a value nested so deep`)
   }
 }
 

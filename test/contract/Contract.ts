@@ -1,10 +1,10 @@
 import { HttpApi, type HttpApiEndpoint } from "@effect/platform"
 import { Option, Schema, SchemaAST } from "effect"
 import { AgentApi, Message } from "../../src/schemas/agentapi/AgentApi.ts"
-import { AgentLog, BuildLog, BuildParameter, BuildSummary } from "../../src/schemas/coder/Builds.ts"
+import { AgentLog, Build, BuildLog, BuildParameter, BuildSummary } from "../../src/schemas/coder/Builds.ts"
 import { CoderApi } from "../../src/schemas/coder/CoderApi.ts"
 import { Preset, RichParameter, Template } from "../../src/schemas/coder/Templates.ts"
-import { WorkspaceSummary } from "../../src/schemas/coder/Workspaces.ts"
+import { Workspace, WorkspaceSummary } from "../../src/schemas/coder/Workspaces.ts"
 
 // The contract read as data: its endpoints, and the shapes of their answers on the wire.
 
@@ -95,7 +95,7 @@ const encoded = (ast: SchemaAST.AST): SchemaAST.AST => SchemaAST.encodedAST(ast)
 
 /** The shape of an answer on the wire. Lists that are read element by element do not tell theirs: see `elementLists`. */
 export const wireOf = ({ key, successes }: Endpoint, status: number): SchemaAST.AST => {
-  const ast = (elementLists.get(key) ?? readableLists.get(key))?.ast ?? successes.get(status)
+  const ast = (elementLists.get(key) ?? readableLists.get(key) ?? mendedAnswers.get(key))?.ast ?? successes.get(status)
   if (ast === undefined) throw new Error(`${key} declares no success ${status}`)
   return encoded(ast)
 }
@@ -115,6 +115,15 @@ const readableLists = new Map<string, Schema.Schema.Any>([
   ["templates.richParameters", Schema.Array(RichParameter)],
   ["templates.presets", Schema.NullOr(Schema.Array(Preset))],
   ["agent.messages", Schema.Struct({ messages: Schema.Array(Message) })]
+])
+
+/** The same of answers of which parts are left out where they cannot be read. */
+const mendedAnswers = new Map<string, Schema.Schema.Any>([
+  ["workspaces.get", Workspace],
+  ["workspaces.getByName", Workspace],
+  ["workspaces.create", Workspace],
+  ["builds.get", Build],
+  ["builds.create", Build]
 ])
 
 const isNullable = (ast: SchemaAST.AST): ast is SchemaAST.Union =>

@@ -12,7 +12,8 @@ import { CoderError, ErrorBody } from "../../src/schemas/coder/CoderError.ts"
 import { Segment } from "../../src/schemas/coder/Segment.ts"
 import { Presets, Template } from "../../src/schemas/coder/Templates.ts"
 import { Unreadable } from "../../src/schemas/coder/elements.ts"
-import { WorkspacePage, WorkspaceSummary } from "../../src/schemas/coder/Workspaces.ts"
+import { leftOutOf, mending } from "../../src/schemas/coder/mending.ts"
+import { Workspace, WorkspacePage, WorkspaceSummary } from "../../src/schemas/coder/Workspaces.ts"
 import { LogEntry } from "../../src/schemas/Conversation.ts"
 import { Project } from "../../src/schemas/Project.ts"
 import { Role } from "../../src/schemas/Role.ts"
@@ -166,9 +167,94 @@ describe("a list of workspaces", () => {
     assert.isTrue(decode([first, second, third]).every((one) => !isUnreadable(one)))
   })
 
-  for (const place of places) {
+  /** The innermost element of a list within the workspace that a path leads through. */
+  const partOf = (path: Path): Path => path.slice(0, path.findLastIndex((key) => typeof key === "number") + 1)
+  const partialPlaces = places.filter(({ path }) => partOf(path).length > 0 || path[0] === "latest_app_status")
+
+  const lists = new Set(["resources", "agents", "apps", "statuses", "metadata"])
+  /** A list may be null or absent, and one with a broken element is still a list: see the test of many broken parts. */
+  const staysList = ({ path }: Place, broken: unknown) =>
+    lists.has(String(path.at(-1))) && (broken === null || broken === missing || Array.isArray(broken))
+
+  for (const place of partialPlaces) {
+    it(`loses the innermost part that can go when ${place.path.join(".")} is broken, and tells which`, () => {
+      const part = partOf(place.path)
+      const kind = part.at(-2) ?? "latest_app_status"
+      const without =
+        part.length === 0
+          ? edit(first, ["latest_app_status"], () => null)
+          : edit(first, part.slice(0, -1), (found) =>
+              (found as ReadonlyArray<unknown>).toSpliced(Number(part.at(-1)), 1)
+            )
+      const expected = decode([without, third])
+      for (const broken of breakages(place)) {
+        if (staysList(place, broken)) continue
+        const value = edit(first, place.path, () => broken)
+        const [a, b, ...more] = decode([value, third])
+        assert(a !== undefined && !isUnreadable(a))
+        const left = leftOutOf(a)
+        if (left.length > 0) {
+          assert.deepStrictEqual(
+            left.map((one) => one.kind),
+            [kind]
+          )
+          assert.notInclude(JSON.stringify(left), broken === secret && place.path.at(-1) === "slug" ? "no" : secret)
+          assert.deepStrictEqual(JSON.parse(JSON.stringify([a, b])), JSON.parse(JSON.stringify(expected)))
+        } else {
+          // Absent, null and empty are one thing.
+          assert.isTrue(broken === null && place.optional)
+        }
+        assert.deepStrictEqual(more, [])
+      }
+    })
+  }
+
+  it("many broken parts cost those, in one workspace", () => {
+    const status = (bodyOf("statuses: order in the workspace") as { readonly latest_app_status: object })
+      .latest_app_status
+    const app = {
+      id: "app",
+      slug: "ok",
+      health: "disabled",
+      healthcheck: { url: "" },
+      statuses: [status, 7, null, status]
+    }
+    const agent = { id: "a", name: "main", status: "connected", lifecycle_state: "ready" }
+    const workspace = edit(first, ["latest_build", "resources"], () => [
+      null,
+      {
+        type: "t",
+        name: "r",
+        agents: [{ ...agent, apps: [{ ...app, slug: 7, name: "x" }, app, { slug: "bad" }] }, {}]
+      },
+      { type: "t", name: "bare", agents: null, metadata: [7, { key: "k", value: "v", sensitive: false }] },
+      { name: "broken", agents: [{ ...agent, apps: null }] }
+    ])
+    const read = Schema.decodeUnknownSync(mending(Workspace))(workspace)
+    assert.deepStrictEqual(
+      read.latest_build.resources.map(({ agents, name }) => [
+        name,
+        agents?.flatMap(({ apps }) => apps).map(({ slug }) => slug)
+      ]),
+      [
+        ["r", ["ok"]],
+        ["bare", []]
+      ]
+    )
+    assert.strictEqual(read.latest_build.resources[0]?.agents?.[0]?.apps[0]?.statuses.length, 2)
+    assert.deepStrictEqual(
+      leftOutOf(read)
+        .map(({ kind, name }) => `${kind} ${name}`.trim())
+        .toSorted(),
+      ["agents", "apps bad", "apps x", "metadata", "resources", "resources broken", "statuses", "statuses"]
+    )
+    assert.deepStrictEqual(leftOutOf({ ...read }), leftOutOf(read))
+  })
+
+  for (const place of places.filter((one) => !partialPlaces.includes(one))) {
     it(`loses one element when ${place.path.join(".")} is broken`, () => {
       for (const broken of breakages(place)) {
+        if (staysList(place, broken) || (place.optional && broken === null)) continue
         const [a, b, c, ...more] = decode([first, edit(first, place.path, () => broken), third])
         assert.deepStrictEqual([[a, c], more], [readable, []])
         assert(b !== undefined && isUnreadable(b))

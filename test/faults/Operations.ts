@@ -43,6 +43,7 @@ const faults = {
   "dropped before": [dropBefore, "lost"],
   "hangs before": [hangBefore, "lost"],
   "gateway, nothing done": [answer(json(504, {})), "lost"],
+  "520 in JSON, nothing done": [answer(json(520, { message: "no" })), "lost"],
   "page, nothing done": [answer(html(200)), "lost"],
   "dropped after": [dropAfter, "lost"],
   "hangs after": [hangAfter, "lost"],

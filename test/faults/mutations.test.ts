@@ -171,6 +171,16 @@ const faults: ReadonlyArray<readonly [string, Kind, Fault]> = [
   ["a page with 200", "lost before", answer(html(200))],
   ["a page with 502", "lost before", answer(html(502))],
   ["504 of a gateway", "lost before", answer(json(504, { message: "Gateway Timeout" }))],
+  ...[499, 503, 520, 522, 530].map(
+    (status) => [`${status} in JSON`, "lost before", answer(json(status, { message: "error" }))] as const
+  ),
+  ["500 in JSON that is not Coder's", "lost before", answer(json(500, { error: "upstream" }))],
+  ["520 in JSON, done all the same", "lost after", answerAfter(json(520, { message: "error" }))],
+  [
+    "520 in JSON, and done 3 s later",
+    "lost, done late",
+    processedLate("3 seconds", answer(json(520, { message: "e" })))
+  ],
   ["the answer dropped", "lost after", dropAfter],
   ["the answer hanging", "lost after", hangAfter],
   ["the answer truncated", "lost after", truncatedAfter],

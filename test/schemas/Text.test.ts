@@ -6,7 +6,11 @@ import {
   characterBoundary,
   cut,
   headAndTail,
+  isCut,
+  listed,
   printable,
+  quoted,
+  shownName,
   wellFormed,
   withoutControls
 } from "../../src/schemas/Text.ts"
@@ -106,6 +110,8 @@ describe("cuts", () => {
     expect(cut("abc", 3)).toBe("abc")
     expect(cut("abcd", 3)).toBe("abc [cut: 1 more characters]")
     expect(cut("ab😀", 3)).toBe("ab [cut: 2 more characters]")
+    expect(cut("abcd", 3, "show_agent_log")).toBe("abc [cut: 1 more characters: show_agent_log]")
+    expect(["abcd", cut("abcd", 3), cut("abcd", 3, "show_agent_log")].map(isCut)).toEqual([false, true, true])
   })
 
   it.prop("leave head and tail, and say from where to where", [text, FastCheck.nat(200)], ([whole, limit]) => {
@@ -120,5 +126,33 @@ describe("cuts", () => {
     const [, head, from, to, tail] = /^(.*)<(\d+)-(\d+)>(.*)$/s.exec(short) ?? []
     expect(head).toBe(whole.slice(0, Number(from)))
     expect(tail).toBe(whole.slice(Number(to)))
+  })
+})
+
+describe("a name", () => {
+  it("stands in a line, and is not long", () => {
+    expect(shownName("Web site")).toBe("Web site")
+    expect(shownName("two\n\tlines\u001b[31m")).toBe("two lines")
+    expect(shownName("😀".repeat(100))).toBe(`${"😀".repeat(49)}…`)
+  })
+
+  it.prop("is shown the same once more, so that it can be passed as it was shown", [anyText], ([name]) => {
+    expect(shownName(shownName(name))).toBe(shownName(name))
+    expect(shownName(name).length).toBeLessThanOrEqual(100)
+  })
+
+  it("that is quoted is not long", () => {
+    expect(quoted('a "b"\n')).toBe(String.raw`"a \"b\"\n"`)
+    expect(quoted("x".repeat(10_000))).toBe(`"${"x".repeat(199)}…"`)
+  })
+
+  it("has room in a sentence, or is counted", () => {
+    const names = Array.from({ length: 300 }, (_, index) => `${index} ${"x".repeat(1000)}`)
+    const [, shown = "", more] = /^(.*) and (\d+) more$/.exec(listed(names)) ?? []
+    expect(shown.length).toBeLessThanOrEqual(4000)
+    expect(shown.split(", ").length + Number(more)).toBe(300)
+    expect(shown.startsWith(`0 ${"x".repeat(97)}…, 1 `)).toBe(true)
+    expect(listed([])).toBe("none")
+    expect(listed(["a", "b"])).toBe("a, b")
   })
 })

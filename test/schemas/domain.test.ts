@@ -14,7 +14,7 @@ import { pageCount, paginate } from "../../src/schemas/Pagination.ts"
 import { Project } from "../../src/schemas/Project.ts"
 import { Role } from "../../src/schemas/Role.ts"
 import { Task } from "../../src/schemas/Task.ts"
-import { placesOf } from "../../src/schemas/coder/places.ts"
+import { issuePathTexts } from "../../src/schemas/coder/issuePaths.ts"
 import { Segment } from "../../src/schemas/coder/Segment.ts"
 import { Presets } from "../../src/schemas/coder/Templates.ts"
 import { Unreadable } from "../../src/schemas/coder/elements.ts"
@@ -166,11 +166,11 @@ describe("wire", () => {
       const schema = Schema.Struct({ a: Schema.Struct({ b: Schema.Array(Schema.NonEmptyTrimmedString) }) })
       const found = ParseResult.decodeUnknownEither(schema, { errors: "all" })(value)
       assert.isTrue(Either.isLeft(found))
-      if (Either.isLeft(found)) assert.notInclude(placesOf(found.left).join(), "SECRET")
+      if (Either.isLeft(found)) assert.notInclude(issuePathTexts(found.left).join(), "SECRET")
     }
     const one = ParseResult.decodeUnknownEither(Schema.Struct({ a: Schema.Array(Schema.Struct({ b: Schema.Number })) }))
     const found = one({ a: [{ b: 1 }, { b: "x" }] })
-    assert.deepStrictEqual(Either.isLeft(found) ? placesOf(found.left) : [], ["a.1.b"])
+    assert.deepStrictEqual(Either.isLeft(found) ? issuePathTexts(found.left) : [], ["a.1.b"])
   })
 })
 
@@ -209,7 +209,10 @@ describe("errors", () => {
       ["a, b", "Left out: c.", "list_agent_projects"]
     ],
     [new Errors.ProjectNotFound({ project: "x", available: [], note: "" }), ["none", "list_agent_projects"]],
-    [new Errors.ProjectAmbiguous({ project: "x", candidates: ["o/x", "p/x"] }), ["o/x, p/x", "Pass one of these"]],
+    [
+      new Errors.ProjectAmbiguous({ project: "x", candidates: ["o/x", "p/x"] }),
+      ["o/x, p/x", "Pass one of these", "list_agent_projects"]
+    ],
     [
       new Errors.RoleNotFound({ role: "r", project: "p", available: ["a"], note: "n" }),
       ['"r"', "a", "n", "list_agent_roles"]
@@ -272,6 +275,10 @@ describe("errors", () => {
       ["stop build 4", "no start was sent or taken: Coder refused.", "administrator", "restart_agent goes on"]
     ],
     [new Errors.AgentUnreachable({ agent_name, reason: "gone" }), ["gone", "show_agent", "restart_agent"]],
+    [
+      new Errors.AgentUnreachable({ agent_name, reason: "16 MB", too_large: true }),
+      ["more to say than can be read: 16 MB", "in its terminal", "restart_agent begins a new conversation"]
+    ],
     [new Errors.AgentRefused({ agent_name, reason: "no" }), ["no", "show_agent"]],
     [
       new Errors.MessageNotFound({ agent_name: "a", message_id: 9, oldest: 0, newest: 3 }),

@@ -9,7 +9,7 @@ import {
 } from "@effect/platform"
 import { Clock, Context, Duration, Effect, Layer, Option, Record, Redacted, Schema, Stream } from "effect"
 import { Problem } from "../../schemas/agentapi/AgentApi.ts"
-import { CoderError, ErrorBody, type CoderErrorReason } from "../../schemas/coder/CoderError.ts"
+import { CoderError, ErrorBody, isGatewayStatus, type CoderErrorReason } from "../../schemas/coder/CoderError.ts"
 import { AnswerSize, AnswerTime } from "../../schemas/EndpointPolicy.ts"
 import { cut, withoutControls } from "../../schemas/Text.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
@@ -28,8 +28,9 @@ export class CoderHttpLimits extends Context.Reference<CoderHttpLimits>()(
       answerTime: { server: Duration.seconds(15), terminal: Duration.seconds(30) },
       /** Bytes of a body, after decompression. */
       answerSize: { one: 2 * MiB, many: 16 * MiB },
-      /** A text of an error that is passed on (characters). */
-      quotedText: 500
+      /** A text of an error that is passed on, and a value of a header (characters). */
+      quotedText: 500,
+      quotedHeader: 100
     })
   }
 ) {}
@@ -204,26 +205,38 @@ const readAnswer = (
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, CoderError> =>
   Effect.gen(function* () {
     const { status } = response
+    const { answerSize, quotedHeader, quotedText } = yield* CoderHttpLimits
     const headers = Headers.fromInput(Record.map(response.headers, redact.text))
+    const { "content-type": type = "", "x-coder-request-id": requestId } = headers
     const fail = (fields: Pick<CoderError, "reason" | "message"> & Partial<CoderError>) =>
-      new CoderError({ status, requestId: headers["x-coder-request-id"], ...about(request), ...fields })
+      new CoderError({
+        status,
+        requestId: requestId === undefined ? requestId : cut(requestId, quotedHeader),
+        ...about(request),
+        ...fields
+      })
     if (status >= 300 && status < 400) {
       yield* giveUp(response)
       return yield* fail({ reason: "redirect", message: "redirected to another page, perhaps to sign in" })
     }
-    const { answerSize, quotedText } = yield* CoderHttpLimits
     const body = redact.bytes(yield* readBody(response, answerSize[yield* AnswerSize], fail))
-    const json = /\bjson\b/.test(headers["content-type"] ?? "")
+    const json = /\bjson\b/.test(type)
     const retryAfterMillis = retryAfter(headers, yield* Clock.currentTimeMillis)
     if (!json && (status >= 400 || body.length > 0)) {
       return yield* fail({
         reason: "not_json",
         retryAfterMillis,
-        message: `answered ${status} with ${headers["content-type"] ?? "no content type"} instead of JSON`
+        message: `answered ${status} with ${type === "" ? "no content type" : cut(type, quotedHeader)} instead of JSON`
       })
     }
     if (status >= 400) {
-      return yield* fail({ reason: "status", retryAfterMillis, ...errorText(body, quotedText) })
+      const text = errorText(body, quotedText)
+      const isCoders = Option.isSome(text) && !isGatewayStatus(status)
+      return yield* fail({
+        reason: isCoders ? "status" : "gateway",
+        retryAfterMillis,
+        ...Option.getOrElse(text, () => ({ message: `answered ${status} with JSON that is not Coder's` }))
+      })
     }
     return HttpClientResponse.fromWeb(request, readResponse(status, body))
   })
@@ -281,26 +294,27 @@ const joined = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
 const decodeError = Schema.decodeUnknownOption(Schema.parseJson(Schema.Union(ErrorBody, Problem)))
 
 /** The words of an error body: Coder's own, or AgentAPI's problem. */
-const errorText = (body: Uint8Array, limit: number): Pick<CoderError, "message"> & Partial<CoderError> => {
+const errorText = (
+  body: Uint8Array,
+  limit: number
+): Option.Option<Pick<CoderError, "message"> & Partial<CoderError>> => {
   const quoted = (text: string): string => cut(withoutControls(text), limit)
-  return Option.match(decodeError(new TextDecoder().decode(body)), {
-    onNone: () => ({ message: "an error without a readable message" }),
-    onSome: (error) =>
-      "title" in error
-        ? { message: quoted(error.title), detail: quoted(error.errors?.[0]?.message ?? error.detail) }
-        : {
-            message: quoted(error.message),
-            ...(error.detail === undefined ? {} : { detail: quoted(error.detail) }),
-            ...(error.validations === undefined
-              ? {}
-              : {
-                  validations: error.validations.map(({ detail, field }) => ({
-                    field: quoted(field),
-                    detail: quoted(detail)
-                  }))
-                })
-          }
-  })
+  return Option.map(decodeError(new TextDecoder().decode(body)), (error) =>
+    "title" in error
+      ? { message: quoted(error.title), detail: quoted(error.errors?.[0]?.message ?? error.detail) }
+      : {
+          message: quoted(error.message),
+          ...(error.detail === undefined ? {} : { detail: quoted(error.detail) }),
+          ...(error.validations === undefined
+            ? {}
+            : {
+                validations: error.validations.map(({ detail, field }) => ({
+                  field: quoted(field),
+                  detail: quoted(detail)
+                }))
+              })
+        }
+  )
 }
 
 const dateOf = (value = ""): Option.Option<number> =>

@@ -13,7 +13,9 @@ export class ReadRetry extends Context.Reference<ReadRetry>()("fleet-mcp/layers/
   })
 }) {}
 
-const transientStatuses = new Set([429, 500, 502, 503, 504])
+/** What a gateway answers for a server that does not; 520 to 524 are Cloudflare's words for it. */
+const unansweredStatuses = [502, 503, 504, 520, 521, 522, 523, 524]
+const transientStatuses = new Set([429, 500, ...unansweredStatuses])
 const transientReasons = new Set(["unreachable", "interrupted", "truncated", "timeout"])
 
 /** A certificate that nobody trusts, or a proxy that refuses for a reason of its own, stay as they are. */
@@ -25,7 +27,7 @@ const isTransient = (error: CoderError): boolean =>
 
 /** Nothing listens, or a proxy says so of the server behind it: as while a server restarts. */
 const nothingListens = (error: CoderError): boolean =>
-  error.reason === "unreachable" || [502, 503, 504].includes(error.status ?? 0)
+  error.reason === "unreachable" || unansweredStatuses.includes(error.status ?? 0)
 
 const pauseAfter = (attempt: number, error: CoderError): Effect.Effect<Duration.Duration> =>
   Effect.gen(function* () {

@@ -2,7 +2,7 @@ import { HttpApi, HttpApiClient, type HttpApiEndpoint, type HttpApiGroup, type H
 import { Context, Effect, type ParseResult, Record, type Types } from "effect"
 import { unsafeCoerce } from "effect/Function"
 import { CoderError } from "../../schemas/coder/CoderError.ts"
-import { placesOf } from "../../schemas/coder/places.ts"
+import { issuePathTexts } from "../../schemas/coder/issuePaths.ts"
 import type { CoderHttpClient } from "./CoderHttp.ts"
 
 type Method<Endpoint> =
@@ -41,7 +41,7 @@ const toCoderError = (reason: "unexpected" | "invalid_request", what: string) =>
     case "CoderError":
       return error
     case "ParseError": {
-      const places = placesOf(error.issue).join(", ") || `the whole ${what}`
+      const places = issuePathTexts(error.issue).join(", ") || `the whole ${what}`
       return new CoderError({ reason, status: null, message: `not in the shape of the contract at: ${places}` })
     }
     case "RequestError":

@@ -6,8 +6,8 @@ export interface CoderOptions {
   /** The access URL, for example `https://coder.example.com`. */
   readonly url: URL
   readonly sessionToken: Redacted.Redacted
-  /** What people call the place where its workspaces run. Default: the origin of `url`. */
-  readonly place?: string
+  /** What people call it. Default: the origin of `url`. */
+  readonly displayName?: string
 }
 
 /** `CODER_URL` and `CODER_SESSION_TOKEN` as they stand, each of them optional. */

@@ -11,7 +11,7 @@ const inProcessConfig: Layer.Layer<CoderConfig, never, Deployment> = Layer.effec
   Effect.map(Deployment, ({ sessionToken }) => ({
     url: new URL(embeddedUrl),
     sessionToken,
-    place: "this machine"
+    displayName: "this machine"
   }))
 )
 

@@ -32,7 +32,7 @@ export const unreachable =
     if (error.reason === "redirect" || error.status === 401) {
       return new CoderUnauthorized({ detail: `${cut(words(error), quotedLength)}.` })
     }
-    return new AgentUnreachable({ agent_name, reason: noAnswer(error) })
+    return new AgentUnreachable({ agent_name, reason: noAnswer(error), too_large: error.reason === "too_large" })
   }
 
 /** Why an agent did not answer, as the end of a sentence. */

@@ -5,7 +5,7 @@ import type { CreateWorkspace, Workspace } from "../../schemas/coder/Workspaces.
 import { AgentNameTaken, BuildFailed, BuildInTheWay, type AgentUnreadable } from "../../schemas/errors/Agent.ts"
 import type { CoderFailure } from "../../schemas/errors/Coder.ts"
 import type { Role } from "../../schemas/Role.ts"
-import { cut, quotedLength, withoutControls } from "../../schemas/Text.ts"
+import { cut, quotedLength, shownName, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { lastLook, lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { AgentRepository } from "./AgentRepository.ts"
@@ -50,7 +50,7 @@ export interface Change extends WorkspaceHandle {
 export type CreateFailure = CoderFailure | AgentNameTaken | AgentUnreadable
 export type ChangeFailure = CoderFailure | BuildInTheWay | AgentUnreadable
 
-type Send = (agent: WorkspaceHandle) => Effect.Effect<Settled<Change>, ChangeFailure>
+type RequestBuild = (agent: WorkspaceHandle) => Effect.Effect<Settled<Change>, ChangeFailure>
 
 /**
  * The lives of agents: they are created, started, stopped and removed by builds of their workspaces. Every request is
@@ -60,13 +60,16 @@ type Send = (agent: WorkspaceHandle) => Effect.Effect<Settled<Change>, ChangeFai
 export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/AgentLifecycle")<
   AgentLifecycle,
   {
-    /** Looks whether the name is free. `send` then creates the agent. */
+    /**
+     * Looks whether the name is free. `send` then creates the agent; unseen is also a workspace of that name that may as
+     * well be somebody else's.
+     */
     readonly create: (
       request: NewAgent
     ) => Effect.Effect<{ readonly send: Effect.Effect<Settled<Change>, CreateFailure> }, CreateFailure>
-    readonly start: Send
-    readonly stop: Send
-    readonly remove: Send
+    readonly start: RequestBuild
+    readonly stop: RequestBuild
+    readonly remove: RequestBuild
     /** The newest change of an agent, as it was when the agent was found. */
     readonly latest: (agent: WorkspaceHandle) => Change
     /** Looks at a change until it has ended or the time is up, and gives it as it was seen last; looks may fail. */
@@ -109,21 +112,34 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         const taken = (holder: Option.Option<WorkspaceHandle>) =>
           new AgentNameTaken({
             agent_name: name,
-            build_status: Option.getOrNull(Option.map(holder, (one) => one[wire].workspace.latest_build.status))
+            build_status: Option.getOrNull(
+              Option.map(holder, (one) => shownName(one[wire].workspace.latest_build.status))
+            )
           })
         const before = yield* agents.holder(name)
         if (Option.isSome(before)) return yield* taken(before)
 
-        /** The name was free before the request: what has it now, with all that was asked for, is what was asked for. */
-        const isOurs = ({ latest_build, template_id }: Workspace) =>
-          template_id === payload.template_id &&
-          (request.role === undefined || request.role.id === latest_build.template_version_preset_id)
-            ? Effect.map(coder.builds.parameters({ path: { build: latest_build.id } }), (parameters) =>
-                (payload.rich_parameter_values ?? []).every((wanted) =>
-                  parameters.some((parameter) => parameter.name === wanted.name && parameter.value === wanted.value)
-                )
-              )
-            : Effect.succeed(false)
+        /**
+         * Whether what has the name now is what was asked for: the name was free before the request, and template, preset
+         * and first task are the same. Somebody else may have asked for the very same at the same time. Where the task
+         * travels with the build that is no matter: there is one agent of that name with that task. Without it nothing
+         * tells the two apart, and none is told: Coder gives back no field of a request that could carry a mark (values of
+         * undeclared parameters vanish, `ttl_ms` and the schedule change what the workspace does), a request's id is in no
+         * workspace, initiator and owner are the same user, and `created_at` is after the look either way.
+         */
+        const isOurs = ({ latest_build, template_id }: Workspace) => {
+          const { rich_parameter_values: wanted } = payload
+          const { template_version_preset_id: preset } = latest_build
+          if (template_id !== payload.template_id || (request.role !== undefined && request.role.id !== preset)) {
+            return Effect.succeedSome(false)
+          }
+          if (wanted === undefined) return Effect.succeedNone
+          return Effect.map(coder.builds.parameters({ path: { build: latest_build.id } }), (parameters) =>
+            Option.some(
+              wanted.every((one) => parameters.some((its) => its.name === one.name && its.value === one.value))
+            )
+          )
+        }
 
         const settled = (error: CoderError): Effect.Effect<Settled<Change>, CreateFailure> =>
           Effect.gen(function* () {
@@ -135,7 +151,7 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
             const found = yield* settle(error, agents.holder(name), refusal)
             if (Option.isNone(found)) return Unseen()
             const { workspace } = found.value[wire]
-            const ours = yield* lastLook(() => Option.none<boolean>())(Effect.asSome(isOurs(workspace)))
+            const ours = yield* lastLook(() => Option.none<boolean>())(isOurs(workspace))
             if (Option.isNone(ours)) return Unseen()
             return ours.value ? Seen({ value: toChange(workspace) }) : yield* taken(found)
           })
@@ -148,8 +164,8 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         return { send }
       })
 
-      const send =
-        (transition: Transition): Send =>
+      const requestBuild =
+        (transition: Transition): RequestBuild =>
         (agent) =>
           Effect.gen(function* () {
             const { workspace } = agent[wire]
@@ -239,7 +255,7 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         const { build_number, status: build_status, transition } = change
         const { workspace } = change[wire]
         const limits = yield* BuildLogLimits
-        const afterwards = Effect.map(byId(workspace), (now): string | null => now.latest_build.status)
+        const afterwards = Effect.map(byId(workspace), (now): string | null => shownName(now.latest_build.status))
         return new BuildFailed({
           agent_name: workspace.name,
           build_number,
@@ -255,9 +271,9 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
 
       return {
         create,
-        start: send("start"),
-        stop: send("stop"),
-        remove: send("delete"),
+        start: requestBuild("start"),
+        stop: requestBuild("stop"),
+        remove: requestBuild("delete"),
         latest,
         watch,
         failure,
@@ -286,12 +302,17 @@ const stateOf = ({ job, status }: Build): Change["state"] => {
 
 const toChange = (workspace: Workspace): Change => {
   const { build_number, status, transition } = workspace.latest_build
-  return { transition, build_number, status, state: stateOf(workspace.latest_build), [wire]: { workspace } }
+  return {
+    transition: shownName(transition),
+    build_number,
+    status: shownName(status),
+    state: stateOf(workspace.latest_build),
+    [wire]: { workspace }
+  }
 }
 
 /** Coder's answer to all but one of several creates at once (recording: create.json, "eight at once"). */
 const isLostRace = (error: CoderError): boolean => error.detail?.includes("duplicate key") === true
 
 /** An error of Coder itself: it is done with the request. A gateway's error tells nothing about Coder behind it. */
-const isCodersOwn = ({ reason, status }: CoderError): boolean =>
-  reason === "status" && ![502, 503, 504].includes(status ?? 0)
+const isCodersOwn = ({ reason }: CoderError): boolean => reason === "status"

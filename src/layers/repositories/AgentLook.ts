@@ -133,7 +133,11 @@ export const makeAgentLook = Effect.gen(function* () {
   const glance = (request: LookRequest, time: Duration.Duration): Effect.Effect<Look> =>
     lookWith(request, (app) =>
       ask(app).pipe(
-        Effect.mapError((error) => `AgentAPI did not answer: ${noAnswer(error)}`),
+        Effect.mapError((error) =>
+          error.reason === "too_large"
+            ? `AgentAPI has more to say than can be read: ${noAnswer(error)}`
+            : `AgentAPI did not answer: ${noAnswer(error)}`
+        ),
         Effect.timeoutFail({ duration: time, onTimeout: () => "AgentAPI did not answer in time" })
       )
     ).pipe(Effect.catchAll((reason) => withoutAnswer(request, reason)))

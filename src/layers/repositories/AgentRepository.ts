@@ -11,6 +11,7 @@ import {
 import type { CoderFailure } from "../../schemas/errors/Coder.ts"
 import type { BuildSummary } from "../../schemas/coder/Builds.ts"
 import { Unreadable } from "../../schemas/coder/elements.ts"
+import { leftOutOf } from "../../schemas/coder/mending.ts"
 import { type Workspace, type WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
@@ -19,12 +20,13 @@ import { TimeLimits, within } from "../time/Deadline.ts"
 import { once } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
-import { agentApp, toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
+import { toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
 import type { Dialogue } from "./LiveState.ts"
 import { makeEarlierBuilds } from "./EarlierBuilds.ts"
 import { wire, type FoundAgent, type LocatedAgent, type WorkspaceHandle } from "./FoundAgent.ts"
 import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./ProjectRepository.ts"
 import { late, translate, words } from "./translate.ts"
+import { agentApp, mayHideApp, unread } from "./WorkspaceAgents.ts"
 
 export type { FoundAgent, LocatedAgent }
 
@@ -56,6 +58,8 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     readonly find: (name: string) => Effect.Effect<FoundAgent, LookupFailure>
     /** What has a name among the caller's workspaces, agent or not; none where the name is free. */
     readonly holder: (name: string) => Effect.Effect<Option.Option<WorkspaceHandle>, CoderFailure | AgentUnreadable>
+    /** The same workspace as it is now, also where it was deleted: by its id, for its name may be another's by now. */
+    readonly refresh: (workspace: WorkspaceHandle) => Effect.Effect<WorkspaceHandle, CoderFailure>
     /** The workspace of that name, which is the caller's and an agent; the agent itself is not asked. */
     readonly locate: (name: string) => Effect.Effect<LocatedAgent, LookupFailure>
     /** Looks at the agent that a workspace is: asks the agent, for a short time, but not Coder for the workspace again. */
@@ -105,13 +109,19 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
       const isAgentBuild = (build: BuildSummary) =>
         build.has_ai_task === true || Option.isSome(agentApp(build, options))
 
-      const { wasAgent, whichWere } = yield* makeEarlierBuilds(isAgentBuild)
+      const { wasAgent, whichWere } = yield* makeEarlierBuilds({
+        isAgentBuild,
+        isUnsure: (build) => mayHideApp(build, leftOutOf(build), options)
+      })
 
-      /** Null where it cannot be decided, because the version could not be read. */
-      const isAgent = (workspace: WorkspaceSummary, version: Either.Either<TemplateVersionInfo, CoderFailure>) =>
-        configured.has(workspace.template_name.toLowerCase()) || isAgentBuild(workspace.latest_build)
-          ? true
-          : Either.match(version, { onLeft: () => null, onRight: (info) => info.promptParameter !== null })
+      /** Null where it cannot be decided, because the version, or what may be the agent's app, could not be read. */
+      const isAgent = (workspace: WorkspaceSummary, version: Either.Either<TemplateVersionInfo, CoderFailure>) => {
+        const { latest_build, template_name } = workspace
+        if (configured.has(template_name.toLowerCase()) || isAgentBuild(latest_build)) return true
+        if (Either.isLeft(version)) return null
+        if (version.right.promptParameter !== null) return true
+        return mayHideApp(latest_build, leftOutOf(workspace), options) ? null : false
+      }
 
       const roleOf = (workspace: WorkspaceSummary, version: Either.Either<TemplateVersionInfo, CoderFailure>) =>
         Either.match(version, {
@@ -194,6 +204,12 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           Option.map((found): WorkspaceHandle => ({ [wire]: { workspace: found } }))
         )
 
+      const refresh = ({ [wire]: { workspace: known } }: WorkspaceHandle) =>
+        coder.workspaces.get({ path: { workspace: known.id }, urlParams: { include_deleted: true } }).pipe(
+          Effect.map((found): WorkspaceHandle => ({ [wire]: { workspace: found } })),
+          Effect.mapError(translate(`look at the agent ${known.name}`))
+        )
+
       const versionOf = ({ latest_build }: Workspace) =>
         Effect.either(projects.version(latest_build.template_version_id))
 
@@ -230,7 +246,11 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const version = yield* versionOf(found.value)
         const decided = isAgent(found.value, version)
         if (decided === null && Either.isLeft(version)) return yield* version.left
-        if (decided !== true && !(yield* wasAgent(found.value)))
+        if (decided === null) {
+          const reason = `what could not be read may be the app that makes it an agent: ${unread(leftOutOf(found.value))}`
+          return yield* new AgentUnreadable({ agent_name: name, reason })
+        }
+        if (!decided && !(yield* wasAgent(found.value)))
           return yield* new NotAnAgent({ agent_name: name, template_name })
         return { name: found.value.name, [wire]: { workspace: found.value } } satisfies LocatedAgent
       })
@@ -240,6 +260,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         find: (name) => Effect.flatMap(locate(name), look),
         locate,
         holder,
+        refresh,
         look,
         attend,
         takeForOld: ({ live, [wire]: { workspace: found } }, dialogue) =>

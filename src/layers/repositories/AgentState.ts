@@ -2,13 +2,13 @@ import { Data, DateTime, Option, Schema } from "effect"
 import { AgentStatus, type Agent, type AgentView, type Evidence, type LastStatus } from "../../schemas/Agent.ts"
 import type { AppStatus, AppSummary, BuildSummary } from "../../schemas/coder/Builds.ts"
 import type { Unreadable } from "../../schemas/coder/elements.ts"
+import { leftOutOf } from "../../schemas/coder/mending.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
-import { cut, quotedLength, withoutControls } from "../../schemas/Text.ts"
+import { cut, quotedLength, shownName, withoutControls } from "../../schemas/Text.ts"
 import type { FleetOptions } from "../config/FleetConfig.ts"
+import { agentApp, carrierOf, connection, mainAgents, mayHideApp, unread, warningOf } from "./WorkspaceAgents.ts"
 
 // What a workspace says about its agent: pure functions from the wire to the fleet's own terms.
-
-type WorkspaceAgentSummary = NonNullable<BuildSummary["resources"][number]["agents"]>[number]
 
 /** A time of the wire (RFC 3339 with any offset and fraction); null where it cannot be read. */
 export const timeOf = (text: string): DateTime.Utc | null =>
@@ -17,31 +17,6 @@ export const timeOf = (text: string): DateTime.Utc | null =>
 /** The latest of the times that can be read. */
 const latest = (...times: ReadonlyArray<DateTime.Utc | null>): DateTime.Utc | null =>
   times.reduce((a, b) => (a === null || (b !== null && DateTime.greaterThan(b, a)) ? b : a), null)
-
-/** The agents of a build, without sub-agents (dev containers), which say nothing about the coding agent. */
-export const mainAgents = <A extends { readonly parent_id?: string | null }>(build: {
-  readonly resources: ReadonlyArray<{ readonly agents?: ReadonlyArray<A> }>
-}): ReadonlyArray<A> =>
-  build.resources.flatMap((resource) => resource.agents ?? []).filter((agent) => (agent.parent_id ?? null) === null)
-
-const isChecked = ({ healthcheck }: AppSummary): boolean => healthcheck.url.endsWith(":3284/status")
-const isCalled = ({ display_name }: AppSummary): boolean => display_name === "Claude Code"
-
-/**
- * The app that is AgentAPI: the configured slug, else `ccw` (claude-code module up to v4), else the app whose health
- * check asks AgentAPI's port 3284 for `/status`, else the one called `Claude Code`. Never a `command` app.
- */
-export const agentApp = (build: BuildSummary, options: FleetOptions): Option.Option<AppSummary> => {
-  const apps = mainAgents(build)
-    .flatMap((agent) => agent.apps)
-    .filter((app) => app.command === undefined)
-  const bySlug = (slug: string) => apps.find((app) => app.slug === slug)
-  return Option.fromNullable(
-    options.appSlug === undefined
-      ? (bySlug("ccw") ?? apps.find(isChecked) ?? apps.find(isCalled))
-      : bySlug(options.appSlug)
-  )
-}
 
 /** The moment (epoch milliseconds) after which reports count: the latest start build; none counts without one. */
 const freshFrom = (build: BuildSummary): number =>
@@ -108,34 +83,6 @@ const buildStatuses = AgentStatus.pipe(
 )
 const isBuildStatus = Schema.is(buildStatuses)
 
-const connection = (agents: ReadonlyArray<WorkspaceAgentSummary>, now: DateTime.Utc): Option.Option<AgentState> => {
-  const lost = agents.find((agent) => agent.status === "timeout" || agent.status === "disconnected")
-  if (lost !== undefined) {
-    const what = lost.status === "timeout" ? "never connected in time" : "has lost its connection"
-    return Option.some(observed("offline", "workspace_agent", `workspace agent ${lost.name} ${what}`, now))
-  }
-  const coming = agents.find(
-    (agent) =>
-      agent.status === "connecting" || agent.lifecycle_state === "created" || agent.lifecycle_state === "starting"
-  )
-  if (coming !== undefined) {
-    const what = coming.status === "connecting" ? "has not connected yet" : "runs its startup script"
-    return Option.some(observed("starting", "workspace_agent", `workspace agent ${coming.name} ${what}`, now))
-  }
-  return Option.none()
-}
-
-/** A startup script that failed or runs late does not make the agent unusable, but it is told. */
-const startupWarning = (agents: ReadonlyArray<WorkspaceAgentSummary>): string => {
-  const bad = agents.find(
-    (agent) => agent.lifecycle_state === "start_error" || agent.lifecycle_state === "start_timeout"
-  )
-  if (bad === undefined) return ""
-  return bad.lifecycle_state === "start_error"
-    ? `; the startup script of ${bad.name} failed`
-    : `; the startup script of ${bad.name} is still running`
-}
-
 /** What a report says, in the fleet's terms. */
 export const reportedStatus = ({ needs_user_attention, state }: AppStatus): AgentStatus => {
   if (needs_user_attention === true) return "waiting"
@@ -168,7 +115,10 @@ export type WorkspaceState = Data.TaggedEnum<{
 }>
 export const WorkspaceState = Data.taggedEnum<WorkspaceState>()
 
-/** The status of an agent as far as its workspace tells it: the build, the workspace agent, the health of its app. */
+/**
+ * The status of an agent as far as its workspace tells it: the build, the workspace agent that carries its app (any
+ * where none does), the health of the app. Where the app may be among what could not be read, nothing but the build tells.
+ */
 export const workspaceState = (
   workspace: WorkspaceSummary,
   options: FleetOptions,
@@ -182,11 +132,20 @@ export const workspaceState = (
     const error = build.job.error === undefined ? "" : `: ${build.job.error}`
     return told(status, "build", `build ${build.build_number} (${build.transition}) is ${build.status}${error}`)
   }
-  const agents = mainAgents(build)
-  const connecting = connection(agents, now)
-  if (Option.isSome(connecting)) return WorkspaceState.Told({ state: connecting.value })
+  const leftOut = leftOutOf(workspace)
+  if (mayHideApp(build, leftOut, options)) {
+    return told(
+      "unknown",
+      "unreadable",
+      `its AgentAPI app may be among what could not be read of it: ${unread(leftOut)}`
+    )
+  }
   const app = Option.getOrUndefined(agentApp(build, options))
-  const warning = startupWarning(agents)
+  const agents = mainAgents(build)
+  const carrier = carrierOf(agents, app)
+  const connecting = connection(carrier === undefined ? agents : [carrier])
+  if (connecting !== undefined) return told(connecting.status, "workspace_agent", connecting.detail)
+  const warning = warningOf(agents, leftOut)
   if (app === undefined) return WorkspaceState.Reports({ warning })
   if (app.health === "initializing") {
     return told("starting", "app_health", `app ${app.slug} has not answered its health check yet${warning}`)
@@ -197,13 +156,19 @@ export const workspaceState = (
   return WorkspaceState.Ask({ app, warning })
 }
 
+const hasUnreadReport = (workspace: WorkspaceSummary): boolean =>
+  leftOutOf(workspace).some(({ kind }) => kind === "latest_app_status")
+
 /**
- * The status by the newest report since the latest start, with its age; `unknown` where there is none. `why` says why
- * the agent itself did not tell.
+ * The status by the newest report since the latest start, with its age; `unknown` where there is none, or none that can
+ * be read. `why` says why the agent itself did not tell.
  */
 export const reportState = (workspace: WorkspaceSummary, why: string, now: DateTime.Utc): AgentState =>
   Option.match(freshReport(workspace), {
-    onNone: () => observed("unknown", "nothing", `no report since the start, and ${why}`, now),
+    onNone: () =>
+      hasUnreadReport(workspace)
+        ? observed("unknown", "unreadable", `its newest report could not be read, and ${why}`, now)
+        : observed("unknown", "nothing", `no report since the start, and ${why}`, now),
     onSome: (report) =>
       observed(
         reportedStatus(report),
@@ -216,7 +181,7 @@ export const reportState = (workspace: WorkspaceSummary, why: string, now: DateT
 const fields = (workspace: WorkspaceSummary, { evidence, status }: AgentState, role: string | null) => {
   const report = freshReport(workspace)
   return {
-    name: workspace.name,
+    name: shownName(workspace.name),
     status,
     role,
     project: projectName(workspace),
@@ -226,7 +191,7 @@ const fields = (workspace: WorkspaceSummary, { evidence, status }: AgentState, r
     last_status: Option.match(report, {
       onNone: () => null,
       onSome: (newest): LastStatus => ({
-        state: newest.state,
+        state: shownName(newest.state),
         message: withoutControls(newest.message),
         created_at: timeOf(newest.created_at)
       })
@@ -237,7 +202,7 @@ const fields = (workspace: WorkspaceSummary, { evidence, status }: AgentState, r
 
 /** Display name of the template, or its name where that is empty. */
 export const projectName = (workspace: WorkspaceSummary): string =>
-  withoutControls(workspace.template_display_name === "" ? workspace.template_name : workspace.template_display_name)
+  shownName(workspace.template_display_name === "" ? workspace.template_name : workspace.template_display_name)
 
 /** An agent, whole. */
 export const toAgent = (workspace: WorkspaceSummary, state: AgentState, role: string | null): Agent => {
@@ -262,7 +227,7 @@ export const toAgentView = (workspace: WorkspaceSummary, state: AgentState, role
 
 /** The list's entry for a workspace that cannot be read. */
 export const unreadableView = (workspace: Unreadable, now: DateTime.Utc): AgentView => ({
-  name: workspace.name === "" ? `(unreadable ${workspace.id})` : workspace.name,
+  name: shownName(workspace.name === "" ? `(unreadable ${workspace.id})` : workspace.name),
   status: "unknown",
   role: null,
   project: "",

@@ -1,6 +1,7 @@
 import { Context, Duration, Effect } from "effect"
 import type { BuildSummary } from "../../schemas/coder/Builds.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
+import { CoderUnavailable } from "../../schemas/errors/Coder.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { TimeLimits } from "../time/Deadline.ts"
 import { shared } from "../time/Shared.ts"
@@ -22,11 +23,19 @@ export class EarlierBuildLimits extends Context.Reference<EarlierBuildLimits>()(
   }
 ) {}
 
+/** How a build is judged. */
+interface BuildRules {
+  /** It made its workspace an agent. */
+  readonly isAgentBuild: (build: BuildSummary) => boolean
+  /** What could not be read of it may have done so. */
+  readonly isUnsure: (build: BuildSummary) => boolean
+}
+
 /**
  * Looks into the earlier builds of workspaces that do not run: what made one an agent, its app, stands in builds that ran
- * only. `isAgentBuild` tells whether a build did.
+ * only.
  */
-export const makeEarlierBuilds = (isAgentBuild: (build: BuildSummary) => boolean) =>
+export const makeEarlierBuilds = ({ isAgentBuild, isUnsure }: BuildRules) =>
   Effect.gen(function* () {
     const coder = yield* CoderClient
     const { read } = yield* TimeLimits
@@ -43,8 +52,11 @@ export const makeEarlierBuilds = (isAgentBuild: (build: BuildSummary) => boolean
             urlParams: { limit: earlierLimits.builds }
           })
           .pipe(
-            Effect.map((builds) => builds.some(isAgentBuild)),
-            Effect.mapError(translate(earlierAction))
+            Effect.mapError(translate(earlierAction)),
+            Effect.flatMap((builds) => {
+              if (builds.some(isAgentBuild)) return Effect.succeed(true)
+              return builds.some(isUnsure) ? Effect.fail(unsure(earlierAction)) : Effect.succeed(false)
+            })
           )
     })
 
@@ -65,4 +77,12 @@ export const makeEarlierBuilds = (isAgentBuild: (build: BuildSummary) => boolean
       })
 
     return { wasAgent, whichWere }
+  })
+
+const unsure = (action: string): CoderUnavailable =>
+  new CoderUnavailable({
+    action,
+    reason: "apps of a build could not be read, and may be those of an agent",
+    request_id: null,
+    fault: "answer"
   })

@@ -2,6 +2,7 @@ import { Context, DateTime, Duration, Option } from "effect"
 import type { AgentStatus } from "../../schemas/Agent.ts"
 import type { AgentApiStatus, Message } from "../../schemas/agentapi/AgentApi.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
+import { shownName } from "../../schemas/Text.ts"
 import { AgentScreen, readScreen } from "./AgentScreen.ts"
 import { freshReport, observed, quotedReport, reportedStatus, timeOf, type AgentState } from "./AgentState.ts"
 
@@ -62,16 +63,16 @@ export interface Circumstances {
   readonly isLeftOver: (dialogue: Dialogue) => boolean
 }
 
-interface Seen {
+interface ScreenState {
   readonly status: AgentStatus
   readonly detail: string
   readonly takesTask: boolean
   readonly dialogue?: Dialogue
 }
 
-const idle = (detail: string): Seen => ({ status: "idle", detail, takesTask: true })
+const idle = (detail: string): ScreenState => ({ status: "idle", detail, takesTask: true })
 
-const dialogueSeen = (dialogue: Dialogue, isLeftOver: boolean): Seen => {
+const dialogueSeen = (dialogue: Dialogue, isLeftOver: boolean): ScreenState => {
   if (isLeftOver) return idle("its screen still shows a dialogue that an Escape did not move: an old one")
   const asks = dialogue.certain ? "its screen asks" : "its screen perhaps asks"
   const detail = `${asks} (${dialogue.kind}): ${dialogue.text}`
@@ -82,14 +83,14 @@ const dialogueSeen = (dialogue: Dialogue, isLeftOver: boolean): Seen => {
 const unrecognised = (
   { escape, text }: Extract<AgentScreen, { readonly _tag: "Unrecognised" }>,
   isLeftOver: Circumstances["isLeftOver"]
-): Seen => {
+): ScreenState => {
   const dialogue = AgentScreen.Dialogue({ kind: "other", escape, certain: false, text })
   return isLeftOver(dialogue)
     ? idle("its screen is not recognised, and an Escape did not move it")
     : { status: "unknown", detail: `its screen is not recognised: ${text}`, takesTask: false, dialogue }
 }
 
-const screenSeen = (screen: AgentScreen, isLeftOver: Circumstances["isLeftOver"]): Seen => {
+const screenSeen = (screen: AgentScreen, isLeftOver: Circumstances["isLeftOver"]): ScreenState => {
   switch (screen._tag) {
     case "Blank":
       return { status: "starting", detail: "its screen is still blank", takesTask: false }
@@ -133,13 +134,13 @@ export const ageOf = ({ at, messages }: LiveAnswer, { latest_build }: WorkspaceS
 }
 
 /** While the first task of the build is due, whoever sends another comes before it. */
-const withFirstTask = (seen: Seen, { firstTask }: Circumstances): Seen =>
+const withFirstTask = (seen: ScreenState, { firstTask }: Circumstances): ScreenState =>
   (seen.takesTask || seen.status === "unknown") && firstTask
     ? { status: "starting", detail: joined(seen.detail, "its first task was not taken yet"), takesTask: false }
     : seen
 
 /** A report that tells something else is told; one that needs a person stands until somebody has spoken since. */
-const withReport = (seen: Seen, { messages }: LiveAnswer, workspace: WorkspaceSummary): Seen => {
+const withReport = (seen: ScreenState, { messages }: LiveAnswer, workspace: WorkspaceSummary): ScreenState => {
   const report = Option.getOrUndefined(freshReport(workspace))
   if (report === undefined) return seen
   const said = reportedStatus(report)
@@ -175,6 +176,6 @@ export const liveState = (answer: LiveAnswer, circumstances: Circumstances): Liv
     dialogue: seen.dialogue ?? null,
     lastMessage: answer.messages.at(-1)?.id,
     conversation: soFar(answer, workspace),
-    transport: answer.status.transport ?? "pty"
+    transport: shownName(answer.status.transport ?? "pty")
   }
 }

@@ -5,7 +5,7 @@ import type { Unreadable } from "../../schemas/coder/elements.ts"
 import type { Preset, RichParameter, Template } from "../../schemas/coder/Templates.ts"
 import type { Project } from "../../schemas/Project.ts"
 import type { Role } from "../../schemas/Role.ts"
-import { cut, withoutControls } from "../../schemas/Text.ts"
+import { cut, shownName, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
 import { FleetConfig } from "../config/FleetConfig.ts"
@@ -76,7 +76,7 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
     Effect.gen(function* () {
       const coder = yield* CoderClient
       const options = yield* FleetConfig
-      const { place } = yield* CoderConfig
+      const { displayName } = yield* CoderConfig
       const configured = new Set((options.projects ?? []).map(lower))
 
       const { read } = yield* TimeLimits
@@ -97,7 +97,7 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
           ).pipe(
             Effect.map(({ parameters, presets }) => ({
               parameters,
-              presets: presets.map((preset) => ({ ...preset, Name: withoutControls(preset.Name) })),
+              presets: presets.map((preset) => ({ ...preset, Name: shownName(preset.Name) })),
               promptParameter: findPromptParameter(parameters, options.promptParameter)
             })),
             Effect.mapError(translate(versionAction(id)))
@@ -115,7 +115,7 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
         )
       )
       const blindness = Effect.gen(function* () {
-        if (place !== undefined) return ""
+        if (displayName !== undefined) return ""
         if (!(yield* seesItself)) return blind
         const seen = yield* Effect.zipWith(templates(), templates("deprecated:true"), (a, b) => a.length + b.length)
         return seen === 0 ? perhapsBlind : ""
@@ -157,7 +157,7 @@ export class ProjectRepository extends Context.Tag("fleet-mcp/layers/repositorie
       }).pipe(Effect.withSpan("ProjectRepository.list"))
 
       const find = Effect.fn("ProjectRepository.find")(function* (name: string) {
-        const wanted = lower(name)
+        const wanted = lower(shownName(name))
         // Only what has the name is looked into: a template that cannot be read holds up nobody else's.
         const named = (yield* allTemplates).flatMap((one) => ("reason" in one || !isCalled(one, wanted) ? [] : [one]))
         const found = yield* Effect.forEach(named, consider, { concurrency: limits.concurrency })
@@ -197,10 +197,10 @@ const lower = (text: string): string => text.trim().toLowerCase()
 
 const toProject = (template: Template): Project => ({
   id: template.id,
-  name: withoutControls(template.display_name === "" ? template.name : template.display_name),
+  name: shownName(template.display_name === "" ? template.name : template.display_name),
   description: withoutControls(template.description),
-  template_name: template.name,
-  organization_name: template.organization_name
+  template_name: shownName(template.name),
+  organization_name: shownName(template.organization_name)
 })
 
 const toFoundProject = (template: Template, version: TemplateVersionInfo): FoundProject => {

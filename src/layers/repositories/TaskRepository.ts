@@ -1,23 +1,25 @@
 import { Context, DateTime, Duration, Effect, Layer, Option } from "effect"
 import { interruptKey, type AgentApp, type Message } from "../../schemas/agentapi/AgentApi.ts"
 import type { LogEntry } from "../../schemas/Conversation.ts"
+import { leftOutOf } from "../../schemas/coder/mending.ts"
 import { AgentUnreachable, type AgentRefused } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { Task } from "../../schemas/Task.ts"
-import { withoutControls } from "../../schemas/Text.ts"
+import { shownName, withoutControls } from "../../schemas/Text.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { isRefusal, refusal, unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { AgentRepository } from "./AgentRepository.ts"
-import { mainAgents, timeOf } from "./AgentState.ts"
+import { timeOf } from "./AgentState.ts"
 import { wire, type FoundAgent, type WorkspaceHandle } from "./FoundAgent.ts"
+import { mainAgents, unread } from "./WorkspaceAgents.ts"
 
 /** What agents report, what was said to them and by them, and the ways to speak to them. */
 export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/TaskRepository")<
   TaskRepository,
   {
-    /** The reports of the latest build, newest first. */
-    readonly history: (agent: WorkspaceHandle) => ReadonlyArray<Task>
+    /** The reports of the latest build, newest first; `unread` says what of it could not be read, else `""`. */
+    readonly history: (agent: WorkspaceHandle) => { readonly reports: ReadonlyArray<Task>; readonly unread: string }
     /** The tasks that the conversation shows, newest first; their state is `task`. */
     readonly given: (found: FoundAgent) => Effect.Effect<ReadonlyArray<Task>, AgentFailure>
     /** The conversation, newest first. */
@@ -120,18 +122,21 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
   )
 }
 
-const history = ({ [wire]: { workspace } }: WorkspaceHandle): ReadonlyArray<Task> =>
-  mainAgents(workspace.latest_build)
+const history = ({ [wire]: { workspace } }: WorkspaceHandle) => ({
+  reports: mainAgents(workspace.latest_build)
     .flatMap((agent) => agent.apps)
     .flatMap((app) => app.statuses)
     .map((status): Task => ({
       ...status,
+      state: shownName(status.state),
       message: withoutControls(status.message),
       uri: withoutControls(status.uri),
       created_at: timeOf(status.created_at),
       needs_user_attention: status.needs_user_attention ?? false
     }))
-    .toSorted(newestFirst)
+    .toSorted(newestFirst),
+  unread: unread(leftOutOf(workspace).filter(({ kind }) => kind !== "metadata" && kind !== "latest_app_status"))
+})
 
 /** A message to an agent, as an entry of its history: its id is the message's, and no report's. */
 const toTask =

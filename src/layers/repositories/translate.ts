@@ -9,12 +9,16 @@ import {
 } from "../../schemas/errors/Coder.ts"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 
+/** Complaints about single fields that are told. */
+const toldValidations = 5
+
 /** The words of an error of the wire, in one line. */
-export const words = (error: CoderError): string =>
+export const words = ({ detail, message, validations = [] }: CoderError): string =>
   [
-    error.message.replace(/\.$/, ""),
-    error.detail,
-    ...(error.validations ?? []).map((validation) => `${validation.field}: ${validation.detail}`)
+    message.replace(/\.$/, ""),
+    detail,
+    ...validations.slice(0, toldValidations).map((validation) => `${validation.field}: ${validation.detail}`),
+    validations.length > toldValidations ? `${validations.length - toldValidations} more` : ""
   ]
     .filter((text) => text !== undefined && text !== "")
     .join("; ")
@@ -40,7 +44,8 @@ const faultOf = (error: CoderError): CoderUnavailable["fault"] => {
   if (error.reason === "redirect") return "not_coder"
   // A proxy's page for a server that does not answer is no other server.
   if (error.reason === "not_json") return (error.status ?? 0) < 500 ? "not_coder" : "answer"
-  return ["status", "unexpected", "too_large"].includes(error.reason) ? "answer" : "no_answer"
+  if (error.reason === "too_large") return "too_large"
+  return ["status", "gateway", "unexpected"].includes(error.reason) ? "answer" : "no_answer"
 }
 
 /** What a lookup ends in whose own time is over: others than its first caller may wait for it. */

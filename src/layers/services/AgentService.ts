@@ -10,6 +10,7 @@ import {
 import type { CoderFailure, DeadlineExceeded } from "../../schemas/errors/Coder.ts"
 import type { NextStep } from "../../schemas/errors/NextStep.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
+import { shownName } from "../../schemas/Text.ts"
 import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
 import { AgentRepository, type FoundAgent, type LocatedAgent } from "../repositories/AgentRepository.ts"
 import { Seen, type Settled } from "../repositories/Settled.ts"
@@ -91,11 +92,12 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         const list = Effect.fn("AgentService.list")(
           function* ({ limit, offset = 0, project, status }: AgentFilter) {
             const wanted = status === undefined ? undefined : yield* readStatus(status)
+            const wantedProject = project === undefined ? undefined : lower(shownName(project))
             const found = yield* agents.list
             const matches = found.agents.filter(
               (agent) =>
                 (wanted === undefined || agent.status === wanted) &&
-                (project === undefined || lower(agent.project) === lower(project))
+                (wantedProject === undefined || lower(agent.project) === wantedProject)
             )
             return {
               agents: matches.slice(offset, limit === undefined ? undefined : offset + limit),

@@ -17,6 +17,7 @@ import {
 import type { InvalidTask } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { TaskDelivery } from "../../schemas/Task.ts"
+import { cut, quotedLength, shownName } from "../../schemas/Text.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
 import { FleetConfig, type FleetOptions } from "../config/FleetConfig.ts"
 import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
@@ -63,7 +64,7 @@ export type CreateFailure =
   | DeadlineExceeded
 
 /** A new agent as it was seen, and what its build warned of. */
-interface Seen {
+interface StartedAgent {
   readonly found: FoundAgent
   readonly warnings: ReadonlyArray<string>
 }
@@ -86,7 +87,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
       const lifecycle = yield* AgentLifecycle
       const projects = yield* ProjectRepository
       const tasks = yield* TaskRepository
-      const { place, url } = yield* CoderConfig
+      const { displayName, url } = yield* CoderConfig
       const options = yield* FleetConfig
 
       /** What is left for waiting, when a first message is to be sent and settled afterwards. */
@@ -95,23 +96,24 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
       )
 
       /** Looks at the agent until it is past its start or the time is up. */
-      const waitUntilReady = (name: string, accepted: Change, arrived: (seen: FoundAgent) => boolean) =>
+      const waitUntilReady = (accepted: Change, arrived: (seen: FoundAgent) => boolean) =>
         Effect.gen(function* () {
           const start = yield* lifecycle.watch(accepted, yield* timeToWait)
           if (start.state === "failed") return yield* yield* lifecycle.failure(start)
           const warnings = start.state === "succeeded" ? yield* lifecycle.warnings(start) : []
           let seen = yield* agents.look(start)
           const look = Effect.gen(function* () {
-            const now = Option.flatten(yield* Effect.option(agents.holder(name)))
+            const now = yield* Effect.option(agents.refresh(accepted))
             if (Option.isSome(now)) seen = yield* agents.look(now.value)
             return Option.liftPredicate(seen, arrived)
           })
           yield* lookUntil(yield* timeToWait, look)
-          return { found: seen, warnings } satisfies Seen
+          return { found: seen, warnings } satisfies StartedAgent
         })
 
       /** As it is now, without waiting. */
-      const asItIs = (accepted: Change) => Effect.map(agents.look(accepted), (found): Seen => ({ found, warnings: [] }))
+      const asItIs = (accepted: Change) =>
+        Effect.map(agents.look(accepted), (found): StartedAgent => ({ found, warnings: [] }))
 
       /** The first task as the first message, for a project without a prompt parameter. */
       const deliver = (found: FoundAgent, task: string): Effect.Effect<TaskDelivery> =>
@@ -140,15 +142,15 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
 
           return yield* Effect.gen(function* () {
             const sent = yield* send
-            if (sent._tag === "Unseen") return unseen(name)
+            if (sent._tag === "Unseen") return unseen(name, withBuild)
             yield* tookEffect
             const waits = wait_ready || !withBuild
             const { found, warnings } = yield* waits
-              ? waitUntilReady(name, sent.value, withBuild ? isReady : canBeTold)
+              ? waitUntilReady(sent.value, withBuild ? isReady : canBeTold)
               : asItIs(sent.value)
             const delivery = withBuild ? "in_build" : yield* deliver(found, task)
             const told = delivery === "not_delivered" && found.lacksAgentApi ? undeliverable(options) : toldOf[delivery]
-            return created(found.agent, place ?? url.origin, delivery, { ...told, warnings })
+            return created(found.agent, displayName ?? url.origin, delivery, { ...told, warnings })
           }).pipe(sending(`create the agent ${name}`))
         },
         (effect, { name }) => changing(`create the agent ${name}`)(effect)
@@ -170,14 +172,14 @@ const chooseRole = ({ project, promptParameter, roles }: FoundProject, wanted: s
     const found =
       wanted === undefined
         ? (roles.find(({ role }) => role.default) ?? roles[0])
-        : roles.find(({ role }) => role.name.toLowerCase() === wanted.trim().toLowerCase())
+        : roles.find(({ role }) => role.name.toLowerCase() === shownName(wanted.trim()).toLowerCase())
     if (found === undefined && wanted !== undefined) {
       const available = roles.map(({ role }) => role.name)
       return yield* new RoleNotFound({
         role: wanted,
         project: project.name,
         available,
-        note: available.length === 0 ? project.description : ""
+        note: available.length === 0 ? cut(project.description, quotedLength) : ""
       })
     }
     if (found?.setsPrompt === true) {
@@ -207,13 +209,16 @@ const stageOf = ({ evidence, status }: Agent): Stage => {
   }
 }
 
-const unseen = (name: string): CreatedAgent => ({
+const unseen = (name: string, withBuild: boolean): CreatedAgent => ({
   agent: null,
   outcome: "unknown",
   stage: null,
-  task: "unknown",
-  message: `Coder gave no answer, and no read could tell whether ${name} was created: look before you try again.`,
-  next: ["look_at_agent"]
+  task: withBuild ? "unknown" : "not_delivered",
+  message: [
+    `Coder gave no answer, and no read could tell whether ${name} was created: look before you try again.`,
+    ...(withBuild ? [] : [`The task was not sent: an agent of that name may be one that somebody else asked for.`])
+  ].join(" "),
+  next: withBuild ? ["look_at_agent"] : ["look_at_agent", "start_task"]
 })
 
 /** What became of the first task, and what to do about it. */
@@ -224,7 +229,7 @@ interface ToldTask {
 
 const created = (
   agent: Agent,
-  place: string,
+  coder: string,
   task: TaskDelivery,
   told: ToldTask & { readonly warnings: ReadonlyArray<string> }
 ): CreatedAgent => ({
@@ -232,7 +237,7 @@ const created = (
   outcome: "applied",
   stage: stageOf(agent),
   task,
-  message: [`Agent ${agent.name} was created on ${place}.`, told.message, ...told.warnings.map(asSentence)].join(" "),
+  message: [`Agent ${agent.name} was created on ${coder}.`, told.message, ...told.warnings.map(asSentence)].join(" "),
   next: told.next
 })
 

@@ -41,7 +41,7 @@ export interface CanceledTask {
 }
 
 export interface TaskHistory extends Page<Task> {
-  /** Why it holds no reports; else `""`. */
+  /** Why it holds no reports, or not all of them; else `""`. */
   readonly note: string
 }
 
@@ -201,16 +201,18 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
       const history = Effect.fn("TaskService.history")(
         function* (name: string, page: PageRequest) {
           const located = yield* agents.locate(name)
-          const reports = tasks.history(located)
-          if (reports.length > 0) return { ...(yield* pageOf(reports, page)), note: "" }
-          const { given, note } = yield* Effect.flatMap(agents.look(located), givenTasks)
+          const { reports, unread } = tasks.history(located)
+          const missing = unread === "" ? "" : `Reports may be missing, for this could not be read: ${unread}.`
+          if (reports.length > 0) return { ...(yield* pageOf(reports, page)), note: missing }
+          const found = yield* agents.look(located)
+          const { given, note } = yield* givenTasks(found, missing === "" ? noReport : missing)
           return { ...(yield* pageOf(given, page)), note }
         },
         (effect, name) => reading(`read the task history of ${name}`)(effect)
       )
 
       /** The tasks of the conversation, for an agent without reports, and why they are told. */
-      const givenTasks = (found: FoundAgent) =>
+      const givenTasks = (found: FoundAgent, noReports: string) =>
         (Option.isNone(found.live)
           ? Effect.fail(`the agent is ${found.agent.status} (${found.agent.evidence.detail})`)
           : Effect.mapError(tasks.given(found), ({ message }) => message)
@@ -218,11 +220,11 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
           Effect.match({
             onFailure: (why) => ({
               given: [],
-              note: `No report exists since the latest start, and the conversation cannot be read: ${why}`
+              note: `${noReports} The conversation cannot be read: ${why}`
             }),
             onSuccess: (given) => ({
               given,
-              note: "No report exists since the latest start: these are the tasks of the conversation."
+              note: `${noReports} These are the tasks of the conversation.`
             })
           })
         )
@@ -245,6 +247,8 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
     })
   )
 }
+
+const noReport = "No report exists since the latest start."
 
 /** What an interrupt came to, and what to do then. */
 type Told = Pick<CanceledTask, "message" | "next">

@@ -2,6 +2,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { type ParseResult, Schema } from "effect"
 import { AnswerSize } from "../EndpointPolicy.ts"
 import { readable, shown } from "./elements.ts"
+import { mending } from "./mending.ts"
 import { queryInteger } from "./QueryInteger.ts"
 import { AgentSession, UserSession } from "./Security.ts"
 import { Segment } from "./Segment.ts"
@@ -185,16 +186,16 @@ export const Builds = HttpApiGroup.make("builds")
   .add(
     HttpApiEndpoint.get("list")`/api/v2/workspaces/${HttpApiSchema.param("workspace", Segment)}/builds`
       .setUrlParams(Schema.Struct({ limit: Schema.optional(queryInteger("limit")) }))
-      .addSuccess(readable(BuildSummary))
+      .addSuccess(readable(mending(BuildSummary)))
       .annotate(AnswerSize, "many")
   )
   .add(
     HttpApiEndpoint.post("create")`/api/v2/workspaces/${HttpApiSchema.param("workspace", Segment)}/builds`
       .setPayload(CreateBuild)
-      .addSuccess(Build, { status: 201 })
-      .addSuccess(Build, { status: 200 })
+      .addSuccess(mending(Build), { status: 201 })
+      .addSuccess(mending(Build), { status: 200 })
   )
-  .add(HttpApiEndpoint.get("get")`/api/v2/workspacebuilds/${buildId}`.addSuccess(Build))
+  .add(HttpApiEndpoint.get("get")`/api/v2/workspacebuilds/${buildId}`.addSuccess(mending(Build)))
   .add(
     HttpApiEndpoint.get("logs")`/api/v2/workspacebuilds/${buildId}/logs`
       .setUrlParams(after)

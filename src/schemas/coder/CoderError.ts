@@ -15,7 +15,8 @@ export type ErrorBody = typeof ErrorBody.Type
 
 /**
  * Why there is no usable answer:
- * - `status`: a status of 400 or more, told in JSON;
+ * - `status`: a status of 400 or more, told by Coder itself (or AgentAPI), in its own JSON;
+ * - `gateway`: a status that Coder never answers, or JSON that is not Coder's: whoever said so is not Coder;
  * - `redirect`: a 3xx. Coder's API never redirects: a sign-in page or a wrong base URL (on an app: the token);
  * - `not_json`: something that is not JSON, whatever the status (a sign-in page, a proxy's error page);
  * - `unexpected`: JSON of another shape than the contract;
@@ -27,6 +28,7 @@ export type ErrorBody = typeof ErrorBody.Type
  */
 export const CoderErrorReason = Schema.Literal(
   "status",
+  "gateway",
   "redirect",
   "not_json",
   "unexpected",
@@ -41,6 +43,13 @@ export type CoderErrorReason = typeof CoderErrorReason.Type
 
 /** Statuses that prove that Coder did not carry out the request. */
 const refusals = new Set([400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 425, 428, 429])
+
+/**
+ * Statuses that neither Coder nor AgentAPI answers to what we ask, but those between do: 408 and 499 for a connection
+ * that was given up, and of those above 500 also 520 to 530 of Cloudflare. Coder's own fault is 500; 502 and 503 come
+ * from its tasks API alone, which is not used.
+ */
+export const isGatewayStatus = (status: number): boolean => status > 500 || status === 408 || status === 499
 
 /** OpenSSL's results of a verification that concern trust. */
 const untrustedCodes =
@@ -80,8 +89,8 @@ export class CoderError extends Schema.TaggedError<CoderError>("fleet-mcp/schema
   }
 
   /**
-   * True where the error proves that the request was not carried out: a refusal, or no connection at all. A 500 proves
-   * nothing (recordings: create.json, "eight at once with one name").
+   * True where the error proves that the request was not carried out: a refusal, whatever came of its body, or no
+   * connection at all. A 500 proves nothing (recordings: create.json, "eight at once with one name").
    */
   get notProcessed(): boolean {
     switch (this.reason) {
@@ -89,7 +98,10 @@ export class CoderError extends Schema.TaggedError<CoderError>("fleet-mcp/schema
       case "invalid_request":
         return true
       case "status":
+      case "gateway":
       case "not_json":
+      case "too_large":
+      case "truncated":
         return refusals.has(this.status ?? 0)
       default:
         return false

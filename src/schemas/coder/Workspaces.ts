@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { AppStatus, Build, BuildParameter, BuildSummary } from "./Builds.ts"
 import { AnswerSize } from "../EndpointPolicy.ts"
 import { elements } from "./elements.ts"
+import { mending } from "./mending.ts"
 import { queryInteger } from "./QueryInteger.ts"
 import { UserSession } from "./Security.ts"
 import { Segment } from "./Segment.ts"
@@ -35,10 +36,11 @@ export const Workspace = workspace(Build)
 export type Workspace = typeof Workspace.Type
 
 /**
- * A page of workspaces. An element that cannot be decoded becomes an `Unreadable`, never a failed list.
+ * A page of workspaces. Of an element that cannot be decoded whole, the parts are left out that cannot be; one of which
+ * nothing is left becomes an `Unreadable`, never a failed list.
  * `count` is the number of matches before paging.
  */
-export const WorkspacePage = Schema.Struct({ workspaces: elements(WorkspaceSummary), count: Schema.Number })
+export const WorkspacePage = Schema.Struct({ workspaces: elements(mending(WorkspaceSummary)), count: Schema.Number })
 
 /** `POST /users/{user}/workspaces`. A value for a parameter that the version does not declare is dropped silently. */
 export const CreateWorkspace = Schema.Struct({
@@ -69,17 +71,17 @@ export const Workspaces = HttpApiGroup.make("workspaces")
   .add(
     HttpApiEndpoint.get("get")`/api/v2/workspaces/${HttpApiSchema.param("workspace", Segment)}`
       .setUrlParams(Schema.Struct({ include_deleted: Schema.optional(Schema.BooleanFromString) }))
-      .addSuccess(Workspace)
+      .addSuccess(mending(Workspace))
   )
   .add(
     HttpApiEndpoint.get(
       "getByName"
-    )`/api/v2/users/${user}/workspace/${HttpApiSchema.param("name", Segment)}`.addSuccess(Workspace)
+    )`/api/v2/users/${user}/workspace/${HttpApiSchema.param("name", Segment)}`.addSuccess(mending(Workspace))
   )
   .add(
     HttpApiEndpoint.post("create")`/api/v2/users/${user}/workspaces`
       .setPayload(CreateWorkspace)
-      .addSuccess(Workspace, { status: 201 })
-      .addSuccess(Workspace, { status: 200 })
+      .addSuccess(mending(Workspace), { status: 201 })
+      .addSuccess(mending(Workspace), { status: 200 })
   )
   .middleware(UserSession)

@@ -1,5 +1,5 @@
 import { Either, Option, ParseResult, Schema } from "effect"
-import { placesOf } from "./places.ts"
+import { issuePathTexts } from "./issuePaths.ts"
 
 /** What is left of an element that does not decode: what could be read, and where it went wrong (paths, no values). */
 export class Unreadable extends Schema.TaggedClass<Unreadable>()("Unreadable", {
@@ -28,7 +28,7 @@ export const elements = <A, I>(
         new Unreadable({
           id: text(value, "id"),
           name: text(value, "name"),
-          reason: `not in the shape of the contract at: ${placesOf(issue).join(", ") || "the whole element"}`
+          reason: `not in the shape of the contract at: ${issuePathTexts(issue).join(", ") || "the whole element"}`
         })
     )
   return Schema.transform(Schema.Array(Schema.Unknown), Schema.Any, {

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { notApplied, Outcome } from "../Outcome.ts"
-import { listed } from "../Text.ts"
+import { listed, quoted, shownName } from "../Text.ts"
 import type { CoderFailure } from "./Coder.ts"
 import { NextStep } from "./NextStep.ts"
 
@@ -13,7 +13,7 @@ export class InvalidAgentName extends Schema.TaggedError<InvalidAgentName>()("In
     return ["change_request"]
   }
   override get message() {
-    return `Invalid agent name ${JSON.stringify(this.agent_name)}. A name has 1 to 32 ASCII letters or digits, with single hyphens inside, and is not "new" or "create". Example: fix-login-2.`
+    return `Invalid agent name ${quoted(this.agent_name)}. A name has 1 to 32 ASCII letters or digits, with single hyphens inside, and is not "new" or "create". Example: fix-login-2.`
   }
 }
 
@@ -26,7 +26,7 @@ export class AgentNotFound extends Schema.TaggedError<AgentNotFound>()("AgentNot
     return ["list_agents"]
   }
   override get message() {
-    return `There is no agent ${JSON.stringify(this.agent_name)}.`
+    return `There is no agent ${quoted(this.agent_name)}.`
   }
 }
 
@@ -40,7 +40,7 @@ export class AgentNameTaken extends Schema.TaggedError<AgentNameTaken>()("AgentN
     return this.build_status === "deleting" ? ["wait", "change_request"] : ["change_request", "look_at_agent"]
   }
   override get message() {
-    const name = JSON.stringify(this.agent_name)
+    const name = quoted(this.agent_name)
     return this.build_status === "deleting"
       ? `The name ${name} is taken by a workspace that is still being deleted.`
       : `The name ${name} is taken (workspace status: ${this.build_status ?? "not visible"}).`
@@ -57,7 +57,7 @@ export class NotAnAgent extends Schema.TaggedError<NotAnAgent>()("NotAnAgent", {
     return ["configure"]
   }
   override get message() {
-    return `The workspace ${JSON.stringify(this.agent_name)} is not an agent: its template ${JSON.stringify(this.template_name)} has no prompt parameter, is not configured as a project, and no app of it is AgentAPI. It was not touched.`
+    return `The workspace ${quoted(this.agent_name)} is not an agent: its template ${quoted(this.template_name)} has no prompt parameter, is not configured as a project, and no app of it is AgentAPI. It was not touched.`
   }
 }
 
@@ -71,7 +71,7 @@ export class NotYourAgent extends Schema.TaggedError<NotYourAgent>()("NotYourAge
     return ["list_agents"]
   }
   override get message() {
-    return `The workspace ${JSON.stringify(this.agent_name)} belongs to ${this.owner_name}. It was not touched.`
+    return `The workspace ${quoted(this.agent_name)} belongs to ${shownName(this.owner_name)}. It was not touched.`
   }
 }
 
@@ -85,7 +85,7 @@ export class AgentUnreadable extends Schema.TaggedError<AgentUnreadable>()("Agen
     return ["ask_administrator"]
   }
   override get message() {
-    return `Coder's answer about ${JSON.stringify(this.agent_name)} cannot be read: ${this.reason}. Nothing was done.`
+    return `Coder's answer about ${quoted(this.agent_name)} cannot be read: ${this.reason}. Nothing was done.`
   }
 }
 
@@ -100,7 +100,7 @@ export class UnknownFilterValue extends Schema.TaggedError<UnknownFilterValue>()
     return ["change_request"]
   }
   override get message() {
-    return `${this.filter} ${JSON.stringify(this.value)} does not exist. Allowed: ${listed(this.allowed)}.`
+    return `${this.filter} ${quoted(this.value)} does not exist. Allowed: ${listed(this.allowed)}.`
   }
 }
 
@@ -116,7 +116,7 @@ export class BuildInTheWay extends Schema.TaggedError<BuildInTheWay>()("BuildInT
     return ["wait", "try_again"]
   }
   override get message() {
-    return `Build ${this.build_number} of ${JSON.stringify(this.agent_name)} (${this.transition}, ${this.build_status}) is in the way, so no other was made.`
+    return `Build ${this.build_number} of ${quoted(this.agent_name)} (${this.transition}, ${this.build_status}) is in the way, so no other was made.`
   }
 }
 
@@ -146,7 +146,7 @@ export class BuildFailed extends Schema.TaggedError<BuildFailed>()("BuildFailed"
       this.status_afterwards === null ? "" : ` A look afterwards showed its workspace as ${this.status_afterwards}.`
     const log =
       this.log.length === 0 ? "" : `\nLast lines of the build:\n${this.log.map((line) => `  ${line}`).join("\n")}\n`
-    return `The ${this.transition} build ${this.build_number} of ${JSON.stringify(this.agent_name)} ended as ${this.build_status}: ${this.reason}.${afterwards}${log}`
+    return `The ${this.transition} build ${this.build_number} of ${quoted(this.agent_name)} ended as ${this.build_status}: ${this.reason}.${afterwards}${log}`
   }
 }
 
@@ -164,7 +164,7 @@ export class RestartIncomplete extends Schema.TaggedError<RestartIncomplete>()("
   outcome: Outcome
 }) {
   override get message() {
-    return `The restart of ${JSON.stringify(this.agent_name)} is half done: its stop build ${this.build_number} is ${this.build_status}, and no start was sent or taken: ${this.reason}`
+    return `The restart of ${quoted(this.agent_name)} is half done: its stop build ${this.build_number} is ${this.build_status}, and no start was sent or taken: ${this.reason}`
   }
 }
 

@@ -64,17 +64,18 @@ const requestId = (id: string | null): string => (id === null ? "" : ` (Coder re
 
 /**
  * Coder gave no usable answer. `fault` tells what there was: no answer (not reachable, too slow), an answer of Coder's own
- * (an internal error, or not in the shape of the contract), one of something else (a sign-in page), a certificate that is
- * not trusted, or a proxy on the way that opened no connection.
+ * (an internal error, or not in the shape of the contract), one that is larger than may be read, one of something else (a
+ * sign-in page), a certificate that is not trusted, or a proxy on the way that opened no connection.
  */
 export class CoderUnavailable extends Schema.TaggedError<CoderUnavailable>()("CoderUnavailable", {
   action: Schema.String,
   reason: Schema.String,
   request_id: Schema.NullOr(Schema.String),
-  fault: Schema.Literal("no_answer", "answer", "not_coder", "untrusted_certificate", "proxy"),
+  fault: Schema.Literal("no_answer", "answer", "too_large", "not_coder", "untrusted_certificate", "proxy"),
   outcome: notApplied
 }) {
   get next(): ReadonlyArray<NextStep> {
+    if (this.fault === "too_large") return ["mend_cause", "ask_administrator"]
     return this.fault === "answer" ? ["try_again", "ask_administrator"] : ["configure", "try_again"]
   }
   override get message() {

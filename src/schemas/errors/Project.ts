@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { notApplied } from "../Outcome.ts"
-import { listed } from "../Text.ts"
+import { listed, quoted } from "../Text.ts"
 import type { NextStep } from "./NextStep.ts"
 
 /** No usable project has that name. */
@@ -16,7 +16,7 @@ export class ProjectNotFound extends Schema.TaggedError<ProjectNotFound>()("Proj
   }
   override get message() {
     const why = this.note === "" ? "" : ` ${this.note}`
-    return `There is no project ${JSON.stringify(this.project)}. Projects: ${listed(this.available)}.${why}`
+    return `There is no project ${quoted(this.project)}. Projects: ${listed(this.available)}.${why}`
   }
 }
 
@@ -27,10 +27,10 @@ export class ProjectAmbiguous extends Schema.TaggedError<ProjectAmbiguous>()("Pr
   outcome: notApplied
 }) {
   get next(): ReadonlyArray<NextStep> {
-    return ["change_request"]
+    return ["change_request", "list_projects"]
   }
   override get message() {
-    return `Several projects are called ${JSON.stringify(this.project)}. Pass one of these instead: ${listed(this.candidates)}.`
+    return `Several projects are called ${quoted(this.project)}. Pass one of these instead: ${listed(this.candidates)}.`
   }
 }
 
@@ -48,7 +48,7 @@ export class RoleNotFound extends Schema.TaggedError<RoleNotFound>()("RoleNotFou
   }
   override get message() {
     const why = this.note === "" ? "" : ` ${this.note}`
-    return `Project ${JSON.stringify(this.project)} has no role ${JSON.stringify(this.role)}. Roles: ${listed(this.available)}.${why}`
+    return `Project ${quoted(this.project)} has no role ${quoted(this.role)}. Roles: ${listed(this.available)}.${why}`
   }
 }
 
@@ -63,6 +63,6 @@ export class RoleSetsPrompt extends Schema.TaggedError<RoleSetsPrompt>()("RoleSe
     return ["list_roles", "mend_cause"]
   }
   override get message() {
-    return `Role ${JSON.stringify(this.role)} of project ${JSON.stringify(this.project)} sets the parameter ${JSON.stringify(this.parameter)} itself, so your task would be lost. Nothing was created.`
+    return `Role ${quoted(this.role)} of project ${quoted(this.project)} sets the parameter ${quoted(this.parameter)} itself, so your task would be lost. Nothing was created.`
   }
 }

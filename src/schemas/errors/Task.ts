@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { AgentStatus, Evidence } from "../Agent.ts"
 import { notApplied } from "../Outcome.ts"
+import { quoted } from "../Text.ts"
 import type { NextStep } from "./NextStep.ts"
 
 /** The task says nothing, or too much. Sizes are UTF-8 bytes. */
@@ -21,7 +22,7 @@ export class InvalidTask extends Schema.TaggedError<InvalidTask>()("InvalidTask"
 }
 
 const about = (agent_name: string, status: AgentStatus, evidence: Evidence): string =>
-  `Agent ${JSON.stringify(agent_name)} is ${status} (${evidence.detail})`
+  `Agent ${quoted(agent_name)} is ${status} (${evidence.detail})`
 
 /** Tasks go to idle agents only. */
 export class AgentNotIdle extends Schema.TaggedError<AgentNotIdle>()("AgentNotIdle", {
@@ -77,21 +78,29 @@ export class InterruptNotSupported extends Schema.TaggedError<InterruptNotSuppor
     return ["restart_agent"]
   }
   override get message() {
-    return `Agent ${JSON.stringify(this.agent_name)} runs over AgentAPI's transport ${JSON.stringify(this.transport)}, which cannot be interrupted. Nothing was sent.`
+    return `Agent ${quoted(this.agent_name)} runs over AgentAPI's transport ${quoted(this.transport)}, which cannot be interrupted. Nothing was sent.`
   }
 }
 
-/** The agent's AgentAPI does not answer, or says something unusable. A task or key was not sent to it. */
+/**
+ * The agent's AgentAPI does not answer, or says something unusable; `too_large` = more than may be read. A task or key was
+ * not sent to it.
+ */
 export class AgentUnreachable extends Schema.TaggedError<AgentUnreachable>()("AgentUnreachable", {
   agent_name: Schema.String,
   reason: Schema.String,
+  too_large: Schema.Boolean.pipe(
+    Schema.propertySignature,
+    Schema.withConstructorDefault(() => false)
+  ),
   outcome: notApplied
 }) {
   get next(): ReadonlyArray<NextStep> {
-    return ["look_at_agent", "restart_agent"]
+    return this.too_large ? ["restart_agent"] : ["look_at_agent", "restart_agent"]
   }
   override get message() {
-    return `Agent ${JSON.stringify(this.agent_name)} cannot be reached: ${this.reason}.`
+    const what = this.too_large ? "has more to say than can be read" : "cannot be reached"
+    return `Agent ${quoted(this.agent_name)} ${what}: ${this.reason}.`
   }
 }
 
@@ -111,7 +120,7 @@ export class DialogueNotRefusable extends Schema.TaggedError<DialogueNotRefusabl
   }
   override get message() {
     const why = this.ends_agent ? "Escape would end the agent" : "what Escape does to it is not known"
-    return `Agent ${JSON.stringify(this.agent_name)} waits for a person (${this.dialogue}): ${this.text}\nNothing was sent: ${why}.`
+    return `Agent ${quoted(this.agent_name)} waits for a person (${this.dialogue}): ${this.text}\nNothing was sent: ${why}.`
   }
 }
 
@@ -125,7 +134,7 @@ export class AgentRefused extends Schema.TaggedError<AgentRefused>()("AgentRefus
     return ["look_at_agent", "try_again"]
   }
   override get message() {
-    return `Agent ${JSON.stringify(this.agent_name)} refused: ${this.reason}.`
+    return `Agent ${quoted(this.agent_name)} refused: ${this.reason}.`
   }
 }
 
@@ -156,6 +165,6 @@ export class MessageNotFound extends Schema.TaggedError<MessageNotFound>()("Mess
   }
   override get message() {
     const known = this.newest === null ? "It has none yet." : `Its ids run from ${this.oldest} to ${this.newest}.`
-    return `The conversation with ${JSON.stringify(this.agent_name)} has no message ${this.message_id}. ${known}`
+    return `The conversation with ${quoted(this.agent_name)} has no message ${this.message_id}. ${known}`
   }
 }

@@ -221,17 +221,41 @@ describe.concurrent("answers", () => {
           { reason: "status", status, message: "no", detail: "why", requestId: "request-7", notProcessed: true }
         ] as const
     ),
-    ...[500, 501, 502, 503, 504, 599].map(
+    [
+      "500 proves nothing",
+      json(500, { message: "oh" }, id),
+      { reason: "status", status: 500, message: "oh", requestId: "request-7", notProcessed: false }
+    ],
+    ...[408, 499, 501, 502, 503, 504, 520, 522, 524, 530, 599].map(
       (status) =>
         [
-          `${status} proves nothing`,
+          `${status} proves nothing, and is not Coder's, whatever its body`,
           json(status, { message: "oh" }, id),
-          { reason: "status", status, message: "oh", requestId: "request-7", notProcessed: false }
+          { reason: "gateway", status, message: "oh", requestId: "request-7", notProcessed: false }
         ] as const
     ),
     ["HTML with 200", html(200, id), { reason: "not_json", status: 200, requestId: "request-7", notProcessed: false }],
     ["HTML with 404", html(404), { reason: "not_json", status: 404, notProcessed: true }],
     ["HTML with 502", html(502), { reason: "not_json", status: 502, notProcessed: false }],
+    [
+      "a refusal larger than is read",
+      json(400, { message: "x".repeat(3 * 1024 * 1024) }),
+      { reason: "too_large", status: 400, notProcessed: true }
+    ],
+    [
+      "an internal error larger than is read",
+      json(500, { message: "x".repeat(3 * 1024 * 1024) }),
+      { reason: "too_large", status: 500, notProcessed: false }
+    ],
+    [
+      "long headers",
+      html(200, { "content-type": `text/html; x=${"y".repeat(500)}`, "x-coder-request-id": "z".repeat(500) }),
+      {
+        reason: "not_json",
+        requestId: `${"z".repeat(100)} [cut: 400 more characters]`,
+        message: `answered 200 with text/html; x=${"y".repeat(87)} [cut: 413 more characters] instead of JSON`
+      }
+    ],
     [
       "text with 400 (CSRF)",
       { status: 400, text: "Something", headers: { "content-type": "text/plain" } },
@@ -250,12 +274,12 @@ describe.concurrent("answers", () => {
     [
       "an error body that is no JSON",
       { status: 500, text: "{", headers: { "content-type": "application/json" } },
-      { reason: "status", status: 500, message: "an error without a readable message" }
+      { reason: "gateway", status: 500, message: "answered 500 with JSON that is not Coder's" }
     ],
     [
       "an error body of another shape",
       json(409, { error: "no" }),
-      { reason: "status", status: 409, message: "an error without a readable message" }
+      { reason: "gateway", status: 409, message: "answered 409 with JSON that is not Coder's" }
     ],
     ["another shape", json(200, { id: 7 }), { reason: "unexpected" }],
     ["an array for an object", json(200, []), { reason: "unexpected" }],
@@ -350,7 +374,9 @@ describe.concurrent("answers", () => {
 
 describe.concurrent("retries", () => {
   const transient: ReadonlyArray<readonly [string, Fault]> = [
-    ...[429, 500, 502, 503, 504].map((status) => [`${status}`, answer(json(status, { message: "m" }))] as const),
+    ...[429, 500, 502, 503, 504, 520, 524].map(
+      (status) => [`${status}`, answer(json(status, { message: "m" }))] as const
+    ),
     ["HTML 502", answer(html(502))],
     ["a broken connection", dropBefore],
     ["no connection", refused],

@@ -235,6 +235,98 @@ describe.concurrent("lists", () => {
     )
   })
 
+  /** A fleet of one agent, whose workspace agent has these apps beside its own, or instead of it. */
+  const withApps = (apps: (own: Record<string, unknown>) => ReadonlyArray<unknown>, model: ModelOptions = {}) => {
+    const fleet = makeFleet(model)
+    const row = fleet.coder.add("bot-1")
+    fleet.coder.patch = (workspace) => {
+      const copy = structuredClone(workspace) as {
+        latest_build: { resources: ReadonlyArray<{ agents: Array<{ apps: ReadonlyArray<unknown> }> }> }
+      }
+      for (const { agents } of copy.latest_build.resources)
+        for (const agent of agents) agent.apps = apps((agent.apps[0] ?? {}) as Record<string, unknown>)
+      return { ...copy }
+    }
+    return { ...fleet, row }
+  }
+
+  it.effect("a broken app costs that app, and is told; the agent's own app is asked", () => {
+    const fleet = withApps((own) => [{ ...own, id: "2", slug: "vscode", health: 7 }, own])
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const [listed] = (yield* settle(list())).agents
+        const shown = yield* settle(show("bot-1"))
+        for (const one of [listed, shown]) {
+          assert.strictEqual(one?.status, "idle")
+          assert.strictEqual(one?.evidence.source, "agentapi")
+          assert.include(one?.evidence.detail, "could not be read: an app (vscode)")
+        }
+      })
+    )
+  })
+
+  it.effect("an agent whose own app is broken is listed as unknown, never as healthy nor as no agent", () => {
+    const fleet = withApps(
+      (own) => [
+        { ...own, healthcheck: null },
+        { ...own, id: "2", slug: "web", healthcheck: { url: "" } }
+      ],
+      {
+        version: plain
+      }
+    )
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const [listed] = (yield* settle(list())).agents
+        assert.strictEqual(listed?.status, "unknown")
+        assert.strictEqual(listed?.evidence.source, "unreadable")
+        assert.include(listed?.evidence.detail, "an app (ccw)")
+        assert.deepStrictEqual(fleet.proxy.asked(/\/@/), [])
+      })
+    )
+  })
+
+  it.effect(
+    "where nothing but the broken app can have made it an agent, it is listed, and refused as unreadable",
+    () => {
+      const fleet = withApps((own) => [{ ...own, healthcheck: null }], { version: plain })
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* names(), ["bot-1"])
+          const error = yield* failure(Effect.flatMap(AgentService, (agents) => agents.delete("bot-1")))
+          assert.strictEqual(error._tag, "AgentUnreadable")
+          assert.include(error.message, "an app (ccw)")
+          assert.deepStrictEqual(fleet.proxy.mutations, [])
+        })
+      )
+    }
+  )
+
+  it.effect("reports that cannot be read are told, never as none", () => {
+    const fleet = withApps((own) => [{ ...own, statuses: [{ secret: "CANARY" }] }])
+    const patch = fleet.coder.patch
+    fleet.coder.patch = (workspace, row) => ({ ...patch(workspace, row), latest_app_status: { state: 7 } })
+    fleet.proxy.on(/\/@/, answer(html(502)))
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const shown = yield* settle(show("bot-1"))
+        assert.strictEqual(shown.status, "unknown")
+        assert.strictEqual(shown.evidence.source, "unreadable")
+        assert.include(shown.evidence.detail, "its newest report could not be read")
+        const { items, note } = yield* settle(
+          Effect.flatMap(TaskService, (tasks) => tasks.history("bot-1", { page: 1, page_size: 10 }))
+        )
+        assert.deepStrictEqual(items, [])
+        assert.include(note, "could not be read: a report")
+        assert.notInclude(note, "No report exists")
+      })
+    )
+  })
+
   it.effect("elements that are no objects at all cost only themselves", () => {
     const fleet = makeFleet()
     for (const name of ["a", "b"]) fleet.coder.add(name)

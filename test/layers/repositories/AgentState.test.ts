@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, FastCheck, Option } from "effect"
 import {
-  agentApp,
   reportState,
   timeOf,
   toAgent,
   toAgentView,
   workspaceState
 } from "../../../src/layers/repositories/AgentState.ts"
+import { agentApp } from "../../../src/layers/repositories/WorkspaceAgents.ts"
 import { AgentStatus, type Evidence } from "../../../src/schemas/Agent.ts"
 import type { AppStatus, AppSummary } from "../../../src/schemas/coder/Builds.ts"
 import type { WorkspaceSummary } from "../../../src/schemas/coder/Workspaces.ts"
@@ -127,10 +127,33 @@ const rows: ReadonlyArray<readonly [string, Parts, AgentStatus, Evidence["source
     "offline",
     "workspace_agent"
   ],
-  ["one of two agents lost", { agents: [agent(), agent({ status: "disconnected" })] }, "offline", "workspace_agent"],
   [
-    "lost beats connecting",
-    { agents: [agent({ status: "connecting" }), agent({ status: "timeout" })] },
+    "the one of two agents that has the app is lost",
+    { agents: [agent({ apps: [], name: "gpu" }), agent({ status: "disconnected" })] },
+    "offline",
+    "workspace_agent"
+  ],
+  [
+    "the other one of two agents is lost",
+    { agents: [agent({ status: "disconnected", apps: [], name: "gpu" }), agent()], latest: report() },
+    "idle",
+    "app_status"
+  ],
+  [
+    "the other one of two agents runs its startup script",
+    { agents: [agent({ lifecycle_state: "starting", apps: [], name: "gpu" }), agent()], latest: report() },
+    "idle",
+    "app_status"
+  ],
+  [
+    "one of two agents is lost, and none has the app",
+    { agents: [agent({ apps: [] }), agent({ status: "disconnected", apps: [] })], latest: report() },
+    "offline",
+    "workspace_agent"
+  ],
+  [
+    "lost beats connecting, where none has the app",
+    { agents: [agent({ status: "connecting", apps: [] }), agent({ status: "timeout", apps: [] })] },
     "offline",
     "workspace_agent"
   ],
@@ -235,6 +258,8 @@ describe("an agent that does not answer", () => {
     assert.include(of({ agents: [agent({ name: "gpu", status: "disconnected" })] }).detail, "gpu")
     assert.include(of({ build: { status: "failed", job: failedJob } }).detail, "no capacity")
     assert.include(of({ build: { status: "failed", transition: "delete", job: failedJob } }).detail, "delete")
+    const other = agent({ name: "gpu", status: "disconnected", apps: [] })
+    assert.include(of({ agents: [other, agent()] }).detail, "workspace agent gpu has lost its connection")
     const warned = of({ agents: [agent({ lifecycle_state: "start_error" })], latest: report({ message: "done" }) })
     assert.include(warned.detail, "the startup script of main failed")
     assert.include(warned.detail, "done")

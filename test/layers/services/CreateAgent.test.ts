@@ -248,6 +248,7 @@ describe.concurrent("create: an answer that is lost is settled by name", () => {
     ["201 of a wrong shape", answerAfter(json(201, { id: 7 }))],
     ["empty 201", answerAfter({ status: 201 })],
     ["504 in JSON, done 2 s later", processedLate("2 seconds", answer(json(504, { message: "Gateway Timeout" })))],
+    ["520 in JSON, done 2 s later", processedLate("2 seconds", answer(json(520, { message: "Unknown error" })))],
     ["dropped, done 5 s later", processedLate("5 seconds", dropBefore)]
   ] as const
   for (const [what, fault] of lost) {
@@ -282,6 +283,29 @@ describe.concurrent("create: an answer that is lost is settled by name", () => {
       })
     )
   })
+
+  for (const [whose, fault] of [
+    ["ours", dropAfter],
+    ["somebody else's, asked for at the same time", dropBefore]
+  ] as const) {
+    it.effect(`where no task travels with the build, nobody can tell (${whose}): unknown, and no task is typed`, () => {
+      const fleet = makeFleet({ version: { parameters: [], presets: null } }, { projects: ["claude-code"] })
+      fleet.proxy.on(posted, (forward, request) => {
+        if (fault === dropBefore) fleet.coder.add("bot-1")
+        return fault(forward, request)
+      })
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const { agent, message, next, outcome, stage, task } = yield* settle(create())
+          assert.deepStrictEqual([outcome, agent, stage, task], ["unknown", null, null, "not_delivered"])
+          assert.include(message, "The task was not sent")
+          assert.deepStrictEqual(next, ["look_at_agent", "start_task"])
+          assert.strictEqual(fleet.proxy.mutations.length, 1)
+        })
+      )
+    })
+  }
 
   it.effect("not there after Coder's own 500: not applied, at once", () => {
     const fleet = makeFleet()
@@ -364,6 +388,29 @@ describe.concurrent("create: eight at once with one name", () => {
 })
 
 describe.concurrent("create: wait_ready", () => {
+  it.effect("looks at the workspace that was created, not at what has its name later", () => {
+    const fleet = makeFleet(
+      { startupMillis: 5000, version: { parameters: [], presets: null } },
+      { projects: ["claude-code"] }
+    )
+    fleet.proxy.on(/workspace\/bot-1$/, (forward) =>
+      Effect.suspend(() => {
+        const [first] = fleet.coder.workspaces
+        // Deleted and made again by somebody else, whose workspace the name now leads to.
+        if (first !== undefined && fleet.coder.workspaces.length === 1) fleet.coder.add("bot-1")
+        return forward
+      })
+    )
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { agent } = yield* settle(create({ wait_ready: true }))
+        assert.strictEqual(agent?.workspace_id, fleet.coder.workspaces[0]?.id)
+        assert.deepStrictEqual(fleet.proxy.asked(/workspace\/bot-1$/).length, 1)
+      })
+    )
+  })
+
   it.effect("waits through the build and the startup script", () => {
     const fleet = makeFleet({ startupMillis: 5000 })
     return inFleet(

@@ -5,6 +5,11 @@ export class CallLimits extends Context.Reference<CallLimits>()("fleet-mcp/layer
   defaultValue: () => ({
     /** Calls at once; the others wait their turn. */
     concurrent: 16,
+    /**
+     * A call whose turn comes with less than this left of its time (or than half of it, where that is less) is not begun:
+     * it could not settle what it sends.
+     */
+    leastTime: Duration.seconds(10),
     /** Between two progress notifications of a call. */
     progress: Duration.seconds(2)
   })

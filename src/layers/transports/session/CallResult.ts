@@ -41,6 +41,14 @@ export const defect = (tool: Tool<unknown>, id: string): CallToolResult =>
     `InternalError: ${tool.name} failed by a fault of fleet-mcp (id ${id}). Its log on stderr has the details; please report them.`
   )
 
+/** A call that spent its time waiting for its turn: so many seconds, behind so many others. */
+export const busy = (tool: Tool<unknown>, seconds: number, concurrent: number): CallToolResult =>
+  withOutcome(
+    tool,
+    "not_applied",
+    `Busy: ${tool.name} was not called: it waited ${seconds} s for its turn, and only ${concurrent} calls run at once. Nothing was sent. Wait until those at work have answered, then call it again, with fewer at once.`
+  )
+
 /** A change asked by a client that may only look. */
 export const readOnlyServer = (tool: Tool<unknown>, reason: ReadOnlyReason): CallToolResult =>
   withOutcome(

@@ -1,6 +1,6 @@
 import { ErrorCode, type JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Logger, Queue, Ref, TestClock } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, Logger, Queue, Ref, TestClock } from "effect"
 import { instructions } from "../../../../src/layers/transports/session/Instructions.ts"
 import { McpSession } from "../../../../src/layers/transports/session/McpSession.ts"
 import { BackendNotConfigured } from "../../../../src/schemas/errors/Coder.ts"
@@ -264,7 +264,7 @@ describe("a read-only session", () => {
     Effect.gen(function* () {
       const { client, entered } = yield* staged({ readOnly: "agent" })
       const { tools } = yield* Effect.promise(() => client.listTools())
-      expect(tools.map(({ name }) => name)).toEqual(["echo", "wait", "refuse_read", "crash", "give_up"])
+      expect(tools.map(({ name }) => name)).toEqual(["echo", "wait", "time_to_read", "refuse_read", "crash", "give_up"])
       const { isError, text } = yield* call(client, "change")
       expect(isError).toBe(true)
       expect(text).toMatch(/^ReadOnlyServer: .*change was not called.*\noutcome: not_applied$/s)
@@ -396,6 +396,55 @@ describe("many calls", () => {
       yield* Deferred.succeed(release, undefined)
       const answers = yield* Fiber.join(calls)
       expect(answers.filter(({ isError }) => !isError)).toHaveLength(callLimits.concurrent + 5)
+    })
+  )
+})
+
+describe("the time of a call", () => {
+  const queued = (name: string, wait: Duration.DurationInput) =>
+    Effect.gen(function* () {
+      const { client, entered, release } = yield* staged()
+      const before = yield* Effect.fork(
+        Effect.all(
+          Array.from({ length: callLimits.concurrent }, () => call(client, "wait")),
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* Effect.repeat(Ref.get(entered), { until: (count) => count >= callLimits.concurrent })
+      const late = yield* Effect.fork(call(client, name))
+      yield* Effect.yieldNow()
+      // Comes after the calls.
+      yield* Effect.promise(() => client.listTools())
+      yield* TestClock.adjust(wait)
+      yield* Deferred.succeed(release, undefined)
+      yield* Fiber.join(before)
+      return yield* Fiber.join(late)
+    })
+
+  it.scoped.each([
+    ["time_to_change", 0, "45 s left"],
+    ["time_to_change", 30, "15 s left"],
+    ["time_to_read", 15, "15 s left"]
+  ] as const)("begins when it arrives: %s after a wait of %i s has %s", ([name, seconds, left]) =>
+    Effect.map(queued(name, Duration.seconds(seconds)), ({ isError, text }) => {
+      expect(isError).toBe(false)
+      expect(text).toContain(left)
+    })
+  )
+
+  it.scoped("a change that spent its time in the queue is busy: nothing sent, and what to do next", () =>
+    Effect.map(queued("change", "36 seconds"), ({ isError, text }) => {
+      expect(isError).toBe(true)
+      expect(text).toContain("Busy: change was not called: it waited 36 s for its turn")
+      expect(text).toContain("call it again")
+      expect(text).toContain("outcome: not_applied")
+    })
+  )
+
+  it.scoped("so is a read", () =>
+    Effect.map(queued("time_to_read", "21 seconds"), ({ isError, text }) => {
+      expect(isError).toBe(true)
+      expect(text).toContain("Busy: time_to_read was not called")
     })
   )
 })

@@ -1,6 +1,7 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
-import { Deferred, Effect, Ref, Schema, type Context } from "effect"
+import { Deferred, Duration, Effect, Ref, Schema, type Context } from "effect"
+import { remaining } from "../../../../src/layers/time/Deadline.ts"
 import { McpSession, type McpSessionOptions } from "../../../../src/layers/transports/session/McpSession.ts"
 import type { FleetError } from "../../../../src/schemas/errors/FleetError.ts"
 import { PageOutOfRange } from "../../../../src/schemas/errors/Task.ts"
@@ -40,6 +41,8 @@ const tool = <E extends FleetError>(name: string, hints: Tool.Hints, program: Ef
     text: ({ said }) => `said: ${said}`
   })
 
+const timeLeft = Effect.map(remaining, (left) => `${Duration.toSeconds(left)} s left`)
+
 export const stageTools = ({ begun, entered, finished, interrupted, release }: Stage) => {
   const wait = Ref.update(entered, (count) => count + 1).pipe(
     Effect.zipRight(Deferred.succeed(begun, undefined)),
@@ -54,6 +57,8 @@ export const stageTools = ({ begun, entered, finished, interrupted, release }: S
       Effect.onInterrupt(wait, () => Deferred.succeed(interrupted, undefined))
     ),
     tool("change", changes, Effect.uninterruptible(Effect.tap(wait, () => Deferred.succeed(finished, undefined)))),
+    tool("time_to_change", changes, timeLeft),
+    tool("time_to_read", Tool.readOnly, timeLeft),
     tool("refuse", changes, refusal),
     tool("refuse_read", Tool.readOnly, refusal),
     tool("crash", Tool.readOnly, Effect.dieMessage("secret-of-the-crash")),
