@@ -12,29 +12,42 @@ export interface Asked {
   readonly backend: Backend
   /** Why the whole server only shows the fleet, if it does. */
   readonly readOnly: ReadOnlyReason | undefined
+  /** Whether this machine's fleet is that of a supervisor, which outlives this process. */
+  readonly supervised: boolean
 }
+
+/** `FLEET_MCP_SUPERVISOR`: `true`, or `false` (default). */
+export const supervisorConfig = flag("FLEET_MCP_SUPERVISOR", false)
 
 const readOnlyConfig: Config.Config<ReadOnlyReason | undefined> = Config.map(
   Config.all({ agent: text("FLEET_MCP_AGENT"), only: flag("FLEET_MCP_READ_ONLY", false) }),
   ({ agent, only }) => (agent === undefined ? (only ? "server" : undefined) : "agent")
 )
 
-/** Reads the backend (`backendConfig`), `FLEET_MCP_AGENT` and `FLEET_MCP_READ_ONLY`. */
-export const asked: Config.Config<Asked> = Config.all({ backend: backendConfig, readOnly: readOnlyConfig })
+/** Reads the backend (`backendConfig`), `FLEET_MCP_AGENT`, `FLEET_MCP_READ_ONLY` and `FLEET_MCP_SUPERVISOR`. */
+export const asked: Config.Config<Asked> = Config.all({
+  backend: backendConfig,
+  readOnly: readOnlyConfig,
+  supervised: supervisorConfig
+})
 
 /** A server that only says, with every tool, that its configuration cannot be read: a client shows one that does not start badly. */
 export const unreadable = (error: ConfigError.ConfigError): Asked => ({
   backend: Backend.Incomplete(cannotBeRead(error)),
-  readOnly: undefined
+  readOnly: undefined,
+  supervised: false
 })
 
 /** Where agents run, as the end of a sentence that begins "Agents run". */
-const place: (backend: Backend) => string = Backend.$match({
-  Coder: ({ url }) => `in Coder workspaces of ${url.origin}.`,
-  Local: () =>
-    "on this machine, with the user's rights: a private fleet in memory, which ends together with this server.",
-  Incomplete: ({ problem, remedy }) => `nowhere yet: ${problem} ${remedy}`
-})
+const place = (backend: Backend, supervised: boolean): string =>
+  Backend.$match(backend, {
+    Coder: ({ url }) => `in Coder workspaces of ${url.origin}.`,
+    Local: () =>
+      supervised
+        ? "on this machine, with the user's rights: one fleet for all clients, which goes on when this server ends."
+        : "on this machine, with the user's rights: a private fleet in memory, which ends together with this server.",
+    Incomplete: ({ problem, remedy }) => `nowhere yet: ${problem} ${remedy}`
+  })
 
 /** What every session serves, over stdio and over HTTP. Tools and services are loaded when they are first asked for. */
 export interface Served {
@@ -45,8 +58,8 @@ export interface Served {
 }
 
 /** `environment` is that of the process, for the agents of this machine. */
-export const served = ({ backend, readOnly }: Asked, environment: Environment): Served => ({
-  place: place(backend),
+export const served = ({ backend, readOnly, supervised }: Asked, environment: Environment): Served => ({
+  place: place(backend, supervised),
   readOnly,
   tools: Effect.map(
     Effect.promise(() => import("../tools/FleetTools.ts")),

@@ -1,11 +1,13 @@
-import { FileSystem, Path, type HttpClient } from "@effect/platform"
+import { FileSystem, HttpClient, Path } from "@effect/platform"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { Effect, type ConfigError, type Layer } from "effect"
-import type { CoderConfig } from "../layers/config/CoderConfig.ts"
+import { Effect, Layer, Predicate, Record, Redacted, type ConfigError } from "effect"
+import { agentEnvironment as visible } from "../layers/agenthost/process/Environment.ts"
+import { CoderConfig } from "../layers/config/CoderConfig.ts"
 import { embeddedVariables, type EmbeddedOptions } from "../layers/config/EmbeddedConfig.ts"
 import { StateDirectory } from "../layers/config/StateDirectory.ts"
-import { EmbeddedCoder } from "../layers/embedded/EmbeddedCoder.ts"
+import { embeddedUrl } from "../layers/embedded/Deployment.ts"
 import { BackendNotConfigured } from "../schemas/errors/Coder.ts"
+import { supervisorConfig } from "./Serving.ts"
 import type { Environment } from "./Settings.ts"
 
 const projectAdvice =
@@ -55,8 +57,43 @@ const embeddedOptions = (environment: Environment) =>
     )
   )
 
-/** The embedded Coder as the configuration wants it. Its agents get a part of `environment`. */
+/** The supervisor of the state directory, with which this process registers what its options say. */
+const supervised = (options: EmbeddedOptions) =>
+  Effect.gen(function* () {
+    const { connected } = yield* Effect.promise(() => import("./supervisor/Connection.ts"))
+    const { makeToken, placeIn } = yield* Effect.promise(() => import("./supervisor/Place.ts"))
+    const token = makeToken()
+    const given = Record.filter(options.environment ?? {}, Predicate.isNotUndefined)
+    const client = connected({
+      place: placeIn(options.stateDirectory),
+      program: process.argv[1] ?? "",
+      environment: given,
+      client: {
+        token,
+        ...(options.projects === undefined ? {} : { projects: options.projects }),
+        working_directory: options.workingDirectory,
+        project_advice: options.projectAdvice ?? "",
+        allow_shell: options.allowShell ?? false,
+        environment: Redacted.make(visible(given, options.agentEnvironment)),
+        agent_environment: options.agentEnvironment ?? []
+      }
+    })
+    return Layer.merge(
+      Layer.scoped(HttpClient.HttpClient, client),
+      CoderConfig.layer({ url: new URL(embeddedUrl), sessionToken: token })
+    )
+  })
+
+/** This machine's fleet as the configuration wants it. Its agents get a part of `environment`. */
 export const thisMachine = (
   environment: Environment
-): Effect.Effect<Layer.Layer<HttpClient.HttpClient | CoderConfig>, BackendNotConfigured | ConfigError.ConfigError> =>
-  Effect.map(embeddedOptions(environment), EmbeddedCoder.layer)
+): Effect.Effect<
+  Layer.Layer<HttpClient.HttpClient | CoderConfig, BackendNotConfigured>,
+  BackendNotConfigured | ConfigError.ConfigError
+> =>
+  Effect.gen(function* () {
+    const options = yield* embeddedOptions(environment)
+    if (yield* supervisorConfig) return yield* supervised(options)
+    const { EmbeddedCoder } = yield* Effect.promise(() => import("../layers/embedded/EmbeddedCoder.ts"))
+    return EmbeddedCoder.layer(options)
+  })

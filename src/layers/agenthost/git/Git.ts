@@ -81,7 +81,6 @@ const fixed = { LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0" }
  * translating.
  */
 export const makeGit = (environment: Environment): Git => {
-
   const ask = Effect.fn("Git.run")(function* ({ args, directory, input, onError, time, variables }: GitRun) {
     const limits = yield* GitLimits
     const seen = environmentFor(yield* TurnCaller, environment)

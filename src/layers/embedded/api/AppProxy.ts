@@ -20,8 +20,8 @@ import { WorkspaceStore } from "../store/WorkspaceStore.ts"
  * The apps of workspaces by path: `/@{owner}/{workspace}[.agent]/apps/{slug}/{rest}`. The app gets the request without
  * Coder's cookies and with everything else. What Coder answers in its place is HTML (recording: app-proxy.json).
  */
-export const appProxy: Layer.Layer<never, never, AgentHosts | Callers | Deployment | WorkspaceStore> = HttpApiBuilder.Router.use(
-  (router) =>
+export const appProxy: Layer.Layer<never, never, AgentHosts | Callers | Deployment | WorkspaceStore> =
+  HttpApiBuilder.Router.use((router) =>
     Effect.gen(function* () {
       const hosts = yield* AgentHosts
       const store = yield* WorkspaceStore
@@ -69,7 +69,7 @@ export const appProxy: Layer.Layer<never, never, AgentHosts | Callers | Deployme
       yield* router.all("/@:owner/:workspace/apps/:slug", forward)
       yield* router.all("/@:owner/:workspace/apps/:slug/*", forward)
     })
-)
+  )
 
 /** A path as the router understood it, however it was spelled. */
 const encoded = (path: string): string =>

@@ -184,7 +184,8 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           Effect.map((root) => [{ name: folderName(root), directory: root }])
         )
 
-      const adviceOf = ({ projectAdvice = "", projects }: NamedProjects) => (projects === undefined ? projectAdvice : "")
+      const adviceOf = ({ projectAdvice = "", projects }: NamedProjects) =>
+        projects === undefined ? projectAdvice : ""
 
       if (options.registered !== true) {
         const configured = options.projects ?? (yield* byDefault(options.workingDirectory))

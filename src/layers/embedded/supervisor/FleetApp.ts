@@ -1,10 +1,4 @@
-import {
-  HttpApiBuilder,
-  type HttpApp,
-  type HttpRouter,
-  HttpServer,
-  HttpServerResponse
-} from "@effect/platform"
+import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
 import { Context, Effect, Layer, Redacted, Schema, Stream } from "effect"
 import { CoderError } from "../../../schemas/coder/CoderError.ts"
 import { FleetApi, fleetContract, RegisterClient, type SupervisorStatus } from "../../../schemas/fleet/FleetApi.ts"

@@ -65,7 +65,8 @@ export const templatesHandlers = HttpApiBuilder.group(CoderApi, "templates", (ha
       return yield* Effect.forEach(yield* projects(client?.named), view, { concurrency })
     })
 
-    const version = (id: string) => Effect.flatMap(uuid(id), (versionId) => Effect.flatMap(findVersion(versionId), orNotFound))
+    const version = (id: string) =>
+      Effect.flatMap(uuid(id), (versionId) => Effect.flatMap(findVersion(versionId), orNotFound))
 
     return handlers
       .handle("list", ({ urlParams }) =>

@@ -28,7 +28,9 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
     const projectFor = Effect.fn("Workspaces.projectFor")(function* (request: CreateWorkspace) {
       const { template_id = "", template_version_id } = request
       const project = yield* template_version_id === undefined
-        ? Effect.mapError(Effect.flatten(catalog.findTemplate(template_id)), () => missing("Template", "template_id", template_id))
+        ? Effect.mapError(Effect.flatten(catalog.findTemplate(template_id)), () =>
+            missing("Template", "template_id", template_id)
+          )
         : Effect.mapError(Effect.flatten(catalog.findVersion(template_version_id)), () =>
             missing("Template version", "template_version_id", template_version_id)
           )
