@@ -1,5 +1,5 @@
 import { HttpApiClient, HttpClient, HttpClientRequest } from "@effect/platform"
-import { ConfigProvider, Console, Data, Duration, Effect, Layer, Option, Redacted, Schedule } from "effect"
+import { Console, Data, Duration, Effect, Layer, Option, Redacted, Schedule } from "effect"
 import * as fs from "node:fs"
 import { CoderConfig } from "../layers/config/CoderConfig.ts"
 import { StateDirectory } from "../layers/config/StateDirectory.ts"

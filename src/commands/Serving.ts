@@ -5,7 +5,7 @@ import type { FleetServices } from "../layers/services/FleetServices.ts"
 import type { ReadOnlyReason } from "../layers/transports/session/ReadOnly.ts"
 import type { BackendNotConfigured } from "../schemas/errors/Coder.ts"
 import type { Tool } from "../tools/Tool.ts"
-import { cannotBeRead, type Environment } from "./Settings.ts"
+import { cannotBeRead, type Environment, supervisorConfig } from "./Settings.ts"
 
 /** What the configuration says of a server, whatever its transport. */
 export interface Asked {
@@ -15,9 +15,6 @@ export interface Asked {
   /** Whether this machine's fleet is that of a supervisor, which outlives this process. */
   readonly supervised: boolean
 }
-
-/** `FLEET_MCP_SUPERVISOR`: `true`, or `false` (default). */
-export const supervisorConfig = flag("FLEET_MCP_SUPERVISOR", false)
 
 const readOnlyConfig: Config.Config<ReadOnlyReason | undefined> = Config.map(
   Config.all({ agent: text("FLEET_MCP_AGENT"), only: flag("FLEET_MCP_READ_ONLY", false) }),

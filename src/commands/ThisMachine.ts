@@ -7,8 +7,7 @@ import { embeddedVariables, type EmbeddedOptions } from "../layers/config/Embedd
 import { StateDirectory } from "../layers/config/StateDirectory.ts"
 import { embeddedUrl } from "../layers/embedded/Deployment.ts"
 import { BackendNotConfigured } from "../schemas/errors/Coder.ts"
-import { supervisorConfig } from "./Serving.ts"
-import type { Environment } from "./Settings.ts"
+import { type Environment, supervisorConfig } from "./Settings.ts"
 
 const projectAdvice =
   "Start fleet-mcp in a git repository, or name repositories with --project DIR (repeatable) or FLEET_MCP_PROJECT_DIRS."
@@ -80,7 +79,7 @@ const supervised = (options: EmbeddedOptions) =>
     })
     return Layer.merge(
       Layer.scoped(HttpClient.HttpClient, client),
-      CoderConfig.layer({ url: new URL(embeddedUrl), sessionToken: token })
+      CoderConfig.layer({ url: new URL(embeddedUrl), sessionToken: token, displayName: "this machine" })
     )
   })
 

@@ -1,5 +1,4 @@
 import * as fs from "node:fs"
-import { Console } from "node:console"
 import { Writable } from "node:stream"
 
 /** Bytes of the log, its two files together. */
@@ -28,7 +27,10 @@ export const rotatingFile = (file: string, longest = longestLog): Writable => {
   })
 }
 
-/** Whatever prints from now on goes to the log. */
+/** Whatever is printed from now on goes to the log. */
 export const printTo = (file: string): void => {
-  globalThis.console = new Console(rotatingFile(file))
+  const log = rotatingFile(file)
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.write = (chunk: string | Uint8Array) => log.write(chunk)
+  }
 }

@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 import type { Preset, RichParameter } from "../../../schemas/coder/Templates.ts"
 import { type NotAProject } from "../../agenthost/git/ProjectDirectory.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
-import { TurnCaller } from "../../agenthost/process/TurnCaller.ts"
+import { environmentFor, TurnCaller } from "../../agenthost/process/TurnCaller.ts"
 import { EmbeddedConfig, type EmbeddedProject } from "../../config/EmbeddedConfig.ts"
 import { type AgentKind, allKinds, noKindOffered, offeredKinds } from "./AgentKinds.ts"
 import { derivedId } from "../store/Ids.ts"
@@ -33,6 +33,8 @@ export class CatalogLimits extends Context.Reference<CatalogLimits>()(
     defaultValue: () => ({
       /** How long what was seen of a project's folder counts. */
       inspection: Duration.seconds(1),
+      /** For so many callers with programs or a home of their own. */
+      surroundings: 16,
       /** Folders looked at at once. */
       concurrency: 4
     })
@@ -106,6 +108,8 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
      * their templates.
      */
     readonly register: (named: NamedProjects) => Effect.Effect<ReadonlySet<string>, StoreFailed>
+    /** Keeps the project of a template in the store: an agent is to be of it. */
+    readonly keep: (templateId: string) => Effect.Effect<void, StoreFailed>
     /** Adds the projects that are kept in the store; forgets those whose folder is gone and that no agent is of. */
     readonly restore: Effect.Effect<void, StoreFailed>
   }
@@ -138,31 +142,40 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
       const unusable = (advice: string) => (error: NotAProject) =>
         new ProjectUnusable({ message: `${error.message} ${advice}`.trim(), gone: error.reason === "no_directory" })
 
+      /** What was seen counts for a while; what is seen depends on whose git and whose home it is. */
+      const inspected = <A, E>(look: Effect.Effect<A, E>) => {
+        const seen = new Map<string, Effect.Effect<A, E>>()
+        return Effect.gen(function* () {
+          const { HOME, PATH } = environmentFor(yield* TurnCaller, options.environment)
+          const key = JSON.stringify([HOME, PATH])
+          const cached = seen.get(key) ?? (yield* Effect.cachedWithTTL(look, limits.inspection))
+          if (seen.size >= limits.surroundings) seen.clear()
+          seen.set(key, cached)
+          return yield* cached
+        })
+      }
+
       const add = (
         { directory, name, template_name }: EmbeddedProject & Pick<Project, "template_name">,
         known: boolean,
         advice: string
-      ) =>
-        Effect.gen(function* () {
-          // The same folder can be a project under two names.
-          const identity = [resolve(directory), name] as const
-          const entry: Entry = {
-            template_id: derivedId("template", ...identity),
-            version_id: derivedId("template version", ...identity),
-            template_name,
-            display_name: name,
-            directory,
-            parameters,
-            repository: yield* inspect(directory).pipe(
-              Effect.mapError(unusable(advice)),
-              Effect.cachedWithTTL(limits.inspection)
-            ),
-            presets: presetsOf(identity),
-            known
-          }
-          entries.set(entry.template_id, entry)
-          return entry
-        })
+      ): Entry => {
+        // The same folder can be a project under two names.
+        const identity = [resolve(directory), name] as const
+        const entry: Entry = {
+          template_id: derivedId("template", ...identity),
+          version_id: derivedId("template version", ...identity),
+          template_name,
+          display_name: name,
+          directory,
+          parameters,
+          repository: inspected(inspect(directory).pipe(Effect.mapError(unusable(advice)))),
+          presets: presetsOf(identity),
+          known
+        }
+        entries.set(entry.template_id, entry)
+        return entry
+      }
 
       /** The names that templates cannot have any more. */
       const taken = () => new Set(["new", "create", ...[...entries.values()].map((entry) => entry.template_name)])
@@ -190,29 +203,33 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
       if (options.registered !== true) {
         const configured = options.projects ?? (yield* byDefault(options.workingDirectory))
         for (const project of configured) {
-          yield* add({ ...project, template_name: templateName(project.name, taken()) }, true, adviceOf(options))
+          add({ ...project, template_name: templateName(project.name, taken()) }, true, adviceOf(options))
         }
       }
 
       // A name is chosen and taken in one go: no two clients get the same.
       const inTurn = yield* Effect.makeSemaphore(1)
 
-      const keep = ({ directory, display_name, template_id, template_name }: Entry) =>
-        store.transaction("keepProject", (rows) =>
-          Either.right(rows.projects.put({ id: template_id, name: display_name, directory, template_name }))
-        )
+      const keep = (entry: Entry) => {
+        const { directory, display_name: name, known, template_id: id, template_name } = entry
+        if (known) return Effect.void
+        return store
+          .transaction("keepProject", (rows) => Either.right(rows.projects.put({ id, name, directory, template_name })))
+          .pipe(
+            Effect.zipRight(
+              Effect.sync(() => {
+                entry.known = true
+              })
+            )
+          )
+      }
 
       const registerOne = (project: EmbeddedProject, advice: string) =>
         Effect.gen(function* () {
           const id = derivedId("template", resolve(project.directory), project.name)
           const entry =
-            entries.get(id) ??
-            (yield* add({ ...project, template_name: templateName(project.name, taken()) }, false, advice))
-          const isUsable = Effect.isSuccess(entry.repository)
-          if (!entry.known && (yield* isUsable)) {
-            yield* keep(entry)
-            entry.known = true
-          }
+            entries.get(id) ?? add({ ...project, template_name: templateName(project.name, taken()) }, false, advice)
+          if (yield* Effect.isSuccess(entry.repository)) yield* keep(entry)
           return id
         })
 
@@ -225,7 +242,7 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           if (!isUsed && (yield* isGone)) {
             return yield* store.transaction("forgetProject", (rows) => Either.right(rows.projects.remove(row.id)))
           }
-          yield* add(row, true, "")
+          add(row, true, "")
         })
 
       return {
@@ -260,10 +277,14 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           const ids = yield* Effect.forEach(projects, (project) => registerOne(project, adviceOf(named)))
           return new Set(ids)
         }, inTurn.withPermits(1)),
+        keep: (id) =>
+          Effect.suspend(() =>
+            Option.match(Option.fromNullable(entries.get(id)), { onNone: () => Effect.void, onSome: keep })
+          ),
         restore: Effect.gen(function* () {
-          const { rows, used } = yield* store.read("projects", (rows) => ({
-            rows: rows.projects.select("all", "all"),
-            used: new Set(rows.workspaces.select("deleted", "false").map(({ template_id }) => template_id))
+          const { rows, used } = yield* store.read("projects", (all) => ({
+            rows: all.projects.select("all", "all"),
+            used: new Set(all.workspaces.select("deleted", "false").map(({ template_id }) => template_id))
           }))
           yield* Effect.forEach(rows, (row) => restoreOne(row, used.has(row.id)), { discard: true })
         }).pipe(inTurn.withPermits(1), Effect.withSpan("Catalog.restore"))

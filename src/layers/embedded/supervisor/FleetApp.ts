@@ -1,7 +1,8 @@
 import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
-import { Context, Effect, Layer, Redacted, Schema, Stream } from "effect"
+import { Context, Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { CoderError } from "../../../schemas/coder/CoderError.ts"
 import { FleetApi, fleetContract, RegisterClient, type SupervisorStatus } from "../../../schemas/fleet/FleetApi.ts"
+import { TurnCaller } from "../../agenthost/process/TurnCaller.ts"
 import { userSession } from "../api/Authentication.ts"
 import { Callers } from "../api/Callers.ts"
 import { storeFailed, withCoderBody } from "../api/CoderBody.ts"
@@ -34,20 +35,19 @@ const handlers = (supervisor: SupervisorProcess) =>
             const payload = yield* Effect.catchTag(Schema.decodeUnknown(RegisterClient)(body), "ParseError", () =>
               CoderError.answer(400, "This is no registration of a client.")
             )
+            const caller = {
+              allowShell: payload.allow_shell,
+              environment: Redacted.value(payload.environment),
+              agentEnvironment: payload.agent_environment
+            }
             const named = yield* catalog
               .register({
                 projects: payload.projects,
                 workingDirectory: payload.working_directory,
                 projectAdvice: payload.project_advice
               })
-              .pipe(Effect.catchTag("StoreFailed", storeFailed))
-            const client = {
-              token: payload.token,
-              named,
-              allowShell: payload.allow_shell,
-              environment: Redacted.value(payload.environment),
-              agentEnvironment: payload.agent_environment
-            }
+              .pipe(Effect.provideService(TurnCaller, Option.some(caller)), Effect.catchTag("StoreFailed", storeFailed))
+            const client = { ...caller, token: payload.token, named }
             const presence = Stream.unwrapScoped(
               callers.register(client).pipe(
                 Effect.map(() => Stream.concat(Stream.make(registered), Stream.never)),

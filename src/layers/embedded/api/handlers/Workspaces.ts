@@ -35,6 +35,7 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
             missing("Template version", "template_version_id", template_version_id)
           )
       yield* Effect.mapError(project.repository, ({ message }) => deprecated(project, message))
+      yield* Effect.catchTag(catalog.keep(project.template_id), "StoreFailed", storeFailed)
       if (Option.isNone(yield* catalog.defaultKind)) return yield* CoderError.answer(400, noKindOffered)
       return project
     })
