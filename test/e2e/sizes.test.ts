@@ -445,7 +445,7 @@ const ofAgents: ReadonlyArray<Case> = [
       ["start_agent_task", next, tooLong],
       ["cancel_agent_task", me, tooLong],
       ["show_agent_log", me, tooLong],
-      ["show_agent_task_history", me, orLate(/the conversation cannot be read: .* larger than 16777216 bytes/)]
+      ["show_agent_task_history", me, orLate(/The conversation cannot be read: .* larger than 16777216 bytes/)]
     ]
   },
   {

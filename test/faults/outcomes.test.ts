@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck } from "effect"
-import { judge, operation } from "./Operations.ts"
+import { judge } from "./Judge.ts"
+import { modelBackend } from "./ModelBackend.ts"
+import { operation } from "./Operation.ts"
 
 // The same operations in every run, so that one that disagrees can be looked at again: 300 in the suite, 2,000 by
 // `npm run outcomes`.
@@ -18,7 +20,7 @@ describe.concurrent("what is said of a change agrees with the server's record", 
         Effect.forEach(
           operations.slice(from, from + share),
           (op, index) =>
-            Effect.map(judge(op), ({ said: { error, message, outcome }, wrong }) => {
+            Effect.map(judge(op, modelBackend(op)), ({ said: { error, message, outcome }, wrong }) => {
               said[outcome] += 1
               const told = `${outcome}, ${error?._tag ?? "an answer"}: ${message}`
               assert.deepStrictEqual(wrong, [], `operation ${from + index + 1}: ${JSON.stringify(op)}\n${told}`)

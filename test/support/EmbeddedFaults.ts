@@ -9,6 +9,12 @@ export interface EmbeddedFaults {
     readonly transition: "start" | "stop" | "delete"
     readonly error: string
   }>
+  /** Builds of these workspace names and transitions do nothing until this has ended. */
+  readonly holdBuilds?: ReadonlyArray<{
+    readonly workspace: string
+    readonly transition: "start" | "stop" | "delete"
+    readonly until: Effect.Effect<void>
+  }>
   /** Builds of these workspace names never end. */
   readonly hangBuilds?: ReadonlyArray<string>
   /** What becomes of the Coder agent of these workspace names. */
@@ -30,17 +36,16 @@ const faultOf = <A extends { readonly workspace: string; readonly fault: string 
 /** Makes the embedded Coders above it misbehave so. */
 export const embeddedFaults = (faults: EmbeddedFaults): Layer.Layer<Faults> =>
   Layer.succeed(Faults, {
-    beforeBuild: ({ build, workspace: { name } }) =>
-      faults.hangBuilds?.includes(name) === true
+    beforeBuild: ({ build, workspace: { name } }) => {
+      const isMeant = (each: { readonly workspace: string; readonly transition: string }) =>
+        each.workspace === name && each.transition === build.transition
+      const held = faults.holdBuilds?.find(isMeant)?.until ?? Effect.void
+      return faults.hangBuilds?.includes(name) === true
         ? Effect.never
-        : Effect.succeed(
-            Option.map(
-              Option.fromNullable(
-                faults.failBuilds?.find((each) => each.workspace === name && each.transition === build.transition)
-              ),
-              ({ error }) => error
-            )
-          ),
+        : Effect.map(held, () =>
+            Option.map(Option.fromNullable(faults.failBuilds?.find(isMeant)), ({ error }) => error)
+          )
+    },
     app: ({ name }, app) => (faultOf(faults.apps, name) === "missing" ? null : app),
     beforeConnect: ({ name }) => (faultOf(faults.agents, name) === "never_connects" ? Effect.never : Effect.void),
     up: ({ name }, shown) => ({

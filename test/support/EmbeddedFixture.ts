@@ -9,6 +9,7 @@ import type { ListenOptions } from "node:net"
 import { join } from "node:path"
 import { type EmbeddedFaults, embeddedFaults } from "./EmbeddedFaults.ts"
 import { socketHttpClient } from "./SocketHttpClient.ts"
+import { ConversationStore } from "../../src/layers/agenthost/ConversationStore.ts"
 import { CoderConfig } from "../../src/layers/config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../../src/layers/config/EmbeddedConfig.ts"
 import { CoderApp } from "../../src/layers/embedded/api/CoderApp.ts"
@@ -99,30 +100,48 @@ export const embedded = (
     )
   )
 
-/** The same, with its HTTP app itself, which takes requests as no client would write them, and with its store. */
+/**
+ * A client of the HTTP app itself. `watch` sees the body of each request that reaches it, and the answer, which settles
+ * when the app is done with the request, whether or not the client still waits for it.
+ */
+export const clientInProcess = (
+  watch: (body: string, answered: Promise<Response>) => void = () => undefined
+): Effect.Effect<HttpClient.HttpClient, never, CoderApp> =>
+  Effect.gen(function* () {
+    const { httpApp } = yield* CoderApp
+    // As the product has it: the span of a request would hold its token.
+    const untraced = yield* Effect.runtime().pipe(HttpMiddleware.withTracerDisabledWhenEffect(() => true))
+    const handle = HttpApp.toWebHandlerRuntime(untraced)(httpApp)
+    const fetch = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, () => true)
+    return HttpClient.make((request) =>
+      Effect.provideService(fetch.execute(request), FetchHttpClient.Fetch, (input, init) => {
+        const answered = handle(new Request(input, init))
+        watch(init?.body instanceof Uint8Array ? new TextDecoder().decode(init.body) : "", answered)
+        return answered
+      })
+    )
+  }).pipe(Effect.provide(FetchHttpClient.layer))
+
+/** Where an embedded Coder keeps what it knows. */
+type Stores = Layer.Layer<ConversationStore | RowStore>
+
+/** Stores that fail and forget as the product's do: never, and with the process. */
+const storesInMemory: Stores = Layer.merge(ConversationStore.layerMemory, RowStore.layerMemory)
+
+/** The same, with its HTTP app itself, which takes requests as no client would write them, and with its stores. */
 export const embeddedApp = (
   options: FixtureOptions = {},
-  rows: Layer.Layer<RowStore> = RowStore.layerMemory
+  stores: Stores = storesInMemory
 ): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
   Layer.unwrapScoped(
     Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) => {
-      const client = Layer.effect(
-        HttpClient.HttpClient,
-        Effect.gen(function* () {
-          const { httpApp } = yield* CoderApp
-          const handle = HttpApp.toWebHandlerRuntime(yield* Effect.runtime())(httpApp)
-          const fetch = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, () => true)
-          return HttpClient.make((request) =>
-            Effect.provideService(fetch.execute(request), FetchHttpClient.Fetch, (input, init) =>
-              handle(new Request(input, init))
-            )
-          )
-        })
-      ).pipe(Layer.provide(FetchHttpClient.layer))
       return Layer.mergeAll(
         fixture,
         CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
-        Layer.provideMerge(client, CoderApp.layer(embeddedOptions)).pipe(Layer.provide([seams, rows]))
+        Layer.provideMerge(
+          Layer.effect(HttpClient.HttpClient, clientInProcess()),
+          CoderApp.layer(embeddedOptions)
+        ).pipe(Layer.provide([seams, stores]))
         // As the product has it: the span of a request would hold its token.
       ).pipe(HttpMiddleware.withTracerDisabledWhen(() => true))
     })

@@ -18,11 +18,15 @@ export interface TestFleet {
 
 export const url = new URL("http://coder.test")
 
-export const fleetOver = (client: HttpClient.HttpClient, options: FleetOptions = {}) =>
+export const fleetOver = (
+  client: HttpClient.HttpClient,
+  options: FleetOptions = {},
+  sessionToken: Redacted.Redacted = Redacted.make(token)
+) =>
   FleetMcp.layer.pipe(
     Layer.provide([
       Layer.succeed(HttpClient.HttpClient, client),
-      CoderConfig.layer({ url, sessionToken: Redacted.make(token) }),
+      CoderConfig.layer({ url, sessionToken }),
       FleetConfig.layer(options)
     ])
   )

@@ -1,5 +1,6 @@
 import { FetchHttpClient, HttpApp, HttpClient, HttpClientError, HttpMiddleware, HttpServer } from "@effect/platform"
 import { Effect, Layer } from "effect"
+import { ConversationStore } from "../agenthost/ConversationStore.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../config/EmbeddedConfig.ts"
 import { CoderApp } from "./api/CoderApp.ts"
@@ -40,7 +41,8 @@ const inProcessClient: Layer.Layer<HttpClient.HttpClient, never, CoderApp> = Lay
   })
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
-const inMemory = (options: EmbeddedOptions) => Layer.provide(CoderApp.layer(options), RowStore.layerMemory)
+const inMemory = (options: EmbeddedOptions) =>
+  Layer.provide(CoderApp.layer(options), [ConversationStore.layerMemory, RowStore.layerMemory])
 
 /** The span of a request would hold its token: the header, or the address with the query. */
 const untraced = HttpMiddleware.withTracerDisabledWhen(() => true)

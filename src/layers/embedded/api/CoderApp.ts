@@ -2,7 +2,7 @@ import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer, HttpServerRe
 import { Context, Effect, Layer } from "effect"
 import { CoderApi } from "../../../schemas/coder/CoderApi.ts"
 import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
-import { ConversationStore } from "../../agenthost/ConversationStore.ts"
+import type { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
 import { TurnCaller } from "../../agenthost/process/TurnCaller.ts"
@@ -32,7 +32,6 @@ const parts = (options: EmbeddedOptions) =>
       Layer.mergeAll(
         Layer.provideMerge(Callers.layer, Deployment.layer),
         WorkspaceStore.layer,
-        ConversationStore.layerMemory,
         Layer.fresh(AgentApiServer.layer),
         Layer.unwrapEffect(
           Effect.map(EmbeddedConfig, ({ agentEnvironment, environment }) =>
@@ -75,7 +74,11 @@ export class CoderApp extends Context.Tag("fleet-mcp/layers/embedded/api/CoderAp
   /** With what other apps of the same fleet need of it. */
   static readonly layer = (
     options: EmbeddedOptions
-  ): Layer.Layer<AgentHosts | Callers | Catalog | CoderApp | Deployment | WorkspaceStore, never, RowStore> =>
+  ): Layer.Layer<
+    AgentHosts | Callers | Catalog | CoderApp | Deployment | WorkspaceStore,
+    never,
+    ConversationStore | RowStore
+  > =>
     Layer.effect(
       this,
       Effect.gen(function* () {

@@ -1,5 +1,6 @@
 import { HttpServer, HttpServerRequest, HttpMiddleware } from "@effect/platform"
 import { Effect, Layer } from "effect"
+import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import type { EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
 import { CoderApp } from "../api/CoderApp.ts"
 import { Catalog } from "../engine/Catalog.ts"
@@ -35,6 +36,6 @@ export const layer = (
     Layer.provideMerge(Supervision.layer),
     Layer.provide(Layer.effectDiscard(Effect.flatMap(Catalog, ({ restore }) => restore))),
     Layer.provide(CoderApp.layer({ ...options, workingDirectory: "/", registered: true })),
-    Layer.provide(layerSqlite(file)),
+    Layer.provide([ConversationStore.layerMemory, layerSqlite(file)]),
     HttpMiddleware.withTracerDisabledWhen(() => true)
   )
