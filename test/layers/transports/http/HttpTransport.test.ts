@@ -24,8 +24,19 @@ import { CallLimits } from "../../../../src/layers/transports/session/CallLimits
 
 const httpLimits = HttpLimits.defaultValue()
 
-const everyTool = ["echo", "wait", "change", "refuse", "refuse_read", "crash", "crash_change", "give_up"]
-const readingTools = ["echo", "wait", "refuse_read", "crash", "give_up"]
+const everyTool = [
+  "echo",
+  "wait",
+  "change",
+  "time_to_change",
+  "time_to_read",
+  "refuse",
+  "refuse_read",
+  "crash",
+  "crash_change",
+  "give_up"
+]
+const readingTools = ["echo", "wait", "time_to_read", "refuse_read", "crash", "give_up"]
 
 setFlagsFromString("--expose-gc")
 const collectGarbage: () => void = runInNewContext("gc")
