@@ -106,18 +106,15 @@ describe("a supervisor", () => {
     await using state = new SupervisedState()
     const env = { FLEET_MCP_IDLE_MINUTES: "0.01" }
     const one = await state.frontEnd({ env })
-    await create(one, "worker", "while [ ! -e go ]; do sleep 0.1; done")
+    const done = join(state.directory, "done")
+    // Three times as long as it would stay: a supervisor that ended would end the task.
+    await create(one, "worker", `sleep 2; touch ${done}; sleep 0.3`)
     await untilBusy(one, "worker")
     const pid = pidOf(state)
     one.child.stdin.end()
     await one.exit
-    // Twice as long as it would have stayed.
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    while (!existsSync(done)) await new Promise((resolve) => setTimeout(resolve, 20))
     expect(isAlive(pid)).toBe(true)
-    const two = await state.frontEnd({ env })
-    await good(two, "cancel_agent_task", { agent_name: "worker" })
-    two.child.stdin.end()
-    await two.exit
     while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20))
     expect(existsSync(state.file("supervisor.json"))).toBe(false)
     expect(existsSync(state.file("supervisor.sock"))).toBe(false)
