@@ -1,5 +1,5 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Config, ConfigProvider, Data, Deferred, Duration, Effect, Layer, Schedule, type Scope } from "effect"
+import { Config, ConfigProvider, Data, DateTime, Deferred, Duration, Effect, Layer, Schedule, type Scope } from "effect"
 import * as fs from "node:fs"
 import { createServer } from "node:http"
 import { StateDirectory } from "../layers/config/StateDirectory.ts"
@@ -115,7 +115,7 @@ const supervise = (place: Place, environment: Readonly<Record<string, string | u
     const socket = yield* clearSocket(place)
     const stopping = yield* Deferred.make<void>()
     const token = makeToken()
-    const about = { pid: process.pid, since: new Date().toISOString(), version: __FLEET_MCP_VERSION__ }
+    const about = { pid: process.pid, since: DateTime.formatIso(yield* DateTime.now), version: __FLEET_MCP_VERSION__ }
     const coder = SupervisedCoder.layer(
       place.store,
       {

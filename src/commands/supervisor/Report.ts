@@ -16,16 +16,17 @@ const decode = Schema.decodeUnknownEither(Line)
 /** The variable by which a supervisor knows that a front end waits for its report on file descriptor 3. */
 export const reportVariable = "FLEET_MCP_REPORT_START"
 
+const tell = (report: StartReport): void => {
+  if (process.env[reportVariable] === undefined) return
+  delete process.env[reportVariable]
+  Option.liftThrowable(() => {
+    fs.writeSync(3, `${encode(report)}\n`)
+    fs.closeSync(3)
+  })()
+}
+
 /** Tells the front end that started this process, if there is one and if it is still there. Said once. */
-export const reportStart = (report: StartReport): Effect.Effect<void> =>
-  Effect.sync(() => {
-    if (process.env[reportVariable] === undefined) return
-    delete process.env[reportVariable]
-    Option.liftThrowable(() => {
-      fs.writeSync(3, `${encode(report)}\n`)
-      fs.closeSync(3)
-    })()
-  })
+export const reportStart = (report: StartReport): Effect.Effect<void> => Effect.sync(() => tell(report))
 
 /** What was read from a start, once it has ended its report. */
 export const readReport = (text: string): StartReport =>

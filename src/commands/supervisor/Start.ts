@@ -1,4 +1,4 @@
-import { Effect, Option } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { Readable } from "node:stream"
@@ -28,17 +28,17 @@ const longestStart = 10_000
 const isThere = (pid: number): boolean => Option.isSome(Option.liftThrowable(() => process.kill(pid, 0))())
 
 /** Whether somebody else is starting the supervisor just now. It only saves processes: the supervisor's lock decides. */
-const isStarting = (file: string): boolean =>
+const isStarting = (file: string, now: number): boolean =>
   Option.liftThrowable(() => {
     const { mtimeMs } = fs.statSync(file)
-    return Date.now() - mtimeMs < longestStart && isThere(Number(fs.readFileSync(file, "utf8")) || process.pid)
+    return now - mtimeMs < longestStart && isThere(Number(fs.readFileSync(file, "utf8")) || process.pid)
   })().pipe(Option.getOrElse(() => false))
 
 /** Whether this process is the one to start the supervisor. */
-const begin = ({ starting }: Place): boolean => {
+const begin = ({ starting }: Place, now: number): boolean => {
   const make = Option.liftThrowable(() => fs.writeFileSync(starting, String(process.pid), { flag: "wx", mode: 0o600 }))
   if (Option.isSome(make())) return true
-  if (isStarting(starting)) return false
+  if (isStarting(starting, now)) return false
   fs.rmSync(starting, { force: true })
   return Option.isSome(make())
 }
@@ -81,7 +81,7 @@ export const startSupervisor = (
   environment: Environment
 ): Effect.Effect<Option.Option<StartReport>> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => begin(place)),
+    Effect.map(Clock.currentTimeMillis, (now) => begin(place, now)),
     (isMine) => (isMine ? Effect.asSome(spawned(place, program, environment)) : Effect.succeedNone),
     (isMine) => Effect.sync(() => (isMine ? fs.rmSync(place.starting, { force: true }) : undefined))
   )

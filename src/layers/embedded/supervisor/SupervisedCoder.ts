@@ -13,14 +13,12 @@ import { Supervision } from "./Supervision.ts"
 export type SupervisedOptions = Pick<EmbeddedOptions, "stateDirectory" | "environment"> &
   Required<Pick<EmbeddedOptions, "sessionToken">>
 
-const requests = Effect.gen(function* () {
-  const coder = yield* CoderApp
-  const fleet = yield* FleetApp
+const requests = Effect.map(Effect.all([CoderApp, FleetApp]), ([coder, fleet]) =>
   // Each of the two refuses by itself who may not ask, so it is no matter of safety which of them gets a request.
-  return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
     url.startsWith("/fleet/") ? fleet.httpApp : coder.httpApp
   )
-})
+)
 
 /**
  * The embedded Coder of several clients, over a store in a file, with `FleetApi` beside its contract. A client registers
