@@ -1,6 +1,6 @@
-import { Config, Duration, Effect, type ConfigError, type Context, type Scope } from "effect"
+import { Config, Duration, Effect, Either, type ConfigError, type Context, type Scope } from "effect"
 import { Backend, backendConfig } from "../layers/config/Backend.ts"
-import { flag, text } from "../layers/config/Variables.ts"
+import { flag, invalid, text } from "../layers/config/Variables.ts"
 import type { FleetServices } from "../layers/services/FleetServices.ts"
 import type { ReadOnlyReason } from "../layers/transports/session/ReadOnly.ts"
 import type { BackendNotConfigured } from "../schemas/errors/Coder.ts"
@@ -14,6 +14,8 @@ export interface Asked {
   readonly readOnly: ReadOnlyReason | undefined
   /** Whether this machine's fleet is that of a supervisor, which outlives this process. */
   readonly supervised: boolean
+  /** How long a wait lasts at most, whoever waits (seconds). */
+  readonly waitSeconds: number | undefined
 }
 
 const readOnlyConfig: Config.Config<ReadOnlyReason | undefined> = Config.map(
@@ -21,10 +23,22 @@ const readOnlyConfig: Config.Config<ReadOnlyReason | undefined> = Config.map(
   ({ agent, only }) => (agent === undefined ? (only ? "server" : undefined) : "agent")
 )
 
-/** Reads the backend (`backendConfig`), `FLEET_MCP_AGENT`, `FLEET_MCP_READ_ONLY` and `FLEET_MCP_SUPERVISOR`. */
+/** The longest wait that makes sense: a day. */
+const mostSeconds = 86_400
+
+const waitSeconds: Config.Config<number | undefined> = Config.mapOrFail(text("FLEET_MCP_WAIT_SECONDS"), (value) => {
+  if (value === undefined) return Either.right(undefined)
+  const seconds = /^\d{1,6}$/.test(value) ? Number(value) : 0
+  return seconds >= 1 && seconds <= mostSeconds
+    ? Either.right(seconds)
+    : invalid("FLEET_MCP_WAIT_SECONDS", `is no whole number of seconds from 1 to ${mostSeconds}`)
+})
+
+/** Reads the backend (`backendConfig`), `FLEET_MCP_AGENT`, `FLEET_MCP_READ_ONLY`, `FLEET_MCP_WAIT_SECONDS` and `FLEET_MCP_SUPERVISOR`. */
 export const asked: Config.Config<Asked> = Config.all({
   backend: backendConfig,
   readOnly: readOnlyConfig,
+  waitSeconds,
   supervised: supervisorConfig
 })
 
@@ -32,7 +46,8 @@ export const asked: Config.Config<Asked> = Config.all({
 export const unreadable = (error: ConfigError.ConfigError): Asked => ({
   backend: Backend.Incomplete(cannotBeRead(error)),
   readOnly: undefined,
-  supervised: false
+  supervised: false,
+  waitSeconds: undefined
 })
 
 /** Where agents run, as the end of a sentence that begins "Agents run". */
@@ -50,14 +65,19 @@ const place = (backend: Backend, supervised: boolean): string =>
 export interface Served {
   readonly place: string
   readonly readOnly: ReadOnlyReason | undefined
+  readonly waitSeconds: number | undefined
   readonly tools: Effect.Effect<ReadonlyArray<Tool<FleetServices>>>
   readonly services: Effect.Effect<Context.Context<FleetServices>, BackendNotConfigured, Scope.Scope>
 }
 
 /** `environment` is that of the process, for the agents of this machine. */
-export const served = ({ backend, readOnly, supervised }: Asked, environment: Environment): Served => ({
+export const served = (
+  { backend, readOnly, supervised, waitSeconds: seconds }: Asked,
+  environment: Environment
+): Served => ({
   place: place(backend, supervised),
   readOnly,
+  waitSeconds: seconds,
   tools: Effect.map(
     Effect.promise(() => import("../tools/FleetTools.ts")),
     ({ fleetTools }) => fleetTools

@@ -32,6 +32,7 @@ export const stdio = (settings: Settings): Effect.Effect<void> =>
     const { closed } = yield* Scope.extend(
       McpSession.make(new StdioTransport(process.stdin, process.stdout), {
         ...session,
+        terminal: settings.environment["CLAUDE_CODE_ENTRYPOINT"] === "cli",
         services: Scope.extend(services, fleet)
       }),
       calls

@@ -1,11 +1,12 @@
 import { FileSystem, HttpClient, Path } from "@effect/platform"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { Effect, Layer, Predicate, Record, Redacted, type ConfigError } from "effect"
+import { Duration, Effect, Layer, Predicate, Record, Redacted, type ConfigError } from "effect"
 import { agentEnvironment as visible } from "../layers/agenthost/process/Environment.ts"
 import { CoderConfig } from "../layers/config/CoderConfig.ts"
 import { embeddedVariables, type EmbeddedOptions } from "../layers/config/EmbeddedConfig.ts"
 import { StateDirectory } from "../layers/config/StateDirectory.ts"
 import { embeddedUrl } from "../layers/embedded/Deployment.ts"
+import { WatchLimits } from "../layers/services/wait/Watcher.ts"
 import { BackendNotConfigured } from "../schemas/errors/Coder.ts"
 import { type Environment, supervisorConfig } from "./Settings.ts"
 
@@ -56,6 +57,12 @@ const embeddedOptions = (environment: Environment) =>
     )
   )
 
+/** A look at the agents costs no request to a server here. */
+const watchClosely = Layer.effect(
+  WatchLimits,
+  Effect.map(WatchLimits, (limits) => ({ ...limits, pace: Duration.millis(500) }))
+)
+
 /** The supervisor of the state directory, with which this process registers what its options say. */
 const supervised = (options: EmbeddedOptions) =>
   Effect.gen(function* () {
@@ -87,12 +94,12 @@ const supervised = (options: EmbeddedOptions) =>
 export const thisMachine = (
   environment: Environment
 ): Effect.Effect<
-  Layer.Layer<HttpClient.HttpClient | CoderConfig, BackendNotConfigured>,
+  Layer.Layer<HttpClient.HttpClient | CoderConfig | WatchLimits, BackendNotConfigured>,
   BackendNotConfigured | ConfigError.ConfigError
 > =>
   Effect.gen(function* () {
     const options = yield* embeddedOptions(environment)
-    if (yield* supervisorConfig) return yield* supervised(options)
+    if (yield* supervisorConfig) return Layer.merge(yield* supervised(options), watchClosely)
     const { EmbeddedCoder } = yield* Effect.promise(() => import("../layers/embedded/EmbeddedCoder.ts"))
-    return EmbeddedCoder.layer(options)
+    return Layer.merge(EmbeddedCoder.layer(options), watchClosely)
   })

@@ -14,8 +14,9 @@ import { CreateAgent } from "./services/CreateAgent.ts"
 import type { FleetServices } from "./services/FleetServices.ts"
 import { ProjectService } from "./services/ProjectService.ts"
 import { TaskService } from "./services/TaskService.ts"
+import { WaitService } from "./services/WaitService.ts"
 
-export { AgentService, ProjectService, TaskService }
+export { AgentService, ProjectService, TaskService, WaitService }
 export type { FleetServices }
 
 const clients = Layer.mergeAll(CoderClient.layer, AgentApiClient.layer).pipe(Layer.provide(CoderHttp.layer))
@@ -34,7 +35,8 @@ export const layer: Layer.Layer<FleetServices, never, HttpClient.HttpClient | Co
   Layer.mergeAll(
     AgentService.layer.pipe(Layer.provide(CreateAgent.layer)),
     ProjectService.layer,
-    TaskService.layer
+    TaskService.layer,
+    WaitService.layer
   ).pipe(Layer.provide(repositories))
 
 /** How agents are recognised; without options, by what their templates declare. */

@@ -13,8 +13,9 @@ export const AgentName = Schema.String.pipe(
 export type AgentName = typeof AgentName.Type
 
 /**
- * What an agent is doing. The original program's eleven, and four more: `waiting` (for a person), `offline` (agent lost
- * or timed out), `degraded` (its AgentAPI app is unhealthy), `unknown` (running, but nothing tells what it does).
+ * What an agent is doing. The original program's eleven, and five more: `waiting` (for a person), `offline` (agent lost
+ * or timed out), `degraded` (its AgentAPI app is unhealthy), `unknown` (running, but nothing tells what it does),
+ * `interrupted` (its work was cut off by a crash; nothing of it runs, and nobody runs it again unasked).
  */
 export const AgentStatus = Schema.Literal(
   "pending",
@@ -25,6 +26,7 @@ export const AgentStatus = Schema.Literal(
   "offline",
   "degraded",
   "unknown",
+  "interrupted",
   "stopping",
   "stopped",
   "failed",

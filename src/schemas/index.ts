@@ -9,6 +9,7 @@ export { Task, TaskDelivery } from "./Task.ts"
 export {
   AgentNameTaken,
   AgentNotFound,
+  AgentNotRunning,
   AgentUnreadable,
   BuildFailed,
   BuildInTheWay,

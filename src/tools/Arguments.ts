@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { cut } from "../schemas/Text.ts"
 
 const optional = { exact: true } as const
 
@@ -30,6 +31,28 @@ export const optionalFlag = (description: string) =>
 
 export const optionalCount = (description: string, example: number) =>
   Schema.optionalWith(from1.annotations({ description, examples: [example] }), optional)
+
+export const optionalTexts = (description: string, example: ReadonlyArray<string>) =>
+  Schema.optionalWith(Schema.Array(Schema.String).annotations({ description, examples: [example] }), optional)
+
+/** One of a few words. */
+export const optionalChoice = <const Words extends readonly [string, ...ReadonlyArray<string>]>(
+  description: string,
+  words: Words,
+  byDefault: Words[number]
+) =>
+  Schema.optionalWith(
+    Schema.Literal(...words).annotations({
+      description,
+      default: byDefault,
+      examples: [byDefault],
+      message: ({ actual }) => ({
+        message: `Expected ${words.join(", ")}, actual ${cut(JSON.stringify(actual) ?? "nothing", 100)}`,
+        override: true
+      })
+    }),
+    { ...optional, default: (): Words[number] => byDefault }
+  )
 
 /** A whole number, 0 included, that may be left out. */
 export const optionalOffset = (description: string, example: number) =>

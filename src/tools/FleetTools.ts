@@ -10,6 +10,8 @@ import { showAgent } from "./ShowAgent.ts"
 import { showAgentLog } from "./ShowAgentLog.ts"
 import { showAgentTaskHistory } from "./ShowAgentTaskHistory.ts"
 import { startAgentTask } from "./StartAgentTask.ts"
+import { stopAgent } from "./StopAgent.ts"
+import { waitForAgents } from "./WaitForAgents.ts"
 import type { Tool } from "./Tool.ts"
 
 /** The fleet's tools, in the order in which they are listed. */
@@ -21,8 +23,10 @@ export const fleetTools: ReadonlyArray<Tool<FleetServices>> = [
   createAgent,
   deleteAgent,
   restartAgent,
+  stopAgent,
   startAgentTask,
   cancelAgentTask,
+  waitForAgents,
   showAgentTaskHistory,
   showAgentLog
 ]

@@ -81,8 +81,16 @@ export const inputJsonSchema = (schema: Schema.Schema.All): ObjectSchema => ({
   additionalProperties: false
 })
 
+/** A plain value without any description: its name, which is promised, says as much. */
+const isPlain = (schema: unknown): boolean =>
+  isKeywords(schema) && Object.keys(schema).every((keyword) => keyword === "type") && schema["type"] !== "object"
+
 /**
  * Of a tool's result: open, so that a client which knows an older list accepts a newer result. The root's keys are
- * promised; what lies deeper is described.
+ * promised; of those with plain values that is all, since each costs every session its tokens.
  */
-export const outputJsonSchema = (schema: Schema.Schema.All): ObjectSchema => convert(schema, "open")
+export const outputJsonSchema = (schema: Schema.Schema.All): ObjectSchema => {
+  const whole = convert(schema, "open")
+  const properties = isKeywords(whole["properties"]) ? Object.entries(whole["properties"]) : []
+  return { ...whole, properties: Object.fromEntries(properties.filter(([, inner]) => !isPlain(inner))) }
+}

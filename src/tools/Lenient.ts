@@ -61,8 +61,19 @@ const typesOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
 
 const isNothing = (value: unknown) => value === undefined || value === null || value === ""
 
+/** A list that was written as a text: as JSON, or one name. */
+const listOf = (text: string): unknown => {
+  if (!text.startsWith("[")) return [text]
+  try {
+    return JSON.parse(text)
+  } catch {
+    return [text]
+  }
+}
+
 const read = (value: unknown, types: ReadonlyArray<string>): unknown => {
   if (typeof value !== "string") return value
+  if (types.includes("TupleType")) return listOf(value.trim())
   const text = value.trim().toLowerCase()
   if (types.includes("NumberKeyword") && /^[+-]?\d{1,15}$/.test(text)) return Number(text)
   if (types.includes("BooleanKeyword") && (text === "true" || text === "false")) return text === "true"
@@ -77,7 +88,7 @@ export interface Understood {
 
 /**
  * Reads arguments as clients send them: none at all for `{}`, `null` or `""` for an optional one that is left out,
- * `"5"` for 5, `"true"` for true. Names that no argument has are left out, since clients add some by themselves
+ * `"5"` for 5, `"true"` for true, `"a"` and `"[\"a\"]"` for a list of one. Names that no argument has are left out, since clients add some by themselves
  * (`wait_for_previous`, `toolCallId`), but for those that are near a real one.
  */
 export const understand = (schema: Schema.Schema.All, given: unknown): Understood => {

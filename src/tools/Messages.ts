@@ -83,6 +83,7 @@ const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
         ? "Wait until show_agent no longer finds it, or choose another name."
         : "Choose another name, or call show_agent.",
     UnknownFilterValue: usual,
+    AgentNotRunning: () => "restart_agent starts it again.",
     BuildInTheWay: () => "Call show_agent until it is over, then try again.",
     BuildFailed: ({ transition }) =>
       transition === "delete"

@@ -6,7 +6,16 @@ import * as Arguments from "./Arguments.ts"
 import * as Fit from "./Fit.ts"
 import * as Tool from "./Tool.ts"
 
-/** The agent in another tool's result, whose schema is written out here only. */
+/** Written out in a few words: the keys of an agent would be a tenth of all that the tools say of themselves. */
+const agentShown = Agent.annotations({
+  jsonSchema: {
+    type: "object",
+    description:
+      "name, status, evidence (source, detail, observed_at), last_task, last_status, role, project, workspace_id, times, metadata."
+  }
+})
+
+/** The agent in another tool's result, whose keys are named here only. */
 export const agentAsShown = Agent.annotations({ jsonSchema: { type: "object", description: "As in show_agent." } })
 
 const text = ({ agent }: { readonly agent: typeof Agent.Encoded }, { now }: Fit.View): string =>
@@ -20,7 +29,7 @@ export const showAgent = Tool.make({
   searchHint:
     "coding agent status, progress, is the subagent done, what is it doing, watch, poll, wait for a worker, worktree, Coder workspace",
   input: Schema.Struct({ agent_name: Arguments.agentName }),
-  output: Schema.Struct({ agent: Agent }),
+  output: Schema.Struct({ agent: agentShown }),
   hints: Tool.readOnly,
   program: ({ agent_name }) =>
     Effect.gen(function* () {

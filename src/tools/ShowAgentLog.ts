@@ -8,7 +8,14 @@ import * as LogText from "./LogText.ts"
 import * as Render from "./Render.ts"
 import * as Tool from "./Tool.ts"
 
-const output = Schema.Struct({ agent_name: Schema.String, logs: Schema.Array(ShownEntry), ...pageKeys })
+const entryAsShown = ShownEntry.annotations({
+  jsonSchema: {
+    type: "object",
+    description: "id, type (input, output), time, content; of a cut one characters, offset, next_offset."
+  }
+})
+
+const output = Schema.Struct({ agent_name: Schema.String, logs: Schema.Array(entryAsShown), ...pageKeys })
 
 const text = ({ logs, ...keys }: typeof output.Encoded, { now }: Fit.View): string =>
   [

@@ -38,6 +38,8 @@ export interface ToolResult {
 export interface Tool<out R = never> {
   readonly name: string
   readonly hints: Hints
+  /** Whether its calls last as long as their caller can bear, instead of the time of a call. */
+  readonly waits: boolean
   /** Its entry of `tools/list`, made when first asked for. */
   readonly definition: () => ToolDefinition
   readonly call: (args: unknown) => Effect.Effect<ToolResult, ToolFailure, R>
@@ -81,6 +83,8 @@ export const make = <
   readonly searchHint?: string
   /** Whether a client that searches its tools has this one at hand from the beginning. Default false. */
   readonly alwaysLoad?: boolean
+  /** Whether its calls last as long as their caller can bear. Default false. */
+  readonly waits?: boolean
   readonly input: Schema.Schema<Input, InputEncoded>
   readonly output: Schema.Schema<Output, OutputEncoded>
   readonly hints: Hints
@@ -88,7 +92,19 @@ export const make = <
   readonly fit?: (output: OutputEncoded, view: Fit.View) => OutputEncoded
   readonly text: (output: OutputEncoded, view: Fit.View) => string
 }): Tool<R> => {
-  const { alwaysLoad = false, description, hints, input, name, output, program, searchHint = "", text, title } = parts
+  const {
+    alwaysLoad = false,
+    waits = false,
+    description,
+    hints,
+    input,
+    name,
+    output,
+    program,
+    searchHint = "",
+    text,
+    title
+  } = parts
   const fit = parts.fit ?? ((whole: OutputEncoded) => whole)
   let definition: ToolDefinition | undefined
 
@@ -109,6 +125,7 @@ export const make = <
   return {
     name,
     hints,
+    waits,
     definition: () =>
       (definition ??= {
         name,

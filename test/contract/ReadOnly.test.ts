@@ -25,6 +25,11 @@ const reading = fleetTools.filter(({ hints }) => hints.readOnlyHint)
 
 const sense: Sense = {
   agent_name: FastCheck.constantFrom("idler", "spare", "stopped", "worker", "IDLER"),
+  agent_names: FastCheck.constant(["idler"]),
+  until: FastCheck.constant("idle"),
+  mode: FastCheck.constantFrom("any", "all"),
+  timeout_seconds: FastCheck.constant(1),
+  cursor: FastCheck.constantFrom("", "1f2e3d4c.7.5a6b7c8d"),
   name: FastCheck.stringMatching(/^bot-[a-z]{1,8}$/),
   project: FastCheck.constantFrom("sample", "Sample"),
   project_filter: FastCheck.constant("sample"),
@@ -42,6 +47,7 @@ const sense: Sense = {
 const about = (agent: string): Sense => ({
   ...sense,
   agent_name: FastCheck.constant(agent),
+  agent_names: FastCheck.constant([agent]),
   name: FastCheck.constant(agent)
 })
 
@@ -156,6 +162,7 @@ layer(world, { excludeTestServices: true })("read-only", (it) => {
 const effects = [
   { tool: "start_agent_task", agent: "idler", changes: [] },
   { tool: "cancel_agent_task", agent: "worker", changes: ["processes"] },
+  { tool: "stop_agent", agent: "worker", changes: [] },
   { tool: "restart_agent", agent: "stopped", changes: ["starts"] },
   { tool: "delete_agent", agent: "spare", changes: ["refs", "worktrees"] },
   { tool: "create_agent", agent: "newcomer", changes: ["starts", "refs", "worktrees"] }

@@ -80,6 +80,8 @@ const everyTool: ReadonlyArray<readonly [string, object]> = [
   ["start_agent_task", { agent_name: "helper", task_description: "Work." }],
   ["cancel_agent_task", { agent_name: "spare" }],
   ["restart_agent", { agent_name: "spare" }],
+  ["stop_agent", { agent_name: "helper" }],
+  ["wait_for_agents", { until: "changed", timeout_seconds: 1 }],
   ["delete_agent", { agent_name: "nobody" }]
 ]
 

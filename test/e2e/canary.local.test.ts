@@ -58,6 +58,7 @@ const badCalls: ReadonlyArray<readonly [string, object]> = [
   ["cancel_agent_task", { agent_name: "writer" }],
   ["restart_agent", { agent_name: "nobody" }],
   ["delete_agent", { agent_name: "nobody" }],
+  ["wait_for_agents", { agent_names: ["nobody"], timeout_seconds: 1 }],
   ["no_such_tool", {}]
 ]
 
@@ -100,6 +101,7 @@ it("on this machine, no secret leaves its place", { timeout: 60_000 }, async () 
     expect(scene.look(program)).toBeGreaterThan(2)
     await call("list_agents", { status_filter: "busy" })
     await call("cancel_agent_task", { agent_name: "writer" })
+    await call("stop_agent", { agent_name: "writer" })
     await call("restart_agent", { agent_name: "writer" })
     await call("show_agent_task_history", { agent_name: "writer" })
   }

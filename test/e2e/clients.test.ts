@@ -36,7 +36,7 @@ afterAll(async () => {
 
 const expectTheFleet = async (client: McpClient) => {
   expect(client.serverName()).toBe("fleet-mcp")
-  expect(await client.listTools()).toHaveLength(11)
+  expect(await client.listTools()).toHaveLength(13)
   expect(await client.callTool("list_agents")).toMatchObject({ isError: false, keys: { agents: [], total_count: 0 } })
   const { isError, keys, text } = await client.callTool("show_agent", { agent_name: "nobody" })
   expect({ isError, keys }).toEqual({ isError: true, keys: undefined })
@@ -80,7 +80,7 @@ describe.each(httpClients)("the client $kind over HTTP", ({ connect, unauthorize
     await expect(calling).rejects.toThrow("enough")
     await left
     expect(heard).toEqual([{ message: "list_agents: 2 s", progress: 2 }])
-    expect(await client.listTools()).toHaveLength(11)
+    expect(await client.listTools()).toHaveLength(13)
   })
 
   it("says what is wrong with a wrong token", async () => {

@@ -53,7 +53,7 @@ describe("fleet-mcp configure", () => {
       .mcpServers.fleet
     const client = new Client({ name: "test", version: "1" })
     await client.connect(new StdioClientTransport({ command, args, env: { HOME: home } }))
-    expect((await client.listTools()).tools).toHaveLength(11)
+    expect((await client.listTools()).tools).toHaveLength(13)
     await client.close()
   })
 

@@ -54,7 +54,7 @@ describe("fleet-mcp http", () => {
     await using server = await start({ args: ["--local", "--allow-shell"] })
     const one = await connect(server.url, server.token)
     const other = await connect(server.url, server.token)
-    expect((await one.listTools()).tools).toHaveLength(11)
+    expect((await one.listTools()).tools).toHaveLength(13)
     const created = await one.callTool({
       name: "create_agent",
       arguments: { name: "shared", project: "sample", role: "shell", task: "true" }
@@ -85,7 +85,7 @@ describe("fleet-mcp http", () => {
     ]) {
       await using server = await start(options)
       const client = await connect(server.url, server.token)
-      expect((await client.listTools()).tools).toHaveLength(6)
+      expect((await client.listTools()).tools).toHaveLength(7)
       const answer = await client.callTool({ name: "delete_agent", arguments: { agent_name: "a" } })
       expect(JSON.stringify(answer.content)).toContain("--read-only")
       await client.close()

@@ -7,7 +7,7 @@ import { Program, program } from "../support/Program.ts"
 import { answering, html, json, serve, type Answer, type Received } from "../support/ScriptedCoder.ts"
 import { secrets } from "../support/Secrets.ts"
 
-// How large the answers of all eleven tools are over the built program, when what Coder and the agents say is huge. The
+// How large the answers of all tools are over the built program, when what Coder and the agents say is huge. The
 // program speaks to a Coder on a socket of the loopback; what that says stays in memory, and no file of the run gets it.
 
 const MB = 1_000_000

@@ -87,7 +87,7 @@ describe("starting", () => {
     await using embedded = local({ env: { FLEET_MCP_STATE_DIR: state }, args: ["--local", "--allow-shell"] })
     for (const each of [started, embedded]) {
       await each.initialize()
-      expect((await each.request("tools/list")).result?.["tools"]).toHaveLength(11)
+      expect((await each.request("tools/list")).result?.["tools"]).toHaveLength(13)
       await each.request("ping")
     }
     expect(silent.asked).toEqual([])
@@ -355,6 +355,7 @@ describe("the configuration", () => {
       "show_agent",
       "list_agent_projects",
       "list_agent_roles",
+      "wait_for_agents",
       "show_agent_task_history",
       "show_agent_log"
     ])

@@ -10,7 +10,7 @@ import { Program, program } from "../support/Program.ts"
 import { discard } from "../support/Secrets.ts"
 import { TaskLimits } from "../../src/layers/services/TaskLimits.ts"
 
-// All eleven tools over the built program, by the SDK's client, which checks every result against the tool's schema.
+// All tools over the built program, by the SDK's client, which checks every result against the tool's schema.
 
 type Keys = Readonly<Record<string, unknown>>
 interface Answer {
@@ -172,6 +172,27 @@ describe("a life of an agent", () => {
     expect(readdirSync(worktreeOf(agent))).not.toContain("greeting.txt")
   })
 
+  it("is stopped with its processes; worktree, branch and conversation stay, and restart_agent starts it again", async () => {
+    const agent = await untilStatus("writer", "idle")
+    const file = join(worktreeOf(agent), "stopped.pid")
+    await good("start_agent_task", { agent_name: "writer", task_description: `sleep 1000 & echo $! > '${file}'; wait` })
+    const pid = Number(await untilFile(file, "writer"))
+    expect(await good("stop_agent", { agent_name: "writer" })).toMatchObject({
+      outcome: "applied",
+      agent: { name: "writer", status: "stopped", workspace_id: agent["workspace_id"] }
+    })
+    expect(isAlive(pid)).toBe(false)
+    expect(existsSync(file)).toBe(true)
+    expect(git("branch", "--list", "fleet/writer")).toContain("fleet/writer")
+    const again = await call("stop_agent", { agent_name: "writer" })
+    expect(again).toMatchObject({ isError: true })
+    expect(again.text).toMatch(/^AgentNotRunning: .*there is nothing to stop.*restart_agent.*\noutcome: not_applied$/s)
+    expect(await good("restart_agent", { agent_name: "writer" })).toMatchObject({ outcome: "applied" })
+    await untilStatus("writer", "idle")
+    const log = await good("show_agent_log", { agent_name: "writer", page_size: 100 })
+    expect(JSON.stringify(log["logs"])).toContain("sleep 1000")
+  })
+
   it("ends; unsaved work stays, and the answer says where", async () => {
     const agent = await untilStatus("writer", "idle")
     const { keys, text } = await call("delete_agent", { agent_name: "writer" })
@@ -179,6 +200,51 @@ describe("a life of an agent", () => {
     expect(text).toContain(worktreeOf(agent))
     expect(existsSync(worktreeOf(agent))).toBe(true)
     expect((await good("list_agents"))["total_count"]).toBe(0)
+  })
+})
+
+describe("waiting", () => {
+  it("hears how agents stand, and is told of the end within a second of it, with what was said", async () => {
+    const gate = join(scratch, "gate")
+    const task = `while [ ! -e '${gate}' ]; do sleep 0.05; done; echo all done`
+    await good("create_agent", { name: "waited", project: "shop", task, wait_ready: true })
+    await untilStatus("waited", "busy")
+    const heard: Array<string> = []
+    const onprogress = ({ message = "" }) => {
+      heard.push(message)
+      // It waits from now on.
+      if (!existsSync(gate)) writeFileSync(gate, "")
+    }
+    const args = { agent_names: ["waited"] }
+    const answer = await client.callTool({ name: "wait_for_agents", arguments: args }, undefined, { onprogress })
+    const keys = answer.structuredContent as Keys
+    expect(heard[0]).toMatch(/^wait_for_agents: (looking at the agents|1 busy)$/)
+    expect(keys).toMatchObject({ done: true, more: 0, agents: [{ name: "waited", status: "idle", now: null }] })
+    expect(JSON.stringify(keys["agents"])).toContain("all done")
+
+    const again = { ...args, cursor: keys["cursor"] }
+    const nothing = await good("wait_for_agents", { ...again, timeout_seconds: 1 })
+    expect(nothing).toMatchObject({ done: false, agents: [{ name: "waited", status: "idle" }] })
+    await good("start_agent_task", { agent_name: "waited", task_description: "echo again" })
+    await untilStatus("waited", "idle")
+    expect(await good("wait_for_agents", again)).toMatchObject({ done: true, agents: [{ name: "waited" }] })
+  })
+
+  it("that is cancelled leaves the agent at work", async () => {
+    await good("start_agent_task", { agent_name: "waited", task_description: "sleep 1000" })
+    await untilStatus("waited", "busy")
+    const abandon = new AbortController()
+    const waiting = client.callTool({ name: "wait_for_agents", arguments: { agent_names: "waited" } }, undefined, {
+      signal: abandon.signal,
+      onprogress: () => abandon.abort("enough")
+    })
+    await expect(waiting).rejects.toThrow("enough")
+    expect(agentOf(await good("show_agent", { agent_name: "waited" }))["status"]).toBe("busy")
+    await good("delete_agent", { agent_name: "waited" })
+    const told = await good("wait_for_agents", { agent_names: ["waited"] })
+    expect(told).toMatchObject({ done: true, agents: [{ name: "waited", status: "deleted" }] })
+    const gone = await call("wait_for_agents", { agent_names: ["waited"] })
+    expect(gone.text).toMatch(/^AgentNotFound: There is no agent "waited".*list_agents/)
   })
 })
 
@@ -210,6 +276,15 @@ describe("bad input", () => {
     ["a path for a name", "show_agent", { agent_name: "../../../users/admin" }, "AgentNotFound", /list_agents/],
     ["an unknown agent to delete", "delete_agent", { agent_name: "nobody" }, "AgentNotFound", /list_agents/],
     ["an unknown agent to restart", "restart_agent", { agent_name: "nobody" }, "AgentNotFound", /list_agents/],
+    ["an unknown agent to stop", "stop_agent", { agent_name: "nobody" }, "AgentNotFound", /list_agents/],
+    [
+      "agents of whom one is unknown",
+      "wait_for_agents",
+      { agent_names: ["taken", "nobody"] },
+      "AgentNotFound",
+      /"nobody"/
+    ],
+    ["a wait for nothing known", "wait_for_agents", { until: "done" }, "InvalidArguments", /idle, waiting, changed/],
     ["an empty task", "start_agent_task", { agent_name: "taken", task_description: "" }, "InvalidTask", /empty/],
     [
       "a task that is too long",
@@ -249,7 +324,7 @@ describe("bad input", () => {
     expect(text.split(":")[0]).toBe(tag)
     expect(text).toMatch(said)
     expect(text.length).toBeLessThan(2000)
-    expect(text.endsWith("\noutcome: not_applied")).toBe(!/^(list|show)_/.test(name))
+    expect(text.endsWith("\noutcome: not_applied")).toBe(!/^(list|show|wait)_/.test(name))
   })
 
   it("leaves everything as it was", async () => {

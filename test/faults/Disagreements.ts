@@ -56,6 +56,9 @@ const checkApplied = (facts: Facts, check: Check): void => {
   else if (op.act === "delete") {
     check(isNewer(facts, "delete"), "no deletion was made")
     check(failed || atAnswer.status === "deleted", "it is not deleted")
+  } else if (op.act === "stop") {
+    check(isNewer(facts, "stop"), "no stop was made")
+    check(failed || op.other !== null || atAnswer.status === "stopped", "it is not stopped")
   } else if (op.act === "restart") {
     const started = isNewer(facts, "start")
     check(started || (failed && isNewer(facts, "stop")), "nothing was stopped or started")
@@ -66,6 +69,10 @@ const checkApplied = (facts: Facts, check: Check): void => {
     check(ended || atAnswer.interrupted === 1, "no turn was interrupted")
   }
 }
+
+/** A deletion or a stop is done when its build is, which its time may not have been enough for. */
+const isStillAtWork = ({ act }: Operation, { status }: Noted): boolean =>
+  (act === "delete" && status === "deleting") || (act === "stop" && status === "stopping")
 
 /**
  * Where an outcome is unknown, no read may have told it. A look that told it was taken in where the very next request is
@@ -80,14 +87,15 @@ const checkUnknown = ({ answer, atAnswer, after, met, millis, op, others }: Fact
   const isCutOff = millis === null && answer.error?._tag === "DeadlineExceeded"
   check(sent >= 0 || isCutOff, "nothing was sent, so nothing is unknown")
   check(proof !== "refused" || isCutOff, "a refusal is proof")
-  if (op.act === "start task" || op.act === "cancel" || (op.act === "delete" && atAnswer.status === "deleting")) return
+  if (op.act === "start task" || op.act === "cancel" || isStillAtWork(op, atAnswer)) return
   // A workspace without a prompt parameter holds nothing that tells whose create it is.
   if (op.act === "create without prompt" && proof === "lost") return
 
   const later = met.slice(sent + 1)
   const status = met[sent]?.answered ?? 0
-  // An answer tells that a deletion began; of its end tell the looks at its build.
-  const isTold = status >= 200 && status < 300 && later.length > 0 && op.act !== "delete" && millis !== null
+  // An answer tells that a deletion or a stop began; of its end tell the looks at its build.
+  const isTold =
+    status >= 200 && status < 300 && later.length > 0 && op.act !== "delete" && op.act !== "stop" && millis !== null
   check(!isTold, "its answer told it")
   const place = isCreate(op) ? /\/users\/me\/workspace\/[^/]+$/ : /\/workspaces\/[^/]+$/
   const tells = ({ answered, isAfter, path }: Met) =>

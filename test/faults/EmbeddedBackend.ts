@@ -67,7 +67,7 @@ export const makeEmbedded = Effect.gen(function* () {
   const rows = Context.get(yield* Layer.build(RowStore.layerMemory), RowStore)
   const storeFaults = yield* Ref.make<StoreFaults>({})
   const faults = noFaults()
-  const stores = Layer.merge(
+  const stores = Layer.provideMerge(
     rememberingConversations(conversations),
     Layer.provide(faultyRowStore(storeFaults), Layer.succeed(RowStore, rows))
   )

@@ -4,6 +4,7 @@ import { ConversationStore } from "../../src/layers/agenthost/ConversationStore.
 import type { Conversation } from "../../src/layers/agenthost/Conversation.ts"
 import type { BuildRow } from "../../src/layers/embedded/store/Rows.ts"
 import type { RowStore } from "../../src/layers/embedded/store/RowStore.ts"
+import { layerStoredConversations } from "../../src/layers/embedded/store/StoredConversations.ts"
 import type { ReadRows } from "../../src/layers/embedded/store/Tables.ts"
 import type { Noted } from "./Backend.ts"
 
@@ -13,7 +14,7 @@ import type { Noted } from "./Backend.ts"
 export type Conversations = Map<string, Set<Conversation>>
 
 /** A store of conversations above another one; what it opens is remembered. */
-export const rememberingConversations = (opened: Conversations): Layer.Layer<ConversationStore> =>
+export const rememberingConversations = (opened: Conversations): Layer.Layer<ConversationStore, never, RowStore> =>
   Layer.effect(
     ConversationStore,
     Effect.map(ConversationStore, (store) => ({
@@ -23,7 +24,7 @@ export const rememberingConversations = (opened: Conversations): Layer.Layer<Con
           Effect.sync(() => opened.set(id, (opened.get(id) ?? new Set()).add(conversation)))
         )
     }))
-  ).pipe(Layer.provide(ConversationStore.layerMemory))
+  ).pipe(Layer.provide(layerStoredConversations))
 
 /** Waits until the rows are so. Each commit is looked at; Two minutes without what is wanted are a fault of the test. */
 export const untilRows = (

@@ -33,6 +33,8 @@ const run = (
       }
       case "restart":
         return yield* Effect.map(agents.restart(name), ({ message, outcome }) => said(outcome, message))
+      case "stop":
+        return yield* Effect.map(agents.stop(name), ({ message, outcome }) => said(outcome, message))
       case "delete":
         return yield* Effect.map(agents.delete(name), ({ message, outcome }) => said(outcome, message))
       case "start task":

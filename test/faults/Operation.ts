@@ -5,7 +5,8 @@ import { faultNames, type FaultName } from "./WireFaults.ts"
 // Random changes of a fleet whose way to its server misbehaves at random, while another client works on the same agent.
 
 export interface Operation {
-  readonly act: "create" | "create and wait" | "create without prompt" | "restart" | "delete" | "start task" | "cancel"
+  readonly act:
+    "create" | "create and wait" | "create without prompt" | "restart" | "stop" | "delete" | "start task" | "cancel"
   readonly before: "absent" | "idle" | "busy" | "stopped" | "failed" | "stopping" | "starting"
   /** How long builds take: milliseconds, or as a server without a clock of its own takes them. */
   readonly build: Readonly<Record<Transition, number>>
@@ -40,6 +41,7 @@ const fitting: Readonly<Record<Operation["act"], Operation["before"] | null>> = 
   "create and wait": "absent",
   "create without prompt": "absent",
   restart: null,
+  stop: null,
   delete: null,
   "start task": "idle",
   cancel: "busy"
@@ -53,6 +55,7 @@ export const operation: FastCheck.Arbitrary<Operation> = FastCheck.record<Operat
     "create without prompt",
     "restart",
     "restart",
+    "stop",
     "delete",
     "start task",
     "cancel"

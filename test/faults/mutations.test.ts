@@ -138,6 +138,19 @@ const mutations: ReadonlyArray<Mutation> = [
     errorsAreFinal: true
   },
   {
+    name: "stop",
+    fleet: () => makeFleet(),
+    arrange: withBot,
+    run: Effect.map(
+      Effect.flatMap(AgentService, (agents) => agents.stop("bot")),
+      ({ outcome }) => outcome
+    ),
+    request: builds,
+    truth: (fleet) => count(fleet, "stop"),
+    hasKey: true,
+    errorsAreFinal: true
+  },
+  {
     name: "delete",
     fleet: () => makeFleet(),
     arrange: withBot,
@@ -300,11 +313,12 @@ describe("silence after the proof", () => {
           const end = yield* exit
           assert.isAtMost(took, 45_000)
           assert.strictEqual(mutation.truth(fleet), 1)
-          // A restart that never saw its stop end has started nothing; a deletion is done when its build is.
+          // A restart that never saw its stop end has started nothing; a stop or deletion is done when its build is.
           const said = Either.match(end, { onLeft: ({ _tag }) => _tag, onRight: (outcome) => outcome })
           assert.strictEqual(
             said,
-            { delete: "unknown", "the stop of a restart": "RestartIncomplete" }[mutation.name] ?? "applied"
+            { delete: "unknown", stop: "unknown", "the stop of a restart": "RestartIncomplete" }[mutation.name] ??
+              "applied"
           )
         })
       )

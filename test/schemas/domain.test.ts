@@ -231,7 +231,7 @@ describe("errors", () => {
       ["10 bytes", "at most 9", "file of the repository"]
     ],
     [notIdle("busy"), ["is busy", "not idle", "Nothing was sent", "cancel_agent_task"]],
-    ...(["stopped", "failed", "offline", "canceled"] as const).map(
+    ...(["stopped", "failed", "interrupted", "offline", "canceled"] as const).map(
       (status) => [notIdle(status), ["restart_agent"]] as const
     ),
     [notIdle("waiting"), ["waiting", "person", "cancel_agent_task"]],
@@ -261,6 +261,10 @@ describe("errors", () => {
         status_afterwards: "failed"
       }),
       ["start build 1", "oh", "no capacity", "showed its workspace as failed", "restart_agent", "delete_agent"]
+    ],
+    [
+      new Errors.AgentNotRunning({ agent_name, build_number: 4 }),
+      ["stopped already (build 4)", "nothing to stop", "Nothing was sent", "restart_agent"]
     ],
     [new Errors.BuildFailed({ ...failed, transition: "delete" }), ["delete build 1", "oh", "is mended"]],
     [

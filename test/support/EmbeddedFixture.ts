@@ -15,6 +15,7 @@ import type { EmbeddedOptions } from "../../src/layers/config/EmbeddedConfig.ts"
 import { CoderApp } from "../../src/layers/embedded/api/CoderApp.ts"
 import { EmbeddedCoder } from "../../src/layers/embedded/EmbeddedCoder.ts"
 import { Ids } from "../../src/layers/embedded/store/Ids.ts"
+import { layerStoredConversations } from "../../src/layers/embedded/store/StoredConversations.ts"
 import { RowStore } from "../../src/layers/embedded/store/RowStore.ts"
 import { environment, temporaryDirectory } from "../layers/agenthost/support.ts"
 import { secrets } from "./Secrets.ts"
@@ -126,7 +127,17 @@ export const clientInProcess = (
 type Stores = Layer.Layer<ConversationStore | RowStore>
 
 /** Stores that fail and forget as the product's do: never, and with the process. */
-const storesInMemory: Stores = Layer.merge(ConversationStore.layerMemory, RowStore.layerMemory)
+const storesInMemory: Stores = Layer.provideMerge(layerStoredConversations, RowStore.layerMemory)
+
+/** An embedded Coder over stores, and a client of its HTTP app. */
+export const appAndClient = (
+  options: EmbeddedOptions
+): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig, never, ConversationStore | RowStore> =>
+  Layer.merge(
+    CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
+    Layer.provideMerge(Layer.effect(HttpClient.HttpClient, clientInProcess()), CoderApp.layer(options))
+    // As the product has it: the span of a request would hold its token.
+  ).pipe(HttpMiddleware.withTracerDisabledWhen(() => true))
 
 /** The same, with its HTTP app itself, which takes requests as no client would write them, and with its stores. */
 export const embeddedApp = (
@@ -135,15 +146,7 @@ export const embeddedApp = (
 ): Layer.Layer<CoderApp | HttpClient.HttpClient | CoderConfig | EmbeddedFixture> =>
   Layer.unwrapScoped(
     Effect.map(surroundings(options), ({ embeddedOptions, fixture, seams }) => {
-      return Layer.mergeAll(
-        fixture,
-        CoderConfig.layer({ url: new URL("http://coder.test"), sessionToken }),
-        Layer.provideMerge(
-          Layer.effect(HttpClient.HttpClient, clientInProcess()),
-          CoderApp.layer(embeddedOptions)
-        ).pipe(Layer.provide([seams, stores]))
-        // As the product has it: the span of a request would hold its token.
-      ).pipe(HttpMiddleware.withTracerDisabledWhen(() => true))
+      return Layer.mergeAll(fixture, Layer.provide(appAndClient(embeddedOptions), [seams, stores]))
     })
   )
 

@@ -44,6 +44,10 @@ export const faultyRowStore = (faults: Ref.Ref<StoreFaults>): Layer.Layer<RowSto
           buildLogs: guarded(rows.buildLogs),
           agentLogs: guarded(rows.agentLogs),
           projects: guarded(rows.projects),
+          turns: guarded(rows.turns),
+          transcripts: guarded(rows.transcripts),
+          messages: guarded(rows.messages),
+          parts: guarded(rows.parts),
           position: rows.position
         }
       }

@@ -6,6 +6,7 @@ import type { Tool } from "../../src/tools/Tool.ts"
 const Property = Schema.Union(
   Schema.Struct({ type: Schema.Literal("string") }),
   Schema.Struct({ type: Schema.Literal("boolean") }),
+  Schema.Struct({ type: Schema.Literal("array") }),
   Schema.Struct({
     type: Schema.Literal("integer"),
     minimum: Schema.optional(Schema.Number),
@@ -30,6 +31,8 @@ const anyOf = (property: Property): Generator => {
       return anyText
     case "boolean":
       return FastCheck.boolean()
+    case "array":
+      return FastCheck.array(anyText, { maxLength: 3 })
     case "integer": {
       const { maximum: max, minimum: min } = property
       return FastCheck.integer({ ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) })

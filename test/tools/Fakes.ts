@@ -2,6 +2,8 @@ import { DateTime, Effect, Layer, Option } from "effect"
 import { AgentService } from "../../src/layers/services/AgentService.ts"
 import { ProjectService } from "../../src/layers/services/ProjectService.ts"
 import { TaskService } from "../../src/layers/services/TaskService.ts"
+import { WaitService } from "../../src/layers/services/WaitService.ts"
+import type { FleetServices } from "../../src/layers/services/FleetServices.ts"
 import type { Agent, AgentView } from "../../src/schemas/Agent.ts"
 import { AgentNotFound, UnknownFilterValue } from "../../src/schemas/errors/Agent.ts"
 import { AgentNotBusy, AgentNotIdle } from "../../src/schemas/errors/Task.ts"
@@ -87,7 +89,7 @@ export type Asked = Array<readonly [method: string, ...args: ReadonlyArray<unkno
 const known = (name: string) => name.toLowerCase() === "fix-login" || name.toLowerCase() === "docs"
 
 /** Services over the two agents above; `docs` is busy. */
-export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectService | TaskService> => {
+export const fakes = (asked: Asked = []): Layer.Layer<FleetServices> => {
   const lookup = (name: string) => Effect.when(new AgentNotFound({ agent_name: name }), () => !known(name))
   const ask = (...call: Asked[number]) => Effect.sync(() => void asked.push(call))
   return Layer.mergeAll(
@@ -124,6 +126,17 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
             next: []
           })
         ),
+      stop: (name) =>
+        ask("stop", name).pipe(
+          Effect.zipRight(lookup(name)),
+          Effect.as({
+            agent: { ...agent, status: "stopped" as const },
+            outcome: "applied",
+            build_log: ["ending processes"],
+            message: "The agent is stopped.",
+            next: ["restart_agent"] as const
+          })
+        ),
       restart: (name) =>
         ask("restart", name).pipe(
           Effect.zipRight(lookup(name)),
@@ -132,6 +145,24 @@ export const fakes = (asked: Asked = []): Layer.Layer<AgentService | ProjectServ
             outcome: "unknown",
             message: "The start was not seen.",
             next: ["look_at_agent", "restart_agent"] as const
+          })
+        )
+    }),
+    Layer.mock(WaitService, {
+      wait: (request) =>
+        ask("wait", request).pipe(
+          Effect.zipRight(Effect.forEach(request.names ?? [], lookup)),
+          Effect.as({
+            done: true,
+            agents: [
+              { name: "fix-login", status: "idle" as const, evidence, now: "busy" as const, last_message: "All\ngreen" }
+            ],
+            more: 0,
+            standing: [["busy", 2]] as const,
+            waited: 3,
+            limit: 45,
+            note: "",
+            cursor: "1f2e3d4c.7.5a6b7c8d"
           })
         )
     }),

@@ -20,6 +20,8 @@ const ways = [
   "agent output transcript",
   "read result of subagent",
   "resume stopped workspace",
+  "shut down coding agent",
+  "wait until agents finish",
   "delete worktree",
   "fleet of agents",
   "assign task codex",
@@ -30,7 +32,7 @@ const ways = [
 const propertiesOf = (schema: { readonly properties?: unknown }) =>
   Object.entries((schema.properties ?? {}) as Record<string, Record<string, unknown>>)
 
-// What users of the original program rely on.
+// What users of the original program rely on, and what its tools are beside.
 const original: Readonly<Record<string, readonly [args: string, result: string]>> = {
   list_agents: ["status_filter? project_filter?", "agents total_count"],
   show_agent: ["agent_name", "agent"],
@@ -39,8 +41,10 @@ const original: Readonly<Record<string, readonly [args: string, result: string]>
   create_agent: ["name project task role?", "agent message"],
   delete_agent: ["agent_name", "agent_name message"],
   restart_agent: ["agent_name", "agent message"],
+  stop_agent: ["agent_name", "agent message outcome"],
   start_agent_task: ["agent_name task_description", "agent_name task_description message"],
   cancel_agent_task: ["agent_name", "agent_name message"],
+  wait_for_agents: ["agent_names? until? mode? timeout_seconds? cursor?", "message done agents cursor"],
   show_agent_task_history: [
     "agent_name page? page_size?",
     "agent_name tasks total_count page page_size has_next_page has_previous_page"
@@ -67,13 +71,13 @@ describe("tools/list", () => {
       `${name} ${description} ${String(_meta?.["anthropic/searchHint"])}`.toLowerCase()
     )
     const isFound = (way: string) => texts.some((text) => way.split(" ").every((word) => text.includes(word)))
-    expect(ways).toHaveLength(20)
+    expect(ways).toHaveLength(22)
     expect(ways.filter((way) => !isFound(way)).length).toBeLessThanOrEqual(2)
   })
 
-  it("is at hand from the beginning where a client searches its tools: to look and to create", () => {
+  it("is at hand from the beginning where a client searches its tools: to look, to create and to wait", () => {
     const atHand = definitions.filter(({ _meta }) => _meta?.["anthropic/alwaysLoad"] === true)
-    expect(atHand.map(({ name }) => name)).toEqual(["list_agents", "create_agent"])
+    expect(atHand.map(({ name }) => name)).toEqual(["list_agents", "create_agent", "wait_for_agents"])
     expect(definitions.every(({ _meta }) => _meta?.["anthropic/searchHint"] !== "")).toBe(true)
   })
 
@@ -103,7 +107,7 @@ describe.each(definitions)("$name", ({ annotations, description, inputSchema, na
 
   it("has all four hints", () => {
     expect(Object.values(annotations ?? {}).map((hint) => typeof hint)).toEqual(Array(4).fill("boolean"))
-    expect(annotations?.readOnlyHint).toBe(/^(list|show)_/.test(name))
+    expect(annotations?.readOnlyHint).toBe(/^(list|show|wait)_/.test(name))
     expect(annotations?.readOnlyHint && annotations.destructiveHint).toBe(false)
   })
 
@@ -120,7 +124,7 @@ describe.each(definitions)("$name", ({ annotations, description, inputSchema, na
     expect(inputSchema.properties).toBeTypeOf("object")
     for (const [key, { description: about, examples, type }] of propertiesOf(inputSchema)) {
       expect(key).toMatch(/^[a-z_]+$/)
-      expect(["string", "integer", "boolean"]).toContain(type)
+      expect(["string", "integer", "boolean", "array"]).toContain(type)
       expect(about).toMatch(/^[A-Z].*\.$/)
       expect(examples).toHaveLength(1)
     }

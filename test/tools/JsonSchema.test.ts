@@ -46,8 +46,6 @@ describe("JsonSchema", () => {
       properties: {
         one: named,
         many: { type: "array", items: named },
-        maybe: { type: ["string", "null"] },
-        state: { type: "string" },
         title: { type: "object" }
       }
     })

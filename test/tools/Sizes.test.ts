@@ -3,6 +3,7 @@ import { Effect, FastCheck, Layer, TestClock } from "effect"
 import { AgentService } from "../../src/layers/services/AgentService.ts"
 import { ProjectService } from "../../src/layers/services/ProjectService.ts"
 import { TaskService } from "../../src/layers/services/TaskService.ts"
+import { WaitService } from "../../src/layers/services/WaitService.ts"
 import type { AgentView } from "../../src/schemas/Agent.ts"
 import type { LogEntry } from "../../src/schemas/Conversation.ts"
 import { paginate } from "../../src/schemas/Pagination.ts"
@@ -38,7 +39,27 @@ const services = ({ agents = [], messages = [], text = "" }: Fleet) => {
       show: () => Effect.succeed(long),
       create: () => Effect.succeed({ ...changed, stage: "ready", task: "delivered" }),
       delete: () => Effect.succeed(changed),
-      restart: () => Effect.succeed(changed)
+      restart: () => Effect.succeed(changed),
+      stop: () => Effect.succeed(changed)
+    }),
+    Layer.mock(WaitService, {
+      wait: () =>
+        Effect.succeed({
+          done: true,
+          agents: Array.from({ length: 16 }, () => ({
+            name: "x".repeat(32),
+            status: "waiting" as const,
+            evidence: { ...agent.evidence, detail: text.slice(0, 160) },
+            now: "busy" as const,
+            last_message: text.slice(0, 500)
+          })),
+          more: 284,
+          standing: [["waiting", 300]] as const,
+          waited: 1,
+          limit: 45,
+          note: text.slice(0, 1100),
+          cursor: "1f2e3d4c.7.5a6b7c8d"
+        })
     }),
     Layer.mock(ProjectService, {
       list: Effect.succeed({ projects: many(300, { ...project, description: text }), note: text }),
@@ -93,8 +114,10 @@ const everyTool: ReadonlyArray<readonly [string, object]> = [
   ["create_agent", { name: "a", project: "p", task: "t" }],
   ["delete_agent", { agent_name: "a" }],
   ["restart_agent", { agent_name: "a" }],
+  ["stop_agent", { agent_name: "a" }],
   ["start_agent_task", { agent_name: "a", task_description: "x\n".repeat(10_000) }],
   ["cancel_agent_task", { agent_name: "a" }],
+  ["wait_for_agents", {}],
   ["show_agent_task_history", { agent_name: "a", page_size: 100 }],
   ["show_agent_log", { agent_name: "a" }],
   ["show_agent_log", { agent_name: "a", page_size: 100 }],

@@ -28,7 +28,7 @@ const plain = (text: string) => text.replaceAll("\\n", "\n").replaceAll("\\t", "
 const isTime = (leaf: string) => /^\d{4}-\d\d-\d\dT/.test(leaf)
 /** Keys that no reader of a text misses: ids that no tool takes, and what says that there is nothing. */
 const unsaid =
-  /^(id|workspace_id|agent_id|app_id|project_id|metadata|metadata_count|default|has_.*|next_offset|offset)$/
+  /^(id|workspace_id|agent_id|app_id|project_id|metadata|metadata_count|more|default|has_.*|next_offset|offset)$/
 /** What of the structured content a text must say: its facts, times to the second. */
 const facts = (value: unknown, key = ""): ReadonlyArray<string> => {
   if (unsaid.test(key) || value === false || value === "") return []
@@ -50,8 +50,19 @@ const good = {
   ],
   delete_agent: [{ agent_name: "fix-login" }],
   restart_agent: [{ agent_name: "fix-login" }],
+  stop_agent: [{ agent_name: "fix-login" }],
   start_agent_task: [{ agent_name: "fix-login", task_description: "one\ntwo" }],
   cancel_agent_task: [{ agent_name: "docs" }],
+  wait_for_agents: [
+    {},
+    {
+      agent_names: ["fix-login", "docs"],
+      until: "changed",
+      mode: "all",
+      timeout_seconds: 60,
+      cursor: "1f2e3d4c.7.5a6b7c8d"
+    }
+  ],
   show_agent_task_history: [{ agent_name: "fix-login", page: 1, page_size: 100 }],
   show_agent_log: [{ agent_name: "fix-login" }]
 }
@@ -107,8 +118,20 @@ describe("arguments", () => {
         ["create", { name: "a", project: "web", task: "do it", role: "reviewer", wait_ready: true }],
         ["delete", "fix-login"],
         ["restart", "fix-login"],
+        ["stop", "fix-login"],
         ["start", "fix-login", "one\ntwo"],
         ["cancel", "docs"],
+        ["wait", { names: undefined, until: "idle", mode: "any", seconds: undefined, cursor: undefined }],
+        [
+          "wait",
+          {
+            names: ["fix-login", "docs"],
+            until: "changed",
+            mode: "all",
+            seconds: 60,
+            cursor: "1f2e3d4c.7.5a6b7c8d"
+          }
+        ],
         ["history", "fix-login", { page: 1, page_size: 100 }],
         ["log", "fix-login", { page: 1, page_size: 1 }]
       ])
@@ -195,6 +218,12 @@ describe("arguments as clients send them", () => {
       yield* call("list_agents", null, asked)
       yield* call("list_agents", { status_filter: "", limit: "5", wait_for_previous: true, toolCallId: "x" }, asked)
       yield* call("create_agent", { name: "a", project: "p", task: "t", role: "", wait_ready: "True" }, asked)
+      for (const agent_names of ["docs", '["docs"]', ["docs"]]) yield* call("wait_for_agents", { agent_names }, asked)
+      expect(asked.splice(-3).map(([, request]) => (request as { readonly names: unknown }).names)).toEqual([
+        ["docs"],
+        ["docs"],
+        ["docs"]
+      ])
       expect(asked).toEqual([
         ["log", "docs", { page: 1, page_size: 5 }],
         ["list", { status: undefined, project: undefined, limit: undefined, offset: 0 }],
@@ -241,13 +270,27 @@ describe("arguments as clients send them", () => {
   )
 })
 
+it.effect("wait_for_agents says what may be waited for", () =>
+  Effect.gen(function* () {
+    expect(yield* refused("wait_for_agents", { until: "done" })).toContain(
+      'until: Expected idle, waiting, changed, actual "done"'
+    )
+    expect(yield* refused("wait_for_agents", { mode: 1 })).toContain("mode: Expected any, all, actual 1")
+    expect(yield* refused("wait_for_agents", { timeout_seconds: 0 })).toContain("Expected an integer of at least 1")
+    expect(yield* refused("wait_for_agents", { agent_names: [1] })).toContain(
+      "agent_names.0: Expected string, actual 1"
+    )
+  })
+)
+
 describe("errors of the services", () => {
   it.effect.each([
     ["show_agent", { agent_name: "nobody" }, 'There is no agent "nobody".'],
     ["list_agents", { status_filter: "sleepy" }, "Allowed: idle, busy."],
     ["start_agent_task", { agent_name: "docs", task_description: "x" }, "is busy"],
     ["cancel_agent_task", { agent_name: "fix-login" }, "there is nothing to cancel"],
-    ["delete_agent", { agent_name: "nobody" }, "There is no agent"]
+    ["delete_agent", { agent_name: "nobody" }, "There is no agent"],
+    ["wait_for_agents", { agent_names: ["docs", "nobody"] }, "There is no agent"]
   ] as const)("pass: %s", ([name, args, message]) =>
     Effect.map(refused(name, args), (text) => expect(text).toContain(message))
   )

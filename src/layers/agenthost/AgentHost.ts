@@ -28,20 +28,24 @@ export interface CodingAgent {
    * when that is done, no process of it is left.
    */
   readonly turn: (prompt: string, emit: (text: string) => Effect.Effect<void>) => Effect.Effect<TurnEnd>
+  /** Ends what of its processes has outlived a turn, however it ended; says what that was, `""` for nothing. */
+  readonly sweep?: Effect.Effect<string> | undefined
 }
 
-/** The prompt was not taken: it is empty, or its caller may not, or the agent is at work, or it was stopped. */
+/**
+ * The prompt was not taken: it is empty, or its caller may not, or the agent is at work, or it was stopped, or the prompt could not be stored,
+ * for a reason that `detail` tells.
+ */
 export class PromptRefused extends Schema.TaggedError<PromptRefused>()("PromptRefused", {
-  reason: Schema.Literal("empty", "busy", "stopped", "forbidden"),
-  /** Why it is forbidden. */
-  detail: Schema.optionalWith(Schema.String, { default: () => "" })
+  reason: Schema.Literal("empty", "busy", "stopped", "not_stored", "forbidden"),
+  detail: Schema.optionalWith(Schema.String, { exact: true })
 }) {
   override get message() {
-    if (this.reason === "forbidden") return this.detail
+    if (this.reason === "forbidden") return this.detail ?? "this caller may not prompt it"
     if (this.reason === "empty") return "message must not be empty"
     // AgentAPI's words (recording: agentapi.json).
     if (this.reason === "busy") return "message can only be sent when the agent is waiting for user input"
-    return "the agent was stopped"
+    return this.reason === "stopped" ? "the agent was stopped" : (this.detail ?? "it could not be stored")
   }
 }
 
@@ -62,8 +66,8 @@ export interface AgentHost {
   readonly status: Effect.Effect<"running" | "stable">
   readonly messages: Effect.Effect<ReadonlyArray<Message>>
   /**
-   * Records a prompt and starts a turn with it. Of several at once one is taken. One that is taken is recorded in any
-   * case; where a stop comes before its turn has begun, its answer is "[interrupted]".
+   * Stores a prompt and starts a turn with it. Of several at once one is taken. One that is taken is stored, and one that
+   * cannot be is refused; where a stop comes before its turn has begun, its answer is "[interrupted]".
    */
   readonly prompt: (text: string) => Effect.Effect<void, PromptRefused>
   /** Tells the turn, if there is one, to end, and does not wait for that. */
@@ -78,7 +82,6 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   // more while the turn's still ends.
   let isStopped = false
   let isBusy = false
-  const stopped = Effect.sync(() => isStopped)
   const forbidPrompts = Effect.sync(() => {
     isStopped = true
   })
@@ -93,27 +96,33 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   const exitGrace = Effect.zipRight(Deferred.await(exiting), Effect.sleep(limits.exitGrace))
   const grace = Effect.raceFirst(usualGrace, exitGrace)
 
-  if ((yield* conversation.messages).length === 0) yield* conversation.append("agent", agent.greeting ?? "")
+  if (yield* conversation.isEmpty) yield* conversation.greet(agent.greeting ?? "")
 
-  const settle = (exit: Exit.Exit<TurnEnd>): Effect.Effect<void> => {
+  const settle = Effect.fn("AgentHost.settle")(function* (exit: Exit.Exit<TurnEnd>) {
+    const swept = yield* agent.sweep ?? Effect.succeed("")
+    const lines = (line?: string) => {
+      const all = [...(line === undefined ? [] : [line]), ...(swept === "" ? [] : [`[${swept}]`])]
+      return all.length === 0 ? undefined : all.join(" ")
+    }
     if (Exit.isSuccess(exit)) {
       const { state, message, lastLine } = exit.value
-      const close = lastLine === undefined ? Effect.void : conversation.close(lastLine)
-      return Effect.zipRight(close, reporter.report({ state, message: statusMessage(message) }))
+      yield* conversation.endTurn(state, lines(lastLine))
+      return yield* reporter.report({ state, message: statusMessage(message) })
     }
     if (Cause.isInterruptedOnly(exit.cause)) {
-      const report = reporter.report({ state: "idle", message: "interrupted" })
-      return Effect.zipRight(conversation.close("[interrupted]"), Effect.unlessEffect(report, stopped))
+      yield* conversation.endTurn("interrupted", lines("[interrupted]"))
+      return yield* isStopped ? Effect.void : reporter.report({ state: "idle", message: "interrupted" })
     }
-    return Effect.logError("a turn broke", exit.cause).pipe(
-      Effect.zipRight(conversation.close("[internal error]")),
-      Effect.zipRight(reporter.report({ state: "failure", message: "internal error" }))
-    )
-  }
+    yield* Effect.logError("a turn broke", exit.cause)
+    yield* conversation.endTurn("failure", lines("[internal error]"))
+    return yield* reporter.report({ state: "failure", message: "internal error" })
+  })
 
   const record = Effect.fn("AgentHost.record")(function* (prompt: string) {
-    yield* conversation.append("user", prompt)
-    yield* conversation.append("agent", "")
+    yield* Effect.mapError(
+      conversation.beginTurn(prompt),
+      ({ message }) => new PromptRefused({ reason: "not_stored", detail: message })
+    )
     yield* reporter.report({ state: "working", message: statusMessage(prompt) })
   })
 
@@ -123,14 +132,16 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
       .pipe(Effect.provideService(Grace, grace), Effect.interruptible, Effect.exit, Effect.flatMap(settle))
 
   // The recording is part of the turn's fiber: whoever sees the prompt sees the turn.
-  const turn = (prompt: string, recorded: Deferred.Deferred<void>): Effect.Effect<void> =>
+  const turn = (prompt: string, recorded: Deferred.Deferred<void, PromptRefused>): Effect.Effect<void> =>
     record(prompt).pipe(
       Effect.onExit((exit) => Deferred.done(recorded, exit)),
       Effect.zipRight(work(prompt)),
+      // Whoever prompted has been told.
+      Effect.catchTag("PromptRefused", () => Effect.void),
       Effect.uninterruptible
     )
 
-  const begin = (prompt: string, recorded: Deferred.Deferred<void>, caller: Option.Option<Caller>) =>
+  const begin = (prompt: string, recorded: Deferred.Deferred<void, PromptRefused>, caller: Option.Option<Caller>) =>
     Effect.suspend(() => {
       if (isStopped) return new PromptRefused({ reason: "stopped" })
       if (isBusy) return new PromptRefused({ reason: "busy" })
@@ -147,7 +158,7 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
     const caller = yield* TurnCaller
     const refusal = agent.refusal?.(caller)
     if (refusal !== undefined) return yield* new PromptRefused({ reason: "forbidden", detail: refusal })
-    const recorded = yield* Deferred.make<void>()
+    const recorded = yield* Deferred.make<void, PromptRefused>()
     yield* begin(said, recorded, caller)
     return yield* Deferred.await(recorded)
   }, Effect.uninterruptible)

@@ -15,6 +15,8 @@ export class HostLimits extends Context.Reference<HostLimits>()("fleet-mcp/layer
     message: 2 * MiB,
     /** All messages of a conversation; the oldest go first. Readers take at most 16 MiB. */
     conversation: 8 * MiB,
+    /** One part of a message, which is kept as it came: output that came together is one, up to this. */
+    part: 64 * KiB,
     /** From SIGTERM to SIGKILL for an agent's processes when the server is exiting. */
     exitGrace: Duration.millis(300)
   })

@@ -1,11 +1,11 @@
 import { FetchHttpClient, HttpApp, HttpClient, HttpClientError, HttpMiddleware, HttpServer } from "@effect/platform"
 import { Effect, Layer } from "effect"
-import { ConversationStore } from "../agenthost/ConversationStore.ts"
 import { CoderConfig } from "../config/CoderConfig.ts"
 import type { EmbeddedOptions } from "../config/EmbeddedConfig.ts"
 import { CoderApp } from "./api/CoderApp.ts"
 import { Deployment, embeddedUrl } from "./Deployment.ts"
 import { RowStore } from "./store/RowStore.ts"
+import { layerStoredConversations } from "./store/StoredConversations.ts"
 
 const inProcessConfig: Layer.Layer<CoderConfig, never, Deployment> = Layer.effect(
   CoderConfig,
@@ -42,7 +42,7 @@ const inProcessClient: Layer.Layer<HttpClient.HttpClient, never, CoderApp> = Lay
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
 const inMemory = (options: EmbeddedOptions) =>
-  Layer.provide(CoderApp.layer(options), [ConversationStore.layerMemory, RowStore.layerMemory])
+  CoderApp.layer(options).pipe(Layer.provide(layerStoredConversations), Layer.provide(RowStore.layerMemory))
 
 /** The span of a request would hold its token: the header, or the address with the query. */
 const untraced = HttpMiddleware.withTracerDisabledWhen(() => true)

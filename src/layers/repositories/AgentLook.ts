@@ -200,7 +200,11 @@ export const makeAgentLook = Effect.gen(function* () {
       Ref.update(leftOver, (keys) => remember(keys, [dialogueKey(workspace, lastMessage, dialogue)], remembered))
     )
 
-  return { attend, one, many, takeForOld }
+  /** Whether its AgentAPI is the one to ask. */
+  const isAskable = ({ app, workspace }: LookRequest): boolean =>
+    Option.isSome(app) && workspaceState(workspace, options, DateTime.unsafeMake(0))._tag === "Ask"
+
+  return { attend, one, many, takeForOld, glance, reported: withoutAnswer, isAskable }
 })
 
 const urgency = ({ workspace }: LookRequest, askedLast: ReadonlySet<string>): number => {

@@ -21,6 +21,7 @@ import { once } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
 import { toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
+import { makeAgentSurvey, type Survey } from "./AgentSurvey.ts"
 import type { Dialogue } from "./LiveState.ts"
 import { makeEarlierBuilds } from "./EarlierBuilds.ts"
 import { wire, type FoundAgent, type LocatedAgent, type WorkspaceHandle } from "./FoundAgent.ts"
@@ -54,6 +55,13 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
   {
     /** All agents of the caller, by name. `/api` requests: one a page of 100, and two a template version not seen yet. */
     readonly list: Effect.Effect<FoundAgents, CoderFailure>
+    /**
+     * All agents, at little cost: for who looks again and again. `/api` requests: one a page of 100; agents are asked as
+     * `SurveyLimits` says. An agent that is deleted is told once.
+     */
+    readonly survey: Effect.Effect<Survey, CoderFailure>
+    /** The next surveys ask these agents themselves (names in lower case; all by default), whatever their reports say. */
+    readonly doubt: (names?: ReadonlySet<string>) => Effect.Effect<void>
     /** One agent by name, in any case, as it is now. The workspace belongs to the caller. */
     readonly find: (name: string) => Effect.Effect<FoundAgent, LookupFailure>
     /** What has a name among the caller's workspaces, agent or not; none where the name is free. */
@@ -85,6 +93,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     Effect.gen(function* () {
       const coder = yield* CoderClient
       const looks = yield* makeAgentLook
+      const surveys = yield* makeAgentSurvey(looks)
       const projects = yield* ProjectRepository
       const options = yield* FleetConfig
       const { concurrency: versionConcurrency } = yield* ProjectLimits
@@ -164,7 +173,8 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           (versions) => new Map(versions)
         )
 
-      const list = Effect.gen(function* () {
+      /** The workspaces that are agents, how to look at each, and those that cannot be read. */
+      const everyAgent = Effect.gen(function* () {
         const listed = yield* workspaces
         const readable = listed.filter((one): one is WorkspaceSummary => !isUnreadable(one))
         const versions = yield* versionsOf(readable)
@@ -173,7 +183,13 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const isNone = (workspace: WorkspaceSummary) => isAgent(workspace, versionOf(workspace)) === false
         const were = yield* whichWere(readable.filter(isNone))
         const agents = readable.filter((workspace) => !isNone(workspace) || were.get(workspace.id) !== false)
-        const seen = yield* looks.many(agents.map((workspace) => requestFor(workspace, versionOf(workspace))))
+        const requests = agents.map((workspace) => requestFor(workspace, versionOf(workspace)))
+        return { listed, agents, requests, versionOf }
+      })
+
+      const list = Effect.gen(function* () {
+        const { agents, listed, requests, versionOf } = yield* everyAgent
+        const seen = yield* looks.many(requests)
         const views = Array.zipWith(agents, seen, (workspace, { state }) =>
           toAgentView(workspace, state, roleOf(workspace, versionOf(workspace)))
         )
@@ -183,6 +199,10 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const all = [...views, ...unreadable.map((one) => unreadableView(one, now))]
         return { agents: all.toSorted((a, b) => a.name.localeCompare(b.name, "en")), note }
       }).pipe(Effect.withSpan("AgentRepository.list"))
+
+      const survey = Effect.flatMap(everyAgent, ({ requests }) => surveys.survey(requests)).pipe(
+        Effect.withSpan("AgentRepository.survey")
+      )
 
       const workspace = (name: string): Effect.Effect<Option.Option<Workspace>, CoderFailure | AgentUnreadable> =>
         coder.workspaces.getByName({ path: { user: "me", name } }).pipe(
@@ -257,6 +277,8 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
 
       return {
         list,
+        survey,
+        doubt: surveys.doubt,
         find: (name) => Effect.flatMap(locate(name), look),
         locate,
         holder,

@@ -143,7 +143,11 @@ export const workspaceState = (
   const app = Option.getOrUndefined(agentApp(build, options))
   const agents = mainAgents(build)
   const carrier = carrierOf(agents, app)
-  const connecting = connection(carrier === undefined ? agents : [carrier])
+  const work = Option.filter(freshReport(workspace), ({ state }) => state === "working")
+  const connecting = connection(
+    carrier === undefined ? agents : [carrier],
+    Option.map(work, (report) => `${quotedReport(report)}, at ${report.created_at}`)
+  )
   if (connecting !== undefined) return told(connecting.status, "workspace_agent", connecting.detail)
   const warning = warningOf(agents, leftOut)
   if (app === undefined) return WorkspaceState.Reports({ warning })

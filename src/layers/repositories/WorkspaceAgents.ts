@@ -72,14 +72,27 @@ export const carrierOf = (
 
 const isLost = ({ status }: WorkspaceAgentSummary): boolean => status === "timeout" || status === "disconnected"
 
-const lostText = ({ name, status }: WorkspaceAgentSummary): string =>
-  `workspace agent ${name} ${status === "timeout" ? "never connected in time" : "has lost its connection"}`
+/** It has ended, and will not come back by itself: `off` is the last of Coder's states of a workspace agent. */
+const hasEnded = ({ lifecycle_state, status }: WorkspaceAgentSummary): boolean =>
+  status === "disconnected" && lifecycle_state === "off"
 
-/** The status where one of these is lost or not there yet, and why; undefined where all are there. */
+const lostText = (agent: WorkspaceAgentSummary): string => {
+  const lost = hasEnded(agent) ? "has ended" : "has lost its connection"
+  return `workspace agent ${agent.name} ${agent.status === "timeout" ? "never connected in time" : lost}`
+}
+
+/**
+ * The status where one of these is lost or not there yet, and why; undefined where all are there. `work` is the newest
+ * report, in words, where it says that the agent was at work.
+ */
 export const connection = (
-  agents: ReadonlyArray<WorkspaceAgentSummary>
+  agents: ReadonlyArray<WorkspaceAgentSummary>,
+  work: Option.Option<string>
 ): { readonly status: AgentStatus; readonly detail: string } | undefined => {
   const lost = agents.find(isLost)
+  if (lost !== undefined && hasEnded(lost) && Option.isSome(work)) {
+    return { status: "interrupted", detail: `${lostText(lost)} while it was at work; it reported ${work.value}` }
+  }
   if (lost !== undefined) return { status: "offline", detail: lostText(lost) }
   const coming = agents.find(
     (agent) =>

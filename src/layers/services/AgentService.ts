@@ -17,6 +17,7 @@ import { Seen, type Settled } from "../repositories/Settled.ts"
 import { remaining, TimeLimits } from "../time/Deadline.ts"
 import { CreateAgent, type CreatedAgent, type CreateFailure, type CreateRequest } from "./CreateAgent.ts"
 import { changing, reading, sending, tookEffect } from "./deadlines.ts"
+import { makeStopAgent, type StopFailure, type StoppedAgent } from "./StopAgent.ts"
 
 /** How long the agents' lives are waited for. */
 export class LifeLimits extends Context.Reference<LifeLimits>()("fleet-mcp/layers/services/AgentService/LifeLimits", {
@@ -74,6 +75,8 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
     readonly create: (request: CreateRequest) => Effect.Effect<CreatedAgent, CreateFailure>
     readonly delete: (name: string) => Effect.Effect<DeletedAgent, DeleteFailure>
     readonly restart: (name: string) => Effect.Effect<RestartedAgent, RestartFailure>
+    /** Ends the agent's processes; its workspace stays. */
+    readonly stop: (name: string) => Effect.Effect<StoppedAgent, StopFailure>
   }
 >() {
   static readonly layer: Layer.Layer<AgentService, never, AgentLifecycle | AgentRepository | CreateAgent> =
@@ -83,6 +86,7 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         const agents = yield* AgentRepository
         const lifecycle = yield* AgentLifecycle
         const { create } = yield* CreateAgent
+        const stop = yield* makeStopAgent
 
         /** What is left for waiting, when what comes after is to be settled too. */
         const timeToWait = Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
@@ -141,15 +145,15 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         )
 
         /** Waits for the end of a stop; `outcome` is told where the time is over first. */
-        const stopEnds = (name: string, stop: Change, outcome: Outcome) =>
+        const stopEnds = (name: string, begun: Change, outcome: Outcome) =>
           Effect.gen(function* () {
-            const change = yield* lifecycle.watch(stop, yield* timeToWait)
+            const change = yield* lifecycle.watch(begun, yield* timeToWait)
             if (change.state !== "at_work") return change
             return yield* halfDone(name, change, "the time of the call was over.", ["wait"], outcome)
           })
 
         /** Stops an agent that is not stopped yet. */
-        const stop = (name: string, latest: Change): Effect.Effect<Settled<Change>, RestartFailure> =>
+        const stopFirst = (name: string, latest: Change): Effect.Effect<Settled<Change>, RestartFailure> =>
           Effect.gen(function* () {
             if (isStopped(latest)) return Seen({ value: latest })
             const sent = yield* lifecycle.stop(latest)
@@ -162,7 +166,7 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         const sendRestart = (before: FoundAgent, latest: Change) =>
           Effect.gen(function* () {
             const { name } = before.agent
-            const stopped = yield* stop(name, latest)
+            const stopped = yield* stopFirst(name, latest)
             if (stopped._tag === "Unseen") {
               return restarted(before.agent, "unknown", `${noAnswer("the stop began")} No start was sent.`, [
                 "look_at_agent",
@@ -206,7 +210,7 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
           (effect, name) => changing(`restart the agent ${name}`)(effect)
         )
 
-        return { list, show, create, delete: remove, restart }
+        return { list, show, create, delete: remove, restart, stop }
       })
     )
 }

@@ -120,6 +120,21 @@ export class BuildInTheWay extends Schema.TaggedError<BuildInTheWay>()("BuildInT
   }
 }
 
+/** The agent is stopped: there is nothing left to be stopped. */
+export class AgentNotRunning extends Schema.TaggedError<AgentNotRunning>()("AgentNotRunning", {
+  agent_name: Schema.String,
+  /** The build that stopped it. */
+  build_number: Schema.Number,
+  outcome: notApplied
+}) {
+  get next(): ReadonlyArray<NextStep> {
+    return ["restart_agent"]
+  }
+  override get message() {
+    return `Agent ${quoted(this.agent_name)} is stopped already (build ${this.build_number}): there is nothing to stop. Nothing was sent.`
+  }
+}
+
 /** A build was made and ended badly: what it did before stays done. */
 export class BuildFailed extends Schema.TaggedError<BuildFailed>()("BuildFailed", {
   agent_name: Schema.String,

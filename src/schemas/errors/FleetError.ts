@@ -1,5 +1,5 @@
 import type { BuildFailed, BuildInTheWay, InvalidAgentName, LookupFailure } from "./Agent.ts"
-import type { AgentNameTaken, RestartIncomplete, UnknownFilterValue } from "./Agent.ts"
+import type { AgentNameTaken, AgentNotRunning, RestartIncomplete, UnknownFilterValue } from "./Agent.ts"
 import type { BackendNotConfigured, DeadlineExceeded } from "./Coder.ts"
 import type { ProjectAmbiguous, ProjectNotFound, RoleNotFound, RoleSetsPrompt } from "./Project.ts"
 import type { DialogueNotRefusable, AgentNotBusy, AgentNotIdle, AgentRefused, AgentUnreachable } from "./Task.ts"
@@ -11,6 +11,7 @@ export type FleetError =
   | InvalidAgentName
   | AgentNameTaken
   | UnknownFilterValue
+  | AgentNotRunning
   | BuildInTheWay
   | BuildFailed
   | RestartIncomplete

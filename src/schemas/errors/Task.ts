@@ -37,6 +37,7 @@ export class AgentNotIdle extends Schema.TaggedError<AgentNotIdle>()("AgentNotId
         return ["wait", "cancel_task"]
       case "stopped":
       case "failed":
+      case "interrupted":
       case "offline":
       case "canceled":
         return ["restart_agent"]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { AgentHost, type CodingAgent } from "../../../src/layers/agenthost/AgentHost.ts"
-import type { Conversation } from "../../../src/layers/agenthost/Conversation.ts"
+import { NotStored, type Conversation } from "../../../src/layers/agenthost/Conversation.ts"
 import type { StatusReporter } from "../../../src/layers/agenthost/StatusReporter.ts"
 import { fakeAgent, hosting } from "./agents.ts"
 
@@ -173,14 +173,16 @@ describe("AgentHost", () => {
         seen.add(`${messages.length} ${isOver ? "over" : "not over"} ${status}`)
         if (messages.length > 1 && !isOver) expect(status).toBe("running")
       })
-      const looked = <A>(effect: Effect.Effect<A>) => look.pipe(Effect.zipRight(effect), Effect.zipLeft(look))
+      const looked = <A, E>(effect: Effect.Effect<A, E>) => look.pipe(Effect.zipRight(effect), Effect.zipLeft(look))
       const made = yield* AgentHost.make({
         agent,
         conversation: {
           messages: conversation.messages,
-          append: (role, content) => looked(conversation.append(role, content)),
+          isEmpty: conversation.isEmpty,
+          greet: (text) => looked(conversation.greet(text)),
+          beginTurn: (prompt) => looked(conversation.beginTurn(prompt)),
           extend: (output) => looked(conversation.extend(output)),
-          close: (line) => looked(conversation.close(line))
+          endTurn: (state, lastLine) => looked(conversation.endTurn(state, lastLine))
         },
         reporter: { report: (report) => looked(reporter.report(report)) }
       })
@@ -188,7 +190,7 @@ describe("AgentHost", () => {
       yield* made.prompt("go")
       yield* end({ state: "complete", message: "exit code 0", lastLine: "[exit code 0]" })
       yield* Effect.yieldNow().pipe(Effect.zipRight(made.status), Effect.repeat({ until: (now) => now === "stable" }))
-      expect([...seen]).toEqual(["1 over running", "2 not over running", "3 not over running", "3 over running"])
+      expect([...seen]).toEqual(["1 over running", "3 not over running", "3 over running"])
     })
   )
 
@@ -248,16 +250,19 @@ describe("AgentHost", () => {
     })
   )
 
-  it.scoped("takes prompts again after one that could not be recorded", () =>
+  it.scoped("refuses a prompt that cannot be stored, with the reason, and takes prompts again when it can", () =>
     Effect.gen(function* () {
-      const { conversation, reporter } = yield* hosting
+      const { conversation, reporter, reports } = yield* hosting
       const { agent, prompts } = yield* fakeAgent()
       let isFull = false
-      const append: Conversation["append"] = (role, content) =>
-        isFull ? Effect.dieMessage("disk full") : conversation.append(role, content)
-      const host = yield* AgentHost.make({ agent, conversation: { ...conversation, append }, reporter })
+      const beginTurn: Conversation["beginTurn"] = (prompt) =>
+        isFull ? new NotStored({ reason: "disk full" }) : conversation.beginTurn(prompt)
+      const host = yield* AgentHost.make({ agent, conversation: { ...conversation, beginTurn }, reporter })
       isFull = true
-      expect(String(yield* Effect.flip(Effect.sandbox(host.prompt("one"))))).toContain("disk full")
+      const refused = yield* Effect.flip(host.prompt("one"))
+      expect(refused).toMatchObject({ reason: "not_stored", message: "disk full" })
+      expect(yield* reports).toEqual([])
+      yield* Effect.repeatN(Effect.yieldNow(), 20)
       expect(yield* host.status).toBe("stable")
       isFull = false
       yield* host.prompt("two")

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { jsonBytes, splitAtMost, withoutFirst } from "../../../src/layers/agenthost/JsonSize.ts"
-import { makeBoundedText, makeLineLimit } from "../../../src/layers/agenthost/OutputLimit.ts"
+import { makeBoundedText, type TextPart, type TextSize } from "../../../src/layers/agenthost/BoundedText.ts"
+import { makeLineLimit } from "../../../src/layers/agenthost/OutputLimit.ts"
 import { statusMessage } from "../../../src/layers/agenthost/StatusReporter.ts"
 import { byteLength } from "../../../src/schemas/Text.ts"
 
@@ -87,11 +88,38 @@ const boundedSlowly = (whole: string, limit: number): string => {
   return `${head}${newLine}${mark}\n${tail}`
 }
 
+/** A text that is stored now and then, and may be continued from what was stored. */
+const storing = (limit: number, part: number) => {
+  const rows = new Map<number, string>()
+  let ids = 0
+  const make = (before?: { parts: ReadonlyArray<TextPart>; leftOut: TextSize }) =>
+    makeBoundedText({ limit, part, nextId: () => ids++, ...(before === undefined ? {} : { before }) })
+  let text = make()
+  const store = () => {
+    const [added, removed] = [text.unstored(), text.surplus()]
+    for (const id of removed) rows.delete(id)
+    for (const { id, text: said } of added) {
+      expect(rows.has(id)).toBe(false)
+      rows.set(id, said)
+    }
+    text.stored(added.at(-1)?.id ?? -1, removed)
+  }
+  return {
+    rows,
+    text: () => text,
+    store,
+    continued: () => {
+      store()
+      text = make({ parts: Array.from(rows, ([id, said]) => ({ id, text: said })), leftOut: text.leftOut() })
+    }
+  }
+}
+
 describe("a bounded text", () => {
   it("keeps beginning and end of what is too long, and says how much is missing, however it arrives", () => {
     FastCheck.assert(
       FastCheck.property(pieces, FastCheck.integer({ min: 2, max: 300 }), (chunks, limit) => {
-        const bounded = makeBoundedText(limit)
+        const bounded = storing(limit, limit).text()
         let whole = ""
         for (const chunk of chunks) {
           bounded.add(chunk)
@@ -104,6 +132,36 @@ describe("a bounded text", () => {
     )
   })
 
+  const acts = FastCheck.array(
+    FastCheck.tuple(piece, FastCheck.constantFrom("go on", "store", "continue from what is stored")),
+    { maxLength: 40 }
+  )
+
+  it("is the same from what was stored of it, which is never rewritten and takes a bounded place", () => {
+    FastCheck.assert(
+      FastCheck.property(
+        acts,
+        FastCheck.integer({ min: 2, max: 200 }),
+        FastCheck.integer({ min: 1, max: 30 }),
+        (steps, limit, part) => {
+          const bounded = storing(limit, part)
+          let whole = ""
+          for (const [chunk, then] of steps) {
+            bounded.text().add(chunk)
+            whole += chunk
+            if (then === "store") bounded.store()
+            if (then === "continue from what is stored") bounded.continued()
+            expect(bounded.text().text()).toBe(boundedSlowly(whole, limit))
+          }
+          bounded.store()
+          const kept = jsonBytes([...bounded.rows.values()].join(""))
+          // Half at the beginning and half at the end, and what of a part is beyond; one character is up to 6 bytes.
+          expect(kept).toBeLessThanOrEqual(limit + 2 * Math.max(6, part))
+        }
+      )
+    )
+  })
+
   it("holds no more than its limit of a long one, in large and in small pieces", () => {
     const limit = 32 * KiB
     for (const [text, times] of [
@@ -111,7 +169,7 @@ describe("a bounded text", () => {
       ["line\n", 200_000],
       ["\u0000", 200_000]
     ] as const) {
-      const bounded = makeBoundedText(limit)
+      const bounded = storing(limit, 4 * KiB).text()
       for (let time = 0; time < times; time++) bounded.add(text)
       expect(jsonBytes(bounded.text())).toBeLessThanOrEqual(bounded.size())
       expect(bounded.size()).toBeLessThan(limit + 200)

@@ -1,7 +1,8 @@
-import { Deferred, Effect, Ref } from "effect"
+import { DateTime, Deferred, Effect, Ref } from "effect"
 import type { CodingAgent, TurnEnd } from "../../../src/layers/agenthost/AgentHost.ts"
-import { makeConversation } from "../../../src/layers/agenthost/Conversation.ts"
+import type { Conversation } from "../../../src/layers/agenthost/Conversation.ts"
 import { HostLimits } from "../../../src/layers/agenthost/HostLimits.ts"
+import { makeTranscript } from "../../../src/layers/agenthost/Transcript.ts"
 import type { StatusReport } from "../../../src/layers/agenthost/StatusReporter.ts"
 
 /** An agent that says "working on it" and then waits to be told how its turn ends. Interrupted, it cleans up. */
@@ -26,9 +27,31 @@ export const fakeAgent = (cleanUp: Effect.Effect<void> = Effect.void) =>
     }
   })
 
+/** A conversation that nobody stores. */
+const conversing = Effect.map(HostLimits, (limits): Conversation => {
+  const transcript = makeTranscript(limits)
+  const say = (...said: ReadonlyArray<readonly ["agent" | "user", string]>) =>
+    Effect.map(DateTime.now, (now) =>
+      transcript
+        .draft(
+          DateTime.formatIso(now),
+          said.map(([role, content]) => ({ role, content }))
+        )
+        .accept()
+    )
+  return {
+    messages: Effect.sync(transcript.messages),
+    isEmpty: Effect.sync(transcript.isEmpty),
+    greet: (text) => say(["agent", text]),
+    beginTurn: (prompt) => say(["user", prompt], ["agent", ""]),
+    extend: (output) => Effect.sync(() => transcript.extend(output)),
+    endTurn: (_, lastLine) => Effect.sync(() => (lastLine === undefined ? undefined : transcript.close(lastLine)))
+  }
+})
+
 export const hosting = Effect.gen(function* () {
   const reports = yield* Ref.make<ReadonlyArray<StatusReport>>([])
-  const conversation = makeConversation(yield* HostLimits)
+  const conversation = yield* conversing
   const reporter = { report: (report: StatusReport) => Ref.update(reports, (before) => [...before, report]) }
   return { conversation, reporter, reports }
 })

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Logger, Ref } from "effect"
-import { ConversationStore } from "../../../src/layers/agenthost/ConversationStore.ts"
+import { layerStoredConversations } from "../../../src/layers/embedded/store/StoredConversations.ts"
 import { RowStore } from "../../../src/layers/embedded/store/RowStore.ts"
 import { StoreLimits } from "../../../src/layers/embedded/store/StoreLimits.ts"
 import { embeddedApp } from "../../support/EmbeddedFixture.ts"
@@ -22,7 +22,7 @@ const withFaults = <A, E>(
       body(faults, logged),
       embeddedApp(
         { allowShell: true },
-        Layer.merge(ConversationStore.layerMemory, Layer.provide(faultyRowStore(faults), RowStore.layerMemory))
+        Layer.provideMerge(layerStoredConversations, Layer.provide(faultyRowStore(faults), RowStore.layerMemory))
       ).pipe(
         Layer.provide([
           Layer.succeed(StoreLimits, { ...limits, retries: 3, retryDelay: Duration.millis(1) }),

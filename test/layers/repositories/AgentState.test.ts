@@ -128,6 +128,36 @@ const rows: ReadonlyArray<readonly [string, Parts, AgentStatus, Evidence["source
     "workspace_agent"
   ],
   [
+    "agent ended while it was at work",
+    {
+      agents: [agent({ status: "disconnected", lifecycle_state: "off" })],
+      latest: report({ state: "working", message: "fix the login" })
+    },
+    "interrupted",
+    "workspace_agent"
+  ],
+  [
+    "agent ended while it had nothing to do",
+    { agents: [agent({ status: "disconnected", lifecycle_state: "off" })], latest: report() },
+    "offline",
+    "workspace_agent"
+  ],
+  [
+    "agent ended, and what it was at work on is from before the start",
+    {
+      agents: [agent({ status: "disconnected", lifecycle_state: "off" })],
+      latest: report({ state: "working", created_at: "2025-12-31T10:00:00Z" })
+    },
+    "offline",
+    "workspace_agent"
+  ],
+  [
+    "agent is only not connected while it is at work",
+    { agents: [agent({ status: "disconnected" })], latest: report({ state: "working" }) },
+    "offline",
+    "workspace_agent"
+  ],
+  [
     "the one of two agents that has the app is lost",
     { agents: [agent({ apps: [], name: "gpu" }), agent({ status: "disconnected" })] },
     "offline",

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, TestClock } from "effect"
+import { Duration, Effect, Either, Exit, TestClock } from "effect"
 import { AgentService } from "../../../src/layers/services/AgentService.ts"
 import { TimeLimits } from "../../../src/layers/time/Deadline.ts"
 import type { FleetError } from "../../../src/schemas/errors/FleetError.ts"
@@ -17,6 +17,7 @@ import {
 
 const remove = Effect.flatMap(AgentService, (agents) => agents.delete("bot-1"))
 const restart = Effect.flatMap(AgentService, (agents) => agents.restart("bot-1"))
+const stop = Effect.flatMap(AgentService, (agents) => agents.stop("bot-1"))
 const builds = /^POST .*\/builds$/
 
 const fleetWith = (model: Parameters<typeof makeFleet>[0] = {}, options = {}) => {
@@ -147,6 +148,122 @@ describe.concurrent("delete", () => {
       Effect.gen(function* () {
         assert.strictEqual((yield* failure(remove))._tag, "CoderForbidden")
         assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start"])
+      })
+    )
+  })
+})
+
+describe.concurrent("stop", () => {
+  it.effect("waits for its one build, keeps the workspace, and a restart starts it again", () => {
+    const fleet = fleetWith({ buildMillis: { stop: 20_000 } })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { agent, build_log, message, next, outcome } = yield* settle(stop)
+        assert.deepStrictEqual([outcome, agent.status, next], ["applied", "stopped", ["restart_agent"]])
+        assert.deepStrictEqual(build_log, ["Setting up", "doing stop"])
+        assert.include(message, "build 2")
+        assert.strictEqual(fleet.proxy.mutations.length, 1)
+        const started = yield* settle(restart)
+        assert.deepStrictEqual([started.outcome, started.agent.status], ["applied", "idle"])
+        assert.strictEqual(started.agent.workspace_id, agent.workspace_id)
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop", "start"])
+      })
+    )
+  })
+
+  it.effect("of a stopped agent sends nothing, and says so", () => {
+    const fleet = fleetWith()
+    fleet.coder.build(fleet.coder.get("bot-1"), "stop", begin - 5000)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const error = yield* failure(stop)
+        assert.deepStrictEqual([error._tag, error.outcome], ["AgentNotRunning", "not_applied"])
+        assert.include(error.message, "stopped already (build 2)")
+        assert.deepStrictEqual(fleet.proxy.mutations, [])
+      })
+    )
+  })
+
+  it.effect("waits for somebody's stop at work, and sends another only where that failed", () => {
+    const ends = (result: "succeeded" | "failed") => {
+      const fleet = fleetWith()
+      fleet.coder.build(fleet.coder.get("bot-1"), "stop", begin - 500, { millis: 5000, result })
+      return inFleet(
+        fleet,
+        Effect.map(Effect.either(settle(stop)), (end) => ({ end, sent: fleet.proxy.mutations.length }))
+      )
+    }
+    return Effect.gen(function* () {
+      const succeeded = yield* ends("succeeded")
+      assert.deepStrictEqual([Either.isLeft(succeeded.end), succeeded.sent], [true, 0])
+      const failed = yield* ends("failed")
+      assert.deepStrictEqual([Either.isRight(failed.end), failed.sent], [true, 1])
+    })
+  })
+
+  for (const transition of ["start", "stop", "delete"] as const) {
+    it.effect(`a ${transition} build that stays in the way: nothing sent`, () => {
+      const fleet = fleetWith()
+      fleet.coder.build(fleet.coder.get("bot-1"), transition, begin, { millis: Infinity })
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const error = yield* failure(stop)
+          assert.deepStrictEqual([error._tag, error.outcome], ["BuildInTheWay", "not_applied"])
+          assert.deepStrictEqual(fleet.proxy.mutations, [])
+        })
+      )
+    })
+  }
+
+  for (const before of ["failed", "canceled"] as const) {
+    it.effect(`after a ${before} start: stops what it left`, () => {
+      const fleet = fleetWith()
+      fleet.coder.build(fleet.coder.get("bot-1"), "start", begin - 5000, { result: before })
+      return inFleet(
+        fleet,
+        Effect.map(settle(stop), ({ outcome }) => assert.strictEqual(outcome, "applied"))
+      )
+    })
+    it.effect(`a ${before} stop is an error with the build's reason, and no stop`, () => {
+      const fleet = fleetWith({ results: { stop: before } })
+      return inFleet(
+        fleet,
+        Effect.gen(function* () {
+          const error = yield* failure(stop)
+          assert.deepStrictEqual([error._tag, error.outcome], ["BuildFailed", "applied"])
+          assert.include(error.message, `stop build 2 of "bot-1" ended as ${before}`)
+        })
+      )
+    })
+  }
+
+  it.effect("that hangs is told as not over, within the deadline", () => {
+    const fleet = fleetWith({ buildMillis: { stop: Infinity } })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { exit, took } = yield* elapse(stop)
+        const { message, next, outcome } = yield* exit
+        assert.isAtMost(took, 45_000)
+        assert.deepStrictEqual([outcome, next], ["unknown", ["wait"]])
+        assert.include(message, "still stopping")
+      })
+    )
+  })
+
+  it.effect("that is lost is unknown, and not sent again", () => {
+    const fleet = fleetWith()
+    fleet.proxy.on(builds, dropBefore)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const { message, next, outcome } = yield* settle(stop)
+        assert.deepStrictEqual([outcome, next], ["unknown", ["look_at_agent"]])
+        assert.include(message, "whether the stop began")
+        assert.lengthOf(fleet.proxy.asked(builds), 1)
       })
     )
   })
@@ -418,7 +535,8 @@ describe.concurrent("a deadline", () => {
 
   for (const [what, call] of [
     ["delete", remove],
-    ["restart", restart]
+    ["restart", restart],
+    ["stop", stop]
   ] as const) {
     it.effect(`before anything of a ${what} was sent: not applied`, () => {
       const fleet = fleetWith()

@@ -58,6 +58,14 @@ const mutations: ReadonlyArray<Mutation> = [
     looks: /^GET .*status$/
   },
   {
+    name: "stop",
+    effect: Effect.flatMap(AgentService, (agents) => agents.stop("bot-1")),
+    arrange: ({ coder }) => coder.add("bot-1"),
+    post: /^POST .*\/builds$/,
+    done: ({ coder }) => coder.transitions("bot-1").length - 1,
+    looks: /^GET .*workspaces\/workspace-1$/
+  },
+  {
     name: "restart",
     effect: Effect.flatMap(AgentService, (agents) => agents.restart("bot-1")),
     arrange: ({ coder }) => coder.add("bot-1"),

@@ -12,7 +12,10 @@ export class ProcessLimits extends Context.Reference<ProcessLimits>()(
       /** Between two looks at the processes that were killed, when they are known. */
       killPoll: Duration.millis(2),
       /** Between two looks at all processes of the machine, when those of the group are not known. */
-      searchPoll: Duration.millis(50)
+      searchPoll: Duration.millis(50),
+      /** Between two looks for processes that left their group, after those found were killed, and how often. */
+      strayPoll: Duration.millis(20),
+      strayRounds: 100
     })
   }
 ) {}

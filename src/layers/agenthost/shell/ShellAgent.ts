@@ -2,10 +2,13 @@ import { Effect, Option } from "effect"
 import type { CodingAgent, TurnEnd } from "../AgentHost.ts"
 import { run, type RunEnd } from "../process/AgentProcess.ts"
 import { agentEnvironment, type Environment } from "../process/Environment.ts"
+import { endStrays, markersOf, straysText } from "../process/Strays.ts"
 import { type Caller, environmentFor, TurnCaller } from "../process/TurnCaller.ts"
 
 export interface ShellAgentOptions {
   readonly workspaceId: string
+  /** The state directory of the fleet: its agents' processes are known by it. */
+  readonly stateDirectory: string
   /** Where commands run: the agent's worktree. */
   readonly directory: string
   /** The variables to choose from, unless those of a caller count. */
@@ -14,13 +17,13 @@ export interface ShellAgentOptions {
   readonly agentEnvironment?: ReadonlyArray<string> | undefined
 }
 
-/** What a shell task sees, and the mark by which `fleet-mcp` knows that it was started by an agent. */
+/** What a shell task sees, and the marks by which its processes are known. */
 const shellEnvironment = (
-  { agentEnvironment: more, environment, workspaceId }: ShellAgentOptions,
+  { agentEnvironment: more, environment, stateDirectory, workspaceId }: ShellAgentOptions,
   caller: Option.Option<Caller>
 ): Environment => ({
   ...environmentFor(caller, agentEnvironment(environment, more)),
-  FLEET_MCP_AGENT: workspaceId
+  ...markersOf(workspaceId, stateDirectory)
 })
 
 const notAllowed =
@@ -66,6 +69,10 @@ export const ShellAgent = {
             ),
             Effect.map(end),
             Effect.catchAll((error) => Effect.succeed(notStarted(error)))
-          )
+          ),
+    sweep: Effect.map(
+      endStrays({ stateDirectory: options.stateDirectory, workspaceIds: new Set([options.workspaceId]) }),
+      straysText
+    )
   })
 }

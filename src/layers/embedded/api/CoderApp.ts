@@ -11,6 +11,7 @@ import { appProxy } from "./AppProxy.ts"
 import { agentSession, userSession } from "./Authentication.ts"
 import { BuildRunner } from "../engine/BuildRunner.ts"
 import { Callers } from "./Callers.ts"
+import { layerRecovery } from "../engine/Recovery.ts"
 import { Catalog } from "../engine/Catalog.ts"
 import { withCoderBody } from "./CoderBody.ts"
 import { Deployment } from "../Deployment.ts"
@@ -23,9 +24,22 @@ import { Views } from "./Views.ts"
 import type { RowStore } from "../store/RowStore.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 
+/** Projects that clients have registered are known before anything of them is brought up again. */
+const restoredProjects = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { registered } = yield* EmbeddedConfig
+    const { restore } = yield* Catalog
+    if (registered === true) yield* restore
+  }).pipe(
+    Effect.catchTag("StoreFailed", ({ message }) => Effect.logError(`The known projects could not be read: ${message}`))
+  )
+)
+
 /** What does the work behind the answers. Routers of others in the same graph of layers are kept apart by `fresh`. */
 const parts = (options: EmbeddedOptions) =>
-  BuildRunner.layer.pipe(
+  layerRecovery.pipe(
+    Layer.provide(restoredProjects),
+    Layer.provideMerge(BuildRunner.layer),
     Layer.provideMerge(Layer.merge(AgentHosts.layer, Views.layer)),
     Layer.provideMerge(Catalog.layer),
     Layer.provideMerge(

@@ -7,7 +7,7 @@ import type { StatusReporter } from "../../agenthost/StatusReporter.ts"
 import { reportStatus } from "../api/AppStatuses.ts"
 import { Faults } from "./Faults.ts"
 import type { AgentChange, AgentRow, WorkspaceRow } from "../store/Rows.ts"
-import { logStoreFailed, retryStore, untilStored } from "../store/StoreRetry.ts"
+import { logStoreFailed, retryStore, retryWhile, untilStored } from "../store/StoreRetry.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 
 /** How long an agent may take to connect: Coder's default. */
@@ -22,6 +22,8 @@ export interface StartAgent {
   readonly codingAgent: CodingAgent
   /** The first task, run once in the life of the workspace, at the first start that comes so far; `""` for none. */
   readonly prompt: string
+  /** It was up before this process began. Default false. */
+  readonly isResumed?: boolean
 }
 
 /** The agents at work: one host a workspace at most, each in a fiber of its own. All end with this layer. */
@@ -86,7 +88,7 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
           const taken = (yield* host.messages).some(({ role }) => role === "user")
           if (!taken) {
             yield* retryStore(store.setFirstPrompt(workspace.id, "given"))
-            yield* Effect.uninterruptible(host.prompt(prompt))
+            yield* Effect.uninterruptible(retryWhile(host.prompt(prompt), ({ reason }) => reason === "not_stored"))
           }
           yield* untilStored(store.setFirstPrompt(workspace.id, "done"))
         })
@@ -101,16 +103,30 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
           const { agent, workspace } = request
           const connects = yield* Effect.timeoutOption(faults.beforeConnect(workspace), connectTimeout)
           if (Option.isNone(connects)) return yield* update(agent, { status: "timeout" })
-          const host = yield* hostFor(request)
-          yield* update(agent, { status: "connected", lifecycle_state: "starting" })
-          yield* log(agent, "info", `Agent ${host.agentType} started`)
+          const host = yield* hostFor(request).pipe(
+            Effect.tapError(({ message }) => log(agent, "error", `Its conversation could not be read: ${message}`)),
+            Effect.option
+          )
+          if (Option.isNone(host)) {
+            return yield* update(agent, { lifecycle_state: "start_error", health: "unhealthy" })
+          }
+          return yield* up(request, host.value)
+        }, Effect.scoped)
+
+        const up = Effect.fn("AgentHosts.up")(function* (request: StartAgent, host: AgentHost) {
+          const { agent, workspace } = request
+          // One that goes on as it was has nothing to tell.
+          if (request.isResumed !== true) {
+            yield* update(agent, { status: "connected", lifecycle_state: "starting" })
+            yield* log(agent, "info", `Agent ${host.agentType} started`)
+          }
           yield* Effect.catchAll(firstPrompt(host, request), ({ message }) =>
             log(agent, "error", `The first task waits for the next start: ${message}`)
           )
           open.add(workspace.id)
           yield* update(agent, faults.up(workspace, { lifecycle_state: "ready", health: "healthy" }))
           return yield* Effect.never
-        }, Effect.scoped)
+        })
 
         /** An agent that could not be brought up for a reason that nobody foresaw. */
         const broken = (agent: AgentRow) => (defect: unknown) =>

@@ -1,15 +1,17 @@
 import { Context, Effect, FiberMap, Layer, Option, Schema } from "effect"
+import { existsSync } from "node:fs"
 import type { Transition } from "../../../schemas/coder/Builds.ts"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { NotNoted } from "../../agenthost/git/Branch.ts"
 import { type BranchNote, Worktree } from "../../agenthost/git/Worktree.ts"
 import { refusedNames } from "../../agenthost/process/Environment.ts"
+import { endStrays, straysText } from "../../agenthost/process/Strays.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { AgentHosts } from "./AgentHosts.ts"
-import { noKindOffered } from "./AgentKinds.ts"
+import { type AgentKind, noKindOffered } from "./AgentKinds.ts"
 import { Catalog, promptParameter } from "./Catalog.ts"
 import { Faults } from "./Faults.ts"
-import type { BuildState, JobChange } from "../store/Rows.ts"
+import type { AgentRow, BuildState, JobChange, WorktreeRow } from "../store/Rows.ts"
 import type { StoreFailed } from "../store/StoreFailed.ts"
 import { logStoreFailed, untilStored } from "../store/StoreRetry.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
@@ -28,6 +30,11 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
   {
     /** Runs a pending build to its end, in the background. */
     readonly run: (build: BuildState) => Effect.Effect<void>
+    /**
+     * Brings the agent of a workspace up again as it was before this process began, in the background. One that cannot
+     * come up is told as off, with the reason in its log.
+     */
+    readonly resume: (build: BuildState, agent: AgentRow) => Effect.Effect<void, StoreFailed>
   }
 >() {
   static readonly layer: Layer.Layer<
@@ -82,6 +89,44 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
           return yield* Option.isSome(kind) ? kind : yield* catalog.defaultKind
         }).pipe(Effect.mapError(() => new JobFailed({ message: noKindOffered })))
 
+      /** Ends the agent of a workspace, with all of its processes, and says what else was ended. */
+      const endAgent = (workspaceId: string) =>
+        Effect.zipRight(
+          hosts.stop(workspaceId),
+          Effect.map(endStrays({ stateDirectory, workspaceIds: new Set([workspaceId]) }), straysText)
+        )
+
+      const agentIn = ({ workspace }: BuildState, kind: AgentKind, directory: string) =>
+        kind.make({ workspaceId: workspace.id, stateDirectory, directory, environment, agentEnvironment })
+
+      const promptOf = ({ build }: BuildState) =>
+        build.parameters.find(({ name }) => name === promptParameter)?.value ?? ""
+
+      const resume = Effect.fn("BuildRunner.resume")(function* (state: BuildState, agent: AgentRow) {
+        const { workspace } = state
+        const directory = workspace.worktree?.directory
+        const why =
+          directory === undefined || !existsSync(directory)
+            ? `its worktree ${directory ?? ""} is gone`
+            : yield* kindOf(state).pipe(
+                Effect.flatMap((kind) =>
+                  hosts.start({
+                    workspace,
+                    agent,
+                    codingAgent: agentIn(state, kind, directory),
+                    prompt: promptOf(state),
+                    isResumed: agent.lifecycle_state === "ready"
+                  })
+                ),
+                Effect.as(undefined),
+                Effect.catchAll(({ message }) => Effect.succeed(message))
+              )
+        if (why === undefined) return
+        const output = `It could not be brought up again after fleet-mcp had ended: ${why}`
+        yield* unlessLost(store.appendAgentLog(agent.id, { level: "error", output }))
+        yield* store.updateAgent(agent.id, { status: "disconnected", lifecycle_state: "off", health: "unhealthy" })
+      })
+
       /** The worktree, noted in the store and the log before anything of it is made. */
       const makeWorktree = Effect.fn("BuildRunner.makeWorktree")(function* (state: BuildState, repository: string) {
         const { workspace } = state
@@ -118,7 +163,8 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         const { build, workspace } = state
         const kind = yield* kindOf(state)
         // A workspace that runs is started anew.
-        yield* hosts.stop(workspace.id)
+        const swept = yield* endAgent(workspace.id)
+        if (swept !== "") yield* log(state, `Agent stopped; ${swept}`)
         const project = yield* Effect.flatten(catalog.findTemplate(workspace.template_id)).pipe(
           Effect.mapError(() => new JobFailed({ message: "Its project is not known any more." }))
         )
@@ -132,26 +178,32 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         if (lacks !== null) yield* log(state, lacks, "warn")
         const app = faults.app(workspace, { slug: agentSlug, display_name: kind.name })
         const { directory } = worktree
-        const codingAgent = kind.make({ workspaceId: workspace.id, directory, environment, agentEnvironment })
+        const codingAgent = agentIn(state, kind, directory)
         yield* hosts.start({
           workspace,
           agent: yield* store.insertAgent(build.id, app),
           codingAgent:
             lacks === null ? codingAgent : { ...codingAgent, greeting: `${codingAgent.greeting ?? ""}\n${lacks}` },
-          prompt: build.parameters.find(({ name }) => name === promptParameter)?.value ?? ""
+          prompt: promptOf(state)
         })
       })
 
       const stop: Step = Effect.fn("BuildRunner.stop")(function* (state) {
-        yield* hosts.stop(state.workspace.id)
-        yield* log(state, "Agent stopped")
+        const swept = yield* endAgent(state.workspace.id)
+        yield* log(state, swept === "" ? "Agent stopped" : `Agent stopped; ${swept}`)
       })
 
       const remove: Step = Effect.fn("BuildRunner.remove")(function* (state) {
         const { id, worktree } = state.workspace
         yield* stop(state)
-        yield* conversations.discard(id)
-        if (worktree === null) return
+        if (worktree !== null) yield* removeWorktree(state, worktree)
+        yield* Effect.mapError(conversations.discard(id), ({ message }) => new JobFailed({ message }))
+      })
+
+      const removeWorktree = Effect.fn("BuildRunner.removeWorktree")(function* (
+        state: BuildState,
+        worktree: WorktreeRow
+      ) {
         const { base_commit, branch, directory, finished, repository } = worktree
         const noted = { branch, baseCommit: base_commit }
         const removal = yield* worktrees.remove({ repository, directory, noted, finished })
@@ -191,6 +243,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       })
 
       return {
+        resume,
         run: (state) => build(state).pipe(Effect.interruptible, FiberMap.run(fibers, state.workspace.id), Effect.asVoid)
       }
     })

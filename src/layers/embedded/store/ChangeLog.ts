@@ -22,16 +22,36 @@ export interface ChangeLog {
   readonly after: (position: number) => Stream.Stream<Commit, ChangesLost>
 }
 
+/** How much is kept, whichever is reached first. */
+export interface Capacity {
+  /** Changes of rows. */
+  readonly changes: number
+  /** Characters of text in them. */
+  readonly characters: number
+}
+
+const lengthOf = ({ changes }: Pick<Commit, "changes">): number =>
+  changes.reduce((sum, { row }) => sum + Option.match(row, { onNone: () => 0, onSome: textLength }), 0)
+
+/** How much text is in a row. */
+const textLength = (value: unknown): number => {
+  if (typeof value === "string") return value.length
+  if (typeof value !== "object" || value === null) return 0
+  return Object.values(value).reduce<number>((sum, each) => sum + textLength(each), 0)
+}
+
 /**
  * Keeps so many changes, those that there were `before` among them. There is no queue for a subscriber: each takes what is kept when it is ready for more, so one
  * that is slow costs nothing, and learns when it fell behind.
  */
 export const makeChangeLog = (
-  capacity: number,
+  capacity: Capacity,
   before: { readonly position: number; readonly commits: ReadonlyArray<Commit> } = { position: 0, commits: [] }
 ): ChangeLog => {
   const commits = [...before.commits]
   let kept = commits.reduce((sum, { changes }) => sum + changes.length, 0)
+  const lengths = commits.map(lengthOf)
+  let length = lengths.reduce((sum, each) => sum + each, 0)
   let position = before.position
   // What those wait for who have seen everything.
   let next: Deferred.Deferred<void> | undefined
@@ -54,7 +74,14 @@ export const makeChangeLog = (
       if (changes.length === 0) return
       commits.push({ position: ++position, changes })
       kept += changes.length
-      while (kept > capacity) kept -= commits.shift()?.changes.length ?? 0
+      const added = lengthOf({ changes })
+      lengths.push(added)
+      length += added
+      // However long the newest is, it is told.
+      while (kept > capacity.changes || (length > capacity.characters && commits.length > 1)) {
+        kept -= commits.shift()?.changes.length ?? 0
+        length -= lengths.shift() ?? 0
+      }
       const waiting = next
       next = undefined
       if (waiting !== undefined) Deferred.unsafeDone(waiting, Effect.void)

@@ -1,10 +1,19 @@
 import { Effect, Either, Option } from "effect"
-import { makeChangeLog } from "./ChangeLog.ts"
+import { type Capacity, makeChangeLog } from "./ChangeLog.ts"
 import { memoryTable } from "./MemoryTable.ts"
-import type { StoreFailed } from "./StoreFailed.ts"
-import { type Change, type Commit, type ReadRows, type Rows, tables } from "./Tables.ts"
+import { StoreFailed } from "./StoreFailed.ts"
+import {
+  type Change,
+  type Commit,
+  isJournaled,
+  type ReadRows,
+  type RowChange,
+  type Rows,
+  type Table,
+  tables
+} from "./Tables.ts"
 
-/** Rows and commits as they were kept elsewhere: rows in the order of their first put, commits without gaps. */
+/** Rows (but text) and commits as they were kept elsewhere: rows in the order of their first put, commits without gaps. */
 export interface Kept {
   readonly changes: Iterable<Change>
   readonly commits: ReadonlyArray<Commit>
@@ -12,22 +21,32 @@ export interface Kept {
 }
 
 export interface HeldRowsOptions {
-  /** Changes of rows kept for those who follow them. */
-  readonly changes: number
+  /** What is kept for those who follow the changes. */
+  readonly capacity: Capacity
   /** What there is at the beginning; default nothing. */
   readonly kept?: Kept
   /**
    * Called with each commit before it counts, and with the oldest position that is kept. Where it answers a failure
    * nothing has changed. Default: nothing is kept elsewhere.
    */
-  readonly keep?: (operation: string, commit: Commit, oldest: number) => Either.Either<void, StoreFailed>
+  readonly keep?: (operation: string, commit: KeptCommit, oldest: number) => Either.Either<void, StoreFailed>
+  /** Reads the rows of text of a workspace from where they are kept; it throws `StoreFailed` where that fails. */
+  readonly load?: <Name extends string, Row, Index extends string>(
+    table: Table<Name, Row, Index>
+  ) => (workspaceId: string) => Iterable<Row>
+}
+
+/** A commit with everything that is to be kept; `commit` is what is told of it, if anything is. */
+export interface KeptCommit {
+  readonly changes: ReadonlyArray<Change>
+  readonly commit: Commit | undefined
 }
 
 /**
  * Rows in this process, above whatever keeps them: reads never leave it, and a step is carried out here first. All of it
  * is synchronous, so nobody sees a step that is not kept yet.
  */
-export const heldRows = ({ changes: capacity, keep, kept }: HeldRowsOptions) => {
+export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
   const log = makeChangeLog(capacity, kept)
   // Those of the transaction under way.
   let changes: Array<Change> | undefined
@@ -36,6 +55,11 @@ export const heldRows = ({ changes: capacity, keep, kept }: HeldRowsOptions) => 
     changes.push(change)
   }
 
+  const textTable = <Name extends Change["table"], Row, Index extends string>(
+    table: Table<Name, Row, Index>,
+    noteIt: (change: RowChange<Name, Row>) => void
+  ) => memoryTable(table, noteIt, load?.(table))
+
   const all = {
     workspaces: memoryTable(tables.workspaces, note),
     builds: memoryTable(tables.builds, note),
@@ -43,7 +67,11 @@ export const heldRows = ({ changes: capacity, keep, kept }: HeldRowsOptions) => 
     statuses: memoryTable(tables.statuses, note),
     buildLogs: memoryTable(tables.buildLogs, note),
     agentLogs: memoryTable(tables.agentLogs, note),
-    projects: memoryTable(tables.projects, note)
+    projects: memoryTable(tables.projects, note),
+    turns: memoryTable(tables.turns, note),
+    transcripts: textTable(tables.transcripts, note),
+    messages: textTable(tables.messages, note),
+    parts: textTable(tables.parts, note)
   }
   const every = Object.values(all)
   const rows: Rows = {
@@ -79,22 +107,38 @@ export const heldRows = ({ changes: capacity, keep, kept }: HeldRowsOptions) => 
 
   return {
     transaction: <A, E>(operation: string, step: (rows: Rows) => Either.Either<A, E>) =>
-      Effect.suspend((): Either.Either<A, E | StoreFailed> => {
-        const { made, result } = carryOut(step)
-        if (Either.isLeft(result) || made.length === 0) return result
-        const commit = { position: log.position() + 1, changes: made }
-        const done = keep?.(operation, commit, log.oldest()) ?? Either.void
-        if (Either.isLeft(done)) {
-          rollback()
-          return Either.left(done.left)
-        }
-        log.append(made)
-        return result
-      }),
-    read: <A>(_operation: string, query: (rows: ReadRows) => A) => Effect.sync(() => query(rows)),
+      Effect.suspend(
+        unlessFailed((): Either.Either<A, E | StoreFailed> => {
+          const { made, result } = carryOut(step)
+          if (Either.isLeft(result) || made.length === 0) return result
+          const told = made.filter(isJournaled)
+          const commit = told.length === 0 ? undefined : { position: log.position() + 1, changes: told }
+          const done = keep?.(operation, { changes: made, commit }, log.oldest()) ?? Either.void
+          if (Either.isLeft(done)) {
+            rollback()
+            return Either.left(done.left)
+          }
+          log.append(told)
+          return result
+        })
+      ),
+    read: <A>(_operation: string, query: (rows: ReadRows) => A) =>
+      Effect.suspend(unlessFailed((): Either.Either<A, StoreFailed> => Either.right(query(rows)))),
     changes: log.after
   }
 }
+
+/** What a table could not read is a failure of the store. */
+const unlessFailed =
+  <A, E>(work: () => Either.Either<A, E | StoreFailed>) =>
+  (): Either.Either<A, E | StoreFailed> => {
+    try {
+      return work()
+    } catch (error) {
+      if (error instanceof StoreFailed) return Either.left(error)
+      throw error
+    }
+  }
 
 const apply = (rows: Rows, change: Change): void => {
   switch (change.table) {
@@ -112,6 +156,14 @@ const apply = (rows: Rows, change: Change): void => {
       return place(rows.agentLogs, change)
     case "projects":
       return place(rows.projects, change)
+    case "turns":
+      return place(rows.turns, change)
+    case "transcripts":
+      return place(rows.transcripts, change)
+    case "messages":
+      return place(rows.messages, change)
+    case "parts":
+      return place(rows.parts, change)
   }
 }
 

@@ -1,5 +1,5 @@
 import { Option, Order, Record, RedBlackTree } from "effect"
-import type { RowChange, Table, Writing } from "./Tables.ts"
+import { ownerOf, type RowChange, type Table, type Writing } from "./Tables.ts"
 
 /** A table in this process. */
 export interface MemoryTable<Row, Index extends string> extends Writing<Row, Index> {
@@ -36,6 +36,8 @@ const journaledMap = <Value>() => {
   }
   return {
     get: (key: string) => values.get(key),
+    /** As if it had been there from the beginning. */
+    place: (key: string, value: Value) => void values.set(key, value),
     /** `undefined` removes. */
     set: (key: string, value: Value | undefined) => {
       before.push([key, values.get(key)])
@@ -59,17 +61,40 @@ interface Buckets<Row> {
 
 /**
  * A table of maps: changing a row costs O(log n) in the rows of the same index value, and nothing is copied for a
- * transaction. `onChange` hears of each change first, and may refuse it by throwing.
+ * transaction. `onChange` hears of each change first, and may refuse it by throwing. `load` answers the rows of a
+ * workspace, where they are not held from the beginning; it is asked once for each, and may throw.
  */
 export const memoryTable = <Name extends string, Row, Index extends string>(
   table: Table<Name, Row, Index>,
-  onChange: (change: RowChange<Name, Row>) => void
+  onChange: (change: RowChange<Name, Row>) => void,
+  load?: (workspaceId: string) => Iterable<Row>
 ): MemoryTable<Row, Index> => {
   const indexes = Record.map(table.indexes, (valueOf) => ({ valueOf, buckets: journaledMap<Bucket<Row>>() }))
   const all = Record.values(indexes)
   const nothing = RedBlackTree.empty<number, Row>(Order.number)
   const rows = journaledMap<Placed<Row>>()
   let places = 0
+  const loaded = new Set<string>()
+
+  const hold = (workspaceId: string) => {
+    if (load === undefined || loaded.has(workspaceId)) return
+    const found = [...load(workspaceId)]
+    loaded.add(workspaceId)
+    for (const row of found) {
+      const placed = { place: ++places, row }
+      rows.place(table.key(row), placed)
+      for (const { buckets, valueOf } of all) {
+        const value = valueOf(row)
+        if (value === null) continue
+        const tree = RedBlackTree.insert(buckets.get(value)?.tree ?? nothing, placed.place, row)
+        buckets.place(value, bucketOf(tree))
+      }
+    }
+  }
+
+  const holdOwner = (key: string) => {
+    if (load !== undefined) hold(ownerOf(key))
+  }
 
   const leave = ({ buckets, valueOf }: Buckets<Row>, { place, row }: Placed<Row>) => {
     const value = valueOf(row)
@@ -86,8 +111,12 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
   }
 
   return {
-    get: (key) => Option.map(Option.fromNullable(rows.get(key)), ({ row }) => row),
+    get: (key) => {
+      holdOwner(key)
+      return Option.map(Option.fromNullable(rows.get(key)), ({ row }) => row)
+    },
     select: (index, value, range) => {
+      hold(value)
       const bucket = indexes[index].buckets.get(value)
       if (bucket === undefined) return []
       if (range === undefined) return bucket.all()
@@ -95,11 +124,13 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
       return bucket.all().slice(Math.max(0, RedBlackTree.size(bucket.tree) - range.last))
     },
     count: (index, value) => {
+      hold(value)
       const bucket = indexes[index].buckets.get(value)
       return bucket === undefined ? 0 : RedBlackTree.size(bucket.tree)
     },
     put: (row) => {
       const key = table.key(row)
+      holdOwner(key)
       onChange({ table: table.name, key, row: Option.some(row) })
       const before = rows.get(key)
       const placed = { place: before?.place ?? ++places, row }
@@ -110,6 +141,7 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
       }
     },
     remove: (key) => {
+      holdOwner(key)
       const before = rows.get(key)
       if (before === undefined) return
       onChange({ table: table.name, key, row: Option.none() })

@@ -1,7 +1,8 @@
 import { Option } from "effect"
 import { latestBuild } from "./BuildStates.ts"
 import { isActive } from "./Rows.ts"
-import type { Rows, Writing } from "./Tables.ts"
+import { textKey, type Rows, type Writing } from "./Tables.ts"
+import { removeTranscript } from "./TranscriptRows.ts"
 
 /** Removes the rows of a value that are too many, the oldest first. */
 const keep = <Row extends { readonly id: string | number }, Index extends string>(
@@ -22,6 +23,13 @@ export const keepBuildLog = (rows: Rows, buildId: string, limit: number): void =
 
 export const keepAgentLog = (rows: Rows, agentId: string, limit: number): void =>
   keep(rows.agentLogs, "agent", agentId, limit)
+
+export const keepTurns = (rows: Rows, workspaceId: string, limit: number): void => {
+  const surplus = Math.max(0, rows.turns.count("workspace", workspaceId) - limit)
+  for (const { message_id } of rows.turns.select("workspace", workspaceId, { first: surplus })) {
+    rows.turns.remove(textKey(workspaceId, message_id))
+  }
+}
 
 const removeBuild = (rows: Rows, buildId: string): void => {
   keepBuildLog(rows, buildId, 0)
@@ -49,6 +57,8 @@ export const keepDeleted = (rows: Rows, limit: number): void => {
   for (const { id } of surplus) {
     for (const build of rows.builds.select("workspace", id)) removeBuild(rows, build.id)
     keepStatuses(rows, id, 0)
+    keepTurns(rows, id, 0)
+    removeTranscript(rows, id)
     rows.workspaces.remove(id)
   }
 }

@@ -26,6 +26,8 @@ export class RowStore extends Context.Tag("fleet-mcp/layers/embedded/store/RowSt
   /** Keeps everything in this process, and forgets it with it. It never fails. */
   static readonly layerMemory: Layer.Layer<RowStore> = Layer.effect(
     this,
-    Effect.map(StoreLimits, ({ changes }) => heldRows({ changes }))
+    Effect.map(StoreLimits, ({ changeCharacters, changes }) =>
+      heldRows({ capacity: { changes, characters: changeCharacters } })
+    )
   )
 }

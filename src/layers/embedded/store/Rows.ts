@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { type AppStatus, type BuildLog, BuildParameter, Transition } from "../../../schemas/coder/Builds.ts"
+import { TurnState } from "../../agenthost/Conversation.ts"
 
 /** Where a workspace's files are: a git worktree on a branch of its own. */
 const WorktreeRow = Schema.Struct({
@@ -74,10 +75,14 @@ export const AgentRow = Schema.Struct({
   build_id: Schema.String,
   token: Schema.String,
   status: Schema.Literal("connecting", "connected", "disconnected", "timeout"),
-  lifecycle_state: Schema.Literal("created", "starting", "ready", "start_error"),
+  lifecycle_state: Schema.Literal("created", "starting", "ready", "start_error", "off"),
   app: Schema.NullOr(AppRow)
 })
 export type AgentRow = typeof AgentRow.Type
+
+/** Whether nothing that can change of an agent differs. */
+export const isSameAgent = (one: AgentRow, other: AgentRow): boolean =>
+  one.status === other.status && one.lifecycle_state === other.lifecycle_state && one.app?.health === other.app?.health
 
 /** A line of the log of a build. Ids rise from line to line. */
 export const BuildLogRow = Schema.Struct({
@@ -108,6 +113,49 @@ export const ProjectRow = Schema.Struct({
   template_name: Schema.String
 })
 export type ProjectRow = typeof ProjectRow.Type
+
+const TextSize = Schema.Struct({ json: Schema.Number, bytes: Schema.Number })
+
+/** What the transcript of a workspace has lost at its beginning. */
+export const TranscriptRow = Schema.Struct({
+  workspace_id: Schema.String,
+  /** The newest of the messages that were dropped. */
+  left_out: Schema.NullOr(Schema.Struct({ id: Schema.Number, time: Schema.String }))
+})
+
+/** A message of a transcript, without its text. Ids count from 0 in a workspace, as AgentAPI has them. */
+export const MessageRow = Schema.Struct({
+  workspace_id: Schema.String,
+  id: Schema.Number,
+  role: Schema.String,
+  time: Schema.String,
+  first_part: Schema.Number,
+  left_out: TextSize,
+  last_line: Schema.NullOr(Schema.String)
+})
+
+/** A part of a message's text; it never changes. Ids rise in a workspace. */
+export const PartRow = Schema.Struct({
+  workspace_id: Schema.String,
+  id: Schema.Number,
+  message_id: Schema.Number,
+  text: Schema.String
+})
+
+/** One run of an agent from a prompt to its end. */
+export const TurnRow = Schema.Struct({
+  workspace_id: Schema.String,
+  /** The prompt's. */
+  message_id: Schema.Number,
+  /** The first line of the prompt that says something, as it is reported. */
+  task: Schema.String,
+  begun_at: Schema.String,
+  /** How much has been said, and when that was noted: coarse, so that it may be told. */
+  output: Schema.Struct({ bytes: Schema.Number, at: Schema.String }),
+  /** Null while it runs. */
+  ended: Schema.NullOr(Schema.Struct({ at: Schema.String, state: TurnState }))
+})
+export type TurnRow = typeof TurnRow.Type
 
 /** What changes of an agent, and of the health of its app. */
 export type AgentChange = Partial<Pick<AgentRow, "status" | "lifecycle_state">> & { readonly health?: AppRow["health"] }

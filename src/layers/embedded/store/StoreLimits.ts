@@ -11,10 +11,14 @@ export class StoreLimits extends Context.Reference<StoreLimits>()("fleet-mcp/lay
     agentLog: 1000,
     /** Builds of a workspace; at least 1. With a build go its log, its agent and the agent's log. */
     builds: 100,
+    /** Turns of a workspace. */
+    turns: 1000,
     /** Workspaces that are deleted, with everything about them. */
     deletedWorkspaces: 100,
     /** Changes of rows kept for those who follow them. */
     changes: 10_000,
+    /** Characters of text in those changes: a build holds the task that it was given. */
+    changeCharacters: 16 * 1024 * 1024,
     /** How often a change that must not be lost is tried again, and how long the first wait is; each next is twice it. */
     retries: 8,
     retryDelay: Duration.millis(100)

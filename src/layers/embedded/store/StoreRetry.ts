@@ -2,15 +2,15 @@ import { Effect, Schedule } from "effect"
 import { StoreFailed } from "./StoreFailed.ts"
 import { StoreLimits } from "./StoreLimits.ts"
 
-/** Tries again where the store fails, so often as `StoreLimits` says. */
-export const retryStore = <A, E>(effect: Effect.Effect<A, E | StoreFailed>): Effect.Effect<A, E | StoreFailed> =>
+/** Tries again what may pass, so often as `StoreLimits` says. */
+export const retryWhile = <A, E>(effect: Effect.Effect<A, E>, passes: (error: E) => boolean): Effect.Effect<A, E> =>
   Effect.flatMap(StoreLimits, ({ retries, retryDelay }) =>
-    Effect.retry(effect, {
-      schedule: Schedule.exponential(retryDelay),
-      times: retries,
-      while: (error) => error instanceof StoreFailed
-    })
+    Effect.retry(effect, { schedule: Schedule.exponential(retryDelay), times: retries, while: passes })
   )
+
+/** Tries again where the store fails. */
+export const retryStore = <A, E>(effect: Effect.Effect<A, E | StoreFailed>): Effect.Effect<A, E | StoreFailed> =>
+  retryWhile(effect, (error) => error instanceof StoreFailed)
 
 /** A change that has to be stored, while what it is about goes on in any case: tried again, then given up and logged. */
 export const untilStored = (change: Effect.Effect<void, StoreFailed>): Effect.Effect<void> =>

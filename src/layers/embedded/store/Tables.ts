@@ -1,6 +1,17 @@
 import type { Option, Schema } from "effect"
 import { AppStatus } from "../../../schemas/coder/Builds.ts"
-import { AgentLogRow, AgentRow, BuildLogRow, BuildRow, ProjectRow, WorkspaceRow } from "./Rows.ts"
+import {
+  AgentLogRow,
+  AgentRow,
+  BuildLogRow,
+  BuildRow,
+  MessageRow,
+  PartRow,
+  ProjectRow,
+  TranscriptRow,
+  TurnRow,
+  WorkspaceRow
+} from "./Rows.ts"
 
 /** What a driver has to know of a table. Rows are plain data: each survives JSON. */
 export interface Table<Name extends string, Row, Index extends string> {
@@ -10,7 +21,18 @@ export interface Table<Name extends string, Row, Index extends string> {
   readonly key: (row: Row) => string
   /** What rows can be selected by; `null` for a row that an index leaves out. */
   readonly indexes: Readonly<Record<Index, (row: Row) => string | null>>
+  /**
+   * Rows of text, of which there can be very many: commits do not tell of them, and they are read from where they are
+   * kept when their workspace is first asked for. Their index is `workspace`, and their keys are made by `textKey`.
+   */
+  readonly isText?: true
 }
+
+/** The key of a row of text. */
+export const textKey = (workspaceId: string, id: number): string => `${workspaceId}/${id}`
+
+/** The workspace that a key of `textKey` belongs to. */
+export const ownerOf = (key: string): string => key.slice(0, key.lastIndexOf("/"))
 
 const table = <Name extends string, Row, Index extends string>(
   descriptor: Table<Name, Row, Index>
@@ -64,8 +86,38 @@ export const tables = {
     row: ProjectRow,
     key: ({ id }) => id,
     indexes: { all: () => "all" }
+  }),
+  turns: table({
+    name: "turns",
+    row: TurnRow,
+    key: ({ message_id, workspace_id }) => textKey(workspace_id, message_id),
+    indexes: { workspace: ({ workspace_id }) => workspace_id }
+  }),
+  transcripts: table({
+    name: "transcripts",
+    row: TranscriptRow,
+    key: ({ workspace_id }) => textKey(workspace_id, 0),
+    indexes: { workspace: ({ workspace_id }) => workspace_id },
+    isText: true
+  }),
+  messages: table({
+    name: "messages",
+    row: MessageRow,
+    key: ({ id, workspace_id }) => textKey(workspace_id, id),
+    indexes: { workspace: ({ workspace_id }) => workspace_id },
+    isText: true
+  }),
+  parts: table({
+    name: "parts",
+    row: PartRow,
+    key: ({ id, workspace_id }) => textKey(workspace_id, id),
+    indexes: { workspace: ({ workspace_id }) => workspace_id },
+    isText: true
   })
 }
+
+/** Whether commits tell of a change. */
+export const isJournaled = ({ table: name }: Change): boolean => tables[name].isText !== true
 
 type Tables = typeof tables
 type TableName = keyof Tables
@@ -113,7 +165,7 @@ export type Change = {
   readonly [Name in TableName]: Tables[Name] extends Table<Name, infer Row, string> ? RowChange<Name, Row> : never
 }[TableName]
 
-/** What one transaction changed, in order. Positions count from 1, without gaps. */
+/** What one transaction changed, in order, without text. Positions count from 1, without gaps. */
 export interface Commit {
   readonly position: number
   readonly changes: ReadonlyArray<Change>

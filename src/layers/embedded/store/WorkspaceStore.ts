@@ -11,6 +11,7 @@ import {
   type BuildState,
   type FirstPrompt,
   isActive,
+  isSameAgent,
   type JobChange,
   type NewBuild,
   type NewLog,
@@ -64,7 +65,7 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
       app: Pick<AppRow, "slug" | "display_name"> | null
     ) => Effect.Effect<AgentRow, StoreFailed>
     readonly setWorktree: (workspaceId: string, worktree: WorktreeRow) => Effect.Effect<void, StoreFailed>
-    /** Changes an agent, and the health of its app. */
+    /** Changes an agent, and the health of its app; nothing is written where it is so already. */
     readonly updateAgent: (agentId: string, change: AgentChange) => Effect.Effect<void, StoreFailed>
     /** Notes how far the first task of a workspace has come. One that is done stays done. */
     readonly setFirstPrompt: (
@@ -205,7 +206,8 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
             const row = Option.getOrUndefined(rows.agents.get(agentId))
             if (row === undefined) return
             const app = row.app === null || health === undefined ? row.app : { ...row.app, health }
-            rows.agents.put({ ...row, ...fields, app })
+            const changed: AgentRow = { ...row, ...fields, app }
+            if (!isSameAgent(row, changed)) rows.agents.put(changed)
           }),
 
         setFirstPrompt: (workspaceId, state) =>

@@ -1,10 +1,9 @@
 import { HttpServer, HttpServerRequest, HttpMiddleware } from "@effect/platform"
 import { Effect, Layer } from "effect"
-import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import type { EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
 import { CoderApp } from "../api/CoderApp.ts"
-import { Catalog } from "../engine/Catalog.ts"
 import { layerSqlite } from "../store/sqlite/SqliteRowStore.ts"
+import { layerStoredConversations } from "../store/StoredConversations.ts"
 import type { StoreFailed } from "../store/StoreFailed.ts"
 import { FleetApp, type SupervisorProcess } from "./FleetApp.ts"
 import { Supervision } from "./Supervision.ts"
@@ -32,8 +31,9 @@ export const layer = (
   Layer.unwrapEffect(Effect.map(requests, (app) => HttpServer.serve(app))).pipe(
     Layer.provide(FleetApp.layer(supervisor)),
     Layer.provideMerge(Supervision.layer),
-    Layer.provide(Layer.effectDiscard(Effect.flatMap(Catalog, ({ restore }) => restore))),
-    Layer.provide(CoderApp.layer({ ...options, workingDirectory: "/", registered: true })),
-    Layer.provide([ConversationStore.layerMemory, layerSqlite(file)]),
+    // What it does by itself, such as to bring an idle agent up again, is of any role: clients have rights of their own.
+    Layer.provide(CoderApp.layer({ ...options, workingDirectory: "/", registered: true, allowShell: true })),
+    Layer.provide(layerStoredConversations),
+    Layer.provide(layerSqlite(file)),
     HttpMiddleware.withTracerDisabledWhen(() => true)
   )

@@ -10,6 +10,8 @@ export class CallLimits extends Context.Reference<CallLimits>()("fleet-mcp/layer
      * it could not settle what it sends.
      */
     leastTime: Duration.seconds(10),
+    /** Waits open at once, beside those: they last long and do little. One more is refused at once. */
+    waits: 32,
     /** Between two progress notifications of a call. */
     progress: Duration.seconds(2)
   })

@@ -49,6 +49,14 @@ export const busy = (tool: Tool<unknown>, seconds: number, concurrent: number): 
     `Busy: ${tool.name} was not called: it waited ${seconds} s for its turn, and only ${concurrent} calls run at once. Nothing was sent. Wait until those at work have answered, then call it again, with fewer at once.`
   )
 
+/** A wait beyond those that one client may have open. */
+export const tooManyWaits = (tool: Tool<unknown>, waits: number): CallToolResult =>
+  withOutcome(
+    tool,
+    "not_applied",
+    `Busy: ${tool.name} was not called: ${waits} waits of this client are open already. One wait can name many agents.`
+  )
+
 /** A change asked by a client that may only look. */
 export const readOnlyServer = (tool: Tool<unknown>, reason: ReadOnlyReason): CallToolResult =>
   withOutcome(

@@ -32,6 +32,7 @@ import { TimeLimits, within } from "../../time/Deadline.ts"
 import { once } from "../../time/Shared.ts"
 import * as CallResult from "./CallResult.ts"
 import { instructions } from "./Instructions.ts"
+import { patienceOf } from "./Patience.ts"
 import type { ReadOnlyReason } from "./ReadOnly.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 
@@ -40,6 +41,10 @@ interface Presentation {
   readonly place: string
   /** Why only the tools that change nothing are listed and served. Default: all are. */
   readonly readOnly?: ReadOnlyReason | undefined
+  /** How long a wait lasts at most, whoever waits (seconds). Default: as long as the client is known to bear. */
+  readonly waitSeconds?: number | undefined
+  /** The client runs in a terminal (Claude Code says so in the environment of what it starts). Default false. */
+  readonly terminal?: boolean
 }
 
 /** What a session serves. Both parts are wanted late, so that a client is greeted at once. */
@@ -87,15 +92,24 @@ type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 const notifier = (tool: string, { _meta, sendNotification }: Extra): ToolCalls.Notify | undefined => {
   const progressToken = _meta?.progressToken
   if (progressToken === undefined) return undefined
-  return (progress) => {
-    const params = { progressToken, progress, message: `${tool}: ${progress} s` }
+  let last = -1
+  return (seconds, message = `${seconds} s`) => {
+    // It must increase with each notification.
+    last = Math.max(seconds, last + 1)
+    const params = { progressToken, progress: last, message: `${tool}: ${message}` }
     return Effect.ignore(Effect.tryPromise(() => sendNotification({ method: "notifications/progress", params })))
   }
 }
 
+/** Claude Code over HTTP names where it runs. */
+const saysTerminal = ({ requestInfo }: Extra): boolean => {
+  const agent = requestInfo?.headers["user-agent"]
+  return typeof agent === "string" && agent.includes("(cli")
+}
+
 const make = <R>(
   transport: Transport,
-  { place, readOnly, services, tools }: McpSessionOptions<R>
+  { place, readOnly, services, terminal = false, tools, waitSeconds }: McpSessionOptions<R>
 ): Effect.Effect<typeof McpSession.Service, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { read } = yield* TimeLimits
@@ -122,7 +136,14 @@ const make = <R>(
         if (tool === undefined)
           return yield* new UnknownTool({ name, known: listed.map((each) => each.name).join(", ") })
         if (readOnly !== undefined && !listed.includes(tool)) return CallResult.readOnlyServer(tool, readOnly)
-        return yield* call(tool, args, notifier(name, extra))
+        const notify = notifier(name, extra)
+        const patience = patienceOf({
+          client: server.getClientVersion()?.name,
+          terminal: terminal || saysTerminal(extra),
+          progress: notify !== undefined,
+          seconds: waitSeconds
+        })
+        return yield* call(tool, args, { notify, patience })
       })
 
     /** Closing the session then waits for the request's finalizers. */

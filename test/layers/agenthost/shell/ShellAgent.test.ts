@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { AgentHost } from "../../../../src/layers/agenthost/AgentHost.ts"
 import { HostLimits } from "../../../../src/layers/agenthost/HostLimits.ts"
 import { Grace } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
+import { endStrays } from "../../../../src/layers/agenthost/process/Strays.ts"
 import { ShellAgent } from "../../../../src/layers/agenthost/shell/ShellAgent.ts"
 import { hosting } from "../agents.ts"
 import { environment, isAlive, leftovers, pidIn, stubbornChild, temporaryDirectory } from "../support.ts"
@@ -12,7 +13,7 @@ import { environment, isAlive, leftovers, pidIn, stubbornChild, temporaryDirecto
 const start = Effect.gen(function* () {
   const directory = yield* temporaryDirectory
   const { conversation, reporter, reports } = yield* hosting
-  const agent = ShellAgent.make({ directory, environment, workspaceId: "workspace-1" })
+  const agent = ShellAgent.make({ directory, stateDirectory: directory, environment, workspaceId: "workspace-1" })
   const host = yield* AgentHost.make({ agent, conversation, reporter })
   const stable = Effect.repeat(Effect.zipRight(Effect.sleep("5 millis"), host.status), {
     until: (status) => status === "stable",
@@ -177,6 +178,71 @@ describe("a shell task", () => {
       const { content, report } = yield* ask("ls")
       expect(content).toBe(`[No process could be started in "${directory}" (ENOENT).]`)
       expect(report?.state).toBe("failure")
+    })
+  )
+})
+
+/** Processes of every kind that a group kill does not reach or that ignore what is polite, and one that is in the group. */
+const tree = `echo $$ > p0
+${["p1", "p2"].map(stubbornChild).join("\n")}
+setsid ${stubbornChild("p3")}
+nohup setsid ${stubbornChild("p4")}
+(setsid ${stubbornChild("p5")} ) &
+setsid sh -c '(setsid sh -c "trap \\"\\" TERM; echo \\$\\$ > p6; while :; do sleep 0.05; done" >/dev/null 2>&1 &)' &
+while [ ! -s p6 ] || [ ! -s p5 ] || [ ! -s p4 ] || [ ! -s p3 ]; do sleep 0.01; done`
+const members = ["p0", "p1", "p2", "p3", "p4", "p5", "p6"]
+
+describe("a shell task with processes outside of its group", () => {
+  const startTree = (last: string) =>
+    Effect.gen(function* () {
+      const started = yield* start
+      yield* started.host.prompt(`${tree}\n${last}`)
+      const pids = yield* Effect.forEach(members, (name) => pidIn(started.directory, name))
+      return { ...started, pids }
+    })
+
+  it.scopedLive("leaves none at its end, and says how many there were", () =>
+    Effect.gen(function* () {
+      const { host, pids, stable } = yield* startTree("echo done; exit 7")
+      yield* stable
+      expect(pids.filter(isAlive)).toEqual([])
+      expect((yield* host.messages).at(-1)?.content).toMatch(
+        /^done\n\[exit code 7; .* ended\] \[\d+ processes outside of its process group were ended\]$/
+      )
+    })
+  )
+
+  for (const how of ["interrupt", "stop"] as const) {
+    it.scopedLive(`leaves none after an ${how}`, () =>
+      Effect.gen(function* () {
+        const { host, pids, stable } = yield* Effect.provideService(
+          startTree("while :; do sleep 0.05; done"),
+          Grace,
+          Effect.sleep("50 millis")
+        )
+        expect(pids.filter(isAlive)).toEqual(pids)
+        yield* host[how]
+        yield* stable
+        expect(pids.filter(isAlive)).toEqual([])
+        expect((yield* host.messages).at(-1)?.content).toMatch(
+          /\[interrupted\] \[\d+ processes outside of its process group were ended\]$/
+        )
+      })
+    )
+  }
+
+  it.scopedLive("ends none of another agent, and none of another fleet", () =>
+    Effect.gen(function* () {
+      const { pids } = yield* startTree("while :; do sleep 0.05; done")
+      const other = { stateDirectory: "/elsewhere", workspaceIds: new Set(["workspace-1"]) }
+      expect(yield* endStrays(other)).toEqual({ ended: 0, left: 0 })
+      expect(pids.filter(isAlive)).toEqual(pids)
+      const { directory: elsewhere } = yield* start
+      expect(yield* endStrays({ stateDirectory: elsewhere, workspaceIds: new Set(["workspace-1"]) })).toEqual({
+        ended: 0,
+        left: 0
+      })
+      expect(pids.filter(isAlive)).toEqual(pids)
     })
   )
 })

@@ -6,13 +6,16 @@ import { ConversationStore } from "../../../../src/layers/agenthost/Conversation
 import { type EmbeddedFaults, embeddedFaults } from "../../../support/EmbeddedFaults.ts"
 import { faultyRowStore, type StoreFaults } from "../../../support/FaultyRowStore.ts"
 import { AgentHosts } from "../../../../src/layers/embedded/engine/AgentHosts.ts"
+import { layerStoredConversations } from "../../../../src/layers/embedded/store/StoredConversations.ts"
 import { RowStore } from "../../../../src/layers/embedded/store/RowStore.ts"
 import { WorkspaceStore } from "../../../../src/layers/embedded/store/WorkspaceStore.ts"
 
-const layers = (faults: EmbeddedFaults = {}, store: Layer.Layer<WorkspaceStore> = WorkspaceStore.layerMemory) =>
+const layers = (faults: EmbeddedFaults = {}, rows: Layer.Layer<RowStore> = RowStore.layerMemory) =>
   AgentHosts.layer.pipe(
     Layer.provideMerge(
-      Layer.mergeAll(AgentApiServer.layer, ConversationStore.layerMemory, store, embeddedFaults(faults))
+      Layer.mergeAll(AgentApiServer.layer, layerStoredConversations, WorkspaceStore.layer, embeddedFaults(faults)).pipe(
+        Layer.provide(rows)
+      )
     )
   )
 
@@ -121,8 +124,8 @@ it.effect(
       const heard = yield* workspaceWithAgent("heard")
       yield* store.setFirstPrompt(heard.workspace.id, "given")
       const conversation = yield* conversations.open(heard.workspace.id)
-      yield* conversation.append("agent", "")
-      yield* conversation.append("user", "count goats")
+      yield* conversation.greet("")
+      yield* conversation.beginTurn("count goats")
       yield* hosts.start({ ...heard, codingAgent, prompt: "count goats" })
       yield* TestClock.adjust("1 hour")
       assert.deepStrictEqual(prompts, ["count sheep"])
@@ -152,7 +155,7 @@ it.effect("a stop at any moment of a start loses no first task, and none runs tw
 it.effect("an agent whose changes cannot be stored comes up, does its first task and takes others", () =>
   Effect.gen(function* () {
     const faults = yield* Ref.make<StoreFaults>({})
-    const store = Layer.provide(WorkspaceStore.layer, Layer.provide(faultyRowStore(faults), RowStore.layerMemory))
+    const store = Layer.provide(faultyRowStore(faults), RowStore.layerMemory)
     yield* Effect.gen(function* () {
       const hosts = yield* AgentHosts
       const { agent, workspace } = yield* workspaceWithAgent("unstored")
@@ -180,7 +183,7 @@ it.effect("an agent whose changes cannot be stored comes up, does its first task
 it.effect("a first task whose giving cannot be stored is tried again, and runs once", () =>
   Effect.gen(function* () {
     const faults = yield* Ref.make<StoreFaults>({})
-    const rows = Layer.provide(WorkspaceStore.layer, Layer.provide(faultyRowStore(faults), RowStore.layerMemory))
+    const rows = Layer.provide(faultyRowStore(faults), RowStore.layerMemory)
     yield* Effect.gen(function* () {
       const hosts = yield* AgentHosts
       const store = yield* WorkspaceStore

@@ -64,10 +64,11 @@ const transactions = FastCheck.array(FastCheck.record({ acts, fails: FastCheck.b
 
 /** What any driver of rows holds to. `layer` makes an empty one, which follows `StoreLimits`. */
 export const rowStoreSuite = (name: string, layer: Layer.Layer<RowStore, StoreFailed>): void => {
-  const keeping = (changes: number) =>
+  const limited = (few: Partial<StoreLimits["Type"]>) =>
     Layer.unwrapEffect(
-      Effect.map(StoreLimits, (limits) => Layer.provide(layer, Layer.succeed(StoreLimits, { ...limits, changes })))
+      Effect.map(StoreLimits, (limits) => Layer.provide(layer, Layer.succeed(StoreLimits, { ...limits, ...few })))
     )
+  const keeping = (changes: number) => limited({ changes })
 
   describe(`rows: ${name}`, () => {
     it.effect.prop(
@@ -242,6 +243,56 @@ export const rowStoreSuite = (name: string, layer: Layer.Layer<RowStore, StoreFa
         const kept = yield* store.changes(3).pipe(Stream.take(3), Stream.runCollect)
         assert.deepStrictEqual(positions(kept), [4, 5, 6])
       }).pipe(Effect.provide(keeping(3)))
+    )
+
+    it.effect("no more text than is promised is kept of them, however few they are, but always the newest", () =>
+      Effect.gen(function* () {
+        const store = yield* RowStore
+        const long = (length: number) =>
+          write((rows) => rows.workspaces.put(workspaceRow("a", { name: "x".repeat(length) })))
+        yield* long(600)
+        yield* long(100)
+        yield* long(100)
+        const kept = yield* store.changes(1).pipe(Stream.take(2), Stream.runCollect)
+        assert.deepStrictEqual(positions(kept), [2, 3])
+        yield* long(5000)
+        const lost = yield* store.changes(2).pipe(Stream.runDrain, Effect.flip)
+        assert.deepInclude({ ...lost }, { _tag: "ChangesLost", oldest: 3 })
+        const newest = yield* store.changes(3).pipe(Stream.take(1), Stream.runCollect)
+        assert.deepStrictEqual(positions(newest), [4])
+      }).pipe(Effect.provide(limited({ changeCharacters: 1000 })))
+    )
+
+    it.effect("text is stored, and told to nobody: a commit of text alone has no position", () =>
+      Effect.gen(function* () {
+        const store = yield* RowStore
+        const part = (id: number) => ({ workspace_id: "w", id, message_id: 0, text: "said" })
+        yield* put("a")
+        yield* write((rows) => rows.parts.put(part(0)))
+        yield* write((rows) => {
+          rows.parts.put(part(1))
+          rows.workspaces.put(workspaceRow("b"))
+        })
+        yield* write((rows) => rows.parts.remove("w/0"))
+        yield* Effect.either(
+          store.transaction("test", (rows) => {
+            rows.parts.put(part(2))
+            return Either.left("no")
+          })
+        )
+        const seen = Chunk.toReadonlyArray(yield* store.changes(0).pipe(Stream.take(2), Stream.runCollect))
+        assert.deepStrictEqual(
+          seen.map(({ changes, position }) => [position, changes.map(({ table }) => table)]),
+          [
+            [1, ["workspaces"]],
+            [2, ["workspaces"]]
+          ]
+        )
+        yield* store.read("test", (rows) => {
+          assert.deepStrictEqual(rows.parts.select("workspace", "w"), [part(1)])
+          assert.strictEqual(rows.position, 2)
+        })
+      }).pipe(Effect.provide(layer))
     )
 
     it.effect("a position that was never given is told likewise", () =>

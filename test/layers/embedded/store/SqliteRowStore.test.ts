@@ -125,6 +125,35 @@ describe("a file", () => {
   )
 })
 
+it.effect("text is read when it is first asked for; what cannot be read fails that alone", () =>
+  inDirectory((file) =>
+    Effect.gen(function* () {
+      const part = (workspace_id: string, id: number) => ({ workspace_id, id, message_id: 0, text: "said" })
+      const parts = (workspaceId: string) =>
+        Effect.flatMap(RowStore, (store) =>
+          store.read("parts", (rows) => rows.parts.select("workspace", workspaceId).map(({ id }) => id))
+        )
+      const add = (workspaceId: string, ...ids: ReadonlyArray<number>) =>
+        Effect.flatMap(RowStore, (store) =>
+          store.transaction("add", (rows) => Either.right(ids.forEach((id) => rows.parts.put(part(workspaceId, id)))))
+        )
+      yield* over(file, Effect.zipRight(add("a", 9, 10, 11), add("b", 1)))
+      yield* tamper(file, `UPDATE parts SET row = '{' WHERE key = 'b/1'`)
+      yield* over(
+        file,
+        Effect.gen(function* () {
+          yield* add("a", 12)
+          assert.deepStrictEqual(yield* parts("a"), [9, 10, 11, 12])
+          const error = yield* Effect.flip(parts("b"))
+          assert.include(error.message, "cannot be read")
+          assert.strictEqual((yield* Effect.flip(add("b", 2)))._tag, "StoreFailed")
+          assert.deepStrictEqual(yield* parts("a"), [9, 10, 11, 12])
+        })
+      )
+    })
+  )
+)
+
 describe("a file that cannot be used is refused, and stays as it is", () => {
   const cases: ReadonlyArray<readonly [what: string, make: (file: string) => Effect.Effect<void>, said: string]> = [
     [

@@ -117,7 +117,7 @@ describe("the fleet's tools", () => {
       const context = yield* Layer.build(fakes())
       const { client } = yield* connect({ tools: Effect.succeed(fleetTools), services: Effect.succeed(context) })
       const { tools } = yield* Effect.promise(() => client.listTools())
-      expect(tools).toHaveLength(11)
+      expect(tools).toHaveLength(13)
       const calls: Record<string, Record<string, unknown>> = {
         list_agent_roles: { project: "web" },
         create_agent: { name: "a", project: "web", task: "t" },
@@ -247,7 +247,7 @@ describe("errors", () => {
     Effect.gen(function* () {
       const missing = new BackendNotConfigured({ problem: "CODER_URL is not set.", remedy: "Set it." })
       const { client } = yield* connect<FleetServices>({ tools: Effect.succeed(fleetTools), services: missing })
-      expect((yield* Effect.promise(() => client.listTools())).tools).toHaveLength(11)
+      expect((yield* Effect.promise(() => client.listTools())).tools).toHaveLength(13)
       for (const name of ["list_agents", "list_agent_projects"]) {
         expect(yield* call(client, name)).toMatchObject({
           isError: true,
@@ -264,7 +264,15 @@ describe("a read-only session", () => {
     Effect.gen(function* () {
       const { client, entered } = yield* staged({ readOnly: "agent" })
       const { tools } = yield* Effect.promise(() => client.listTools())
-      expect(tools.map(({ name }) => name)).toEqual(["echo", "wait", "time_to_read", "refuse_read", "crash", "give_up"])
+      expect(tools.map(({ name }) => name)).toEqual([
+        "echo",
+        "wait",
+        "wait_long",
+        "time_to_read",
+        "refuse_read",
+        "crash",
+        "give_up"
+      ])
       const { isError, text } = yield* call(client, "change")
       expect(isError).toBe(true)
       expect(text).toMatch(/^ReadOnlyServer: .*change was not called.*\noutcome: not_applied$/s)
@@ -445,6 +453,50 @@ describe("the time of a call", () => {
     Effect.map(queued("time_to_read", "21 seconds"), ({ isError, text }) => {
       expect(isError).toBe(true)
       expect(text).toContain("Busy: time_to_read was not called")
+    })
+  )
+})
+
+describe("waits", () => {
+  it.scoped("last as long as their client bears, have no deadline, and are told of at once", () =>
+    Effect.gen(function* () {
+      const stage = yield* makeStage
+      yield* Deferred.succeed(stage.release, undefined)
+      const options = { tools: Effect.succeed(stageTools(stage)), services: nothing }
+      const said = (client: Client) =>
+        Effect.promise(async () => {
+          const heard: Array<unknown> = []
+          const onprogress = ({ message, progress }: { message?: string | undefined; progress: number }) =>
+            void heard.push([progress, message])
+          const { structuredContent } = await client.callTool({ name: "wait_long", arguments: {} }, undefined, {
+            onprogress
+          })
+          return [structuredContent, heard]
+        })
+      const terminal = yield* connect({ ...options, terminal: true }, "claude-code")
+      expect(yield* said(terminal.client)).toEqual([
+        { said: "1800 s, at most 7200 s; false" },
+        [[0, "wait_long: 2 busy"]]
+      ])
+      const codex = yield* connect(options, "codex-mcp-client")
+      expect((yield* said(codex.client))[0]).toEqual({ said: "240 s, at most 240 s; false" })
+      const set = yield* connect({ ...options, waitSeconds: 90 }, "codex-mcp-client")
+      expect((yield* said(set.client))[0]).toEqual({ said: "90 s, at most 90 s; false" })
+    })
+  )
+
+  it.scoped("take no turn of other calls, and have a bound of their own", () =>
+    Effect.gen(function* () {
+      const stage = yield* makeStage
+      const { client } = yield* connect({ tools: Effect.succeed(stageTools(stage)), services: nothing })
+      const many = Array.from({ length: callLimits.waits }, () => client.callTool({ name: "wait_long", arguments: {} }))
+      expect((yield* call(client, "echo")).isError).toBe(false)
+      expect(yield* Ref.get(stage.entered)).toBe(callLimits.waits)
+      const more = yield* call(client, "wait_long")
+      expect([more.isError, more.text]).toEqual([true, expect.stringMatching(/^Busy: .*32 waits of this client/)])
+      yield* Deferred.succeed(stage.release, undefined)
+      yield* Effect.promise(() => Promise.all(many))
+      expect((yield* call(client, "wait_long")).isError).toBe(false)
     })
   )
 })

@@ -2,6 +2,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
 import { Deferred, Duration, Effect, Ref, Schema, type Context } from "effect"
 import { remaining } from "../../../../src/layers/time/Deadline.ts"
+import { WaitProgress, WaitTime } from "../../../../src/layers/services/wait/WaitTime.ts"
 import { McpSession, type McpSessionOptions } from "../../../../src/layers/transports/session/McpSession.ts"
 import type { FleetError } from "../../../../src/schemas/errors/FleetError.ts"
 import { PageOutOfRange } from "../../../../src/schemas/errors/Task.ts"
@@ -41,6 +42,30 @@ const tool = <E extends FleetError>(name: string, hints: Tool.Hints, program: Ef
     text: ({ said }) => `said: ${said}`
   })
 
+/** What a wait is given by its session: how long its caller bears it, its deadline, and who is told how it stands. */
+const waitingTool = ({ entered, release }: Stage) =>
+  Tool.make({
+    name: "wait_long",
+    title: "wait_long",
+    description: "wait_long",
+    waits: true,
+    input: Schema.Struct({}),
+    output: Schema.Struct({ said: Schema.String }),
+    hints: Tool.readOnly,
+    program: () =>
+      Effect.gen(function* () {
+        yield* Ref.update(entered, (count) => count + 1)
+        const { most, usual } = yield* WaitTime
+        const left = yield* remaining
+        yield* Effect.flatMap(WaitProgress, ({ tell }) => tell("2 busy"))
+        yield* Deferred.await(release)
+        return {
+          said: `${Duration.toSeconds(usual)} s, at most ${Duration.toSeconds(most)} s; ${Duration.isFinite(left)}`
+        }
+      }),
+    text: ({ said }) => said
+  })
+
 const timeLeft = Effect.map(remaining, (left) => `${Duration.toSeconds(left)} s left`)
 
 export const stageTools = ({ begun, entered, finished, interrupted, release }: Stage) => {
@@ -57,6 +82,7 @@ export const stageTools = ({ begun, entered, finished, interrupted, release }: S
       Effect.onInterrupt(wait, () => Deferred.succeed(interrupted, undefined))
     ),
     tool("change", changes, Effect.uninterruptible(Effect.tap(wait, () => Deferred.succeed(finished, undefined)))),
+    waitingTool({ begun, entered, finished, interrupted, release }),
     tool("time_to_change", changes, timeLeft),
     tool("time_to_read", Tool.readOnly, timeLeft),
     tool("refuse", changes, refusal),
@@ -70,11 +96,14 @@ export const stageTools = ({ begun, entered, finished, interrupted, release }: S
 export const nothing: Effect.Effect<Context.Context<never>> = Effect.context<never>()
 
 /** A client of the SDK, connected to a session over linked transports in memory. */
-export const connect = <R>(options: Omit<McpSessionOptions<R>, "place"> & { readonly place?: string }) =>
+export const connect = <R>(
+  options: Omit<McpSessionOptions<R>, "place"> & { readonly place?: string },
+  clientName = "test"
+) =>
   Effect.gen(function* () {
     const [ours, theirs] = InMemoryTransport.createLinkedPair()
     const session = yield* McpSession.make(ours, { place: "in this test.", ...options })
-    const client = new Client({ name: "test", version: "1" })
+    const client = new Client({ name: clientName, version: "1" })
     yield* Effect.acquireRelease(
       Effect.promise(() => client.connect(theirs)),
       () => Effect.promise(() => client.close())

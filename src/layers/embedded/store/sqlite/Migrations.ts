@@ -1,3 +1,4 @@
+import { Data } from "effect"
 import { existsSync, rmSync } from "node:fs"
 import { tables } from "../Tables.ts"
 import { type Database, makeDurable, transaction } from "./Database.ts"
@@ -29,7 +30,7 @@ const isEmpty = (database: Database): boolean =>
   database.prepare("SELECT name FROM sqlite_schema LIMIT 1").get() === undefined
 
 /** The file is not one that this program may change; nothing in it was. */
-export class Unusable extends Error {}
+export class Unusable extends Data.TaggedError("Unusable")<{ readonly message: string }> {}
 
 /**
  * Brings the store to the newest version, and has it durable. One that is older is copied first, to `<file>.v<version>`; one that is newer,
@@ -39,12 +40,13 @@ export const migrate = (database: Database, file: string, migrations: Migrations
   const version = pragma(database, "user_version")
   const application = pragma(database, "application_id")
   const isNew = version === 0 && application === 0 && isEmpty(database)
-  if (!isNew && application !== applicationId) throw new Unusable("it is a database of another program: move it away")
+  if (!isNew && application !== applicationId)
+    throw new Unusable({ message: "it is a database of another program: move it away" })
   const newest = migrations.length
   if (version > newest) {
-    throw new Unusable(
-      `it was written by a newer fleet-mcp (version ${version} of the store; this one knows ${newest}): start that one`
-    )
+    throw new Unusable({
+      message: `it was written by a newer fleet-mcp (version ${version} of the store; this one knows ${newest}): start that one`
+    })
   }
   makeDurable(database)
   if (version === newest) return

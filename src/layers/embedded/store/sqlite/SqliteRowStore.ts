@@ -22,7 +22,11 @@ const StoredChange = Schema.Union(
   changeOf("statuses", tables.statuses.row),
   changeOf("buildLogs", tables.buildLogs.row),
   changeOf("agentLogs", tables.agentLogs.row),
-  changeOf("projects", tables.projects.row)
+  changeOf("projects", tables.projects.row),
+  changeOf("turns", tables.turns.row),
+  changeOf("transcripts", tables.transcripts.row),
+  changeOf("messages", tables.messages.row),
+  changeOf("parts", tables.parts.row)
 )
 const StoredChanges = Schema.parseJson(Schema.Array(StoredChange))
 const StoredRow = Schema.Struct({ key: Schema.String, row: Schema.String })
@@ -34,9 +38,10 @@ const encodeChanges = Schema.encodeSync(StoredChanges)
 const decodeRows = Schema.decodeUnknownSync(Schema.Array(StoredRow))
 const decodeCommits = Schema.decodeUnknownSync(Schema.Array(StoredCommit))
 
-/** All that is kept, rows of each table in the order of their first put. */
-const load = (database: Database): Kept => {
-  const changes = names.flatMap((table) =>
+/** All that is kept but text, rows of each table in the order of their first put. */
+const loadAll = (database: Database): Kept => {
+  const held = names.filter((name) => tables[name].isText !== true)
+  const changes = held.flatMap((table) =>
     decodeRows(database.prepare(`SELECT key, row FROM ${table} ORDER BY place`).all()).map(({ key, row }) =>
       decodeChange({ table, key, row: JSON.parse(row) })
     )
@@ -73,12 +78,12 @@ export const layerSqlite = (file: string): Layer.Layer<RowStore, StoreFailed> =>
   Layer.scoped(
     RowStore,
     Effect.gen(function* () {
-      const { changes } = yield* StoreLimits
+      const { changeCharacters, changes } = yield* StoreLimits
       const database = yield* open(file)
       const { kept, prepared } = yield* Effect.try({
         try: () => {
           migrate(database, file)
-          return { kept: load(database), prepared: statements(database) }
+          return { kept: loadAll(database), prepared: statements(database) }
         },
         catch: refused(file)
       })
@@ -90,13 +95,26 @@ export const layerSqlite = (file: string): Layer.Layer<RowStore, StoreFailed> =>
       }
 
       return heldRows({
-        changes,
+        capacity: { changes, characters: changeCharacters },
         kept,
-        keep: (operation, commit, oldest) =>
+        load: ({ name, row }) => {
+          const decode = Schema.decodeUnknownSync(Schema.Array(Schema.Struct({ row: Schema.parseJson(row) })))
+          const select = database.prepare(`SELECT row FROM ${name} WHERE key >= ? AND key < ? ORDER BY place`)
+          return (workspaceId) => {
+            try {
+              // "0" is what comes after "/".
+              return decode(select.all(`${workspaceId}/`, `${workspaceId}0`)).map((found) => found.row)
+            } catch (error) {
+              throw refused(file)(error)
+            }
+          }
+        },
+        keep: (operation, { changes: made, commit }, oldest) =>
           Either.try({
             try: () =>
               transaction(database, () => {
-                for (const change of commit.changes) write(change)
+                for (const change of made) write(change)
+                if (commit === undefined) return
                 prepared.commit.run(commit.position, encodeChanges(commit.changes))
                 prepared.forget.run(oldest)
               }),

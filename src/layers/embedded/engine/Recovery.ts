@@ -1,0 +1,143 @@
+import { Context, Duration, Effect, Fiber, Layer, Option, Schedule } from "effect"
+import { ConversationStore } from "../../agenthost/ConversationStore.ts"
+import type { NotStored } from "../../agenthost/Conversation.ts"
+import { endStrays } from "../../agenthost/process/Strays.ts"
+import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
+import { latestState } from "../store/BuildStates.ts"
+import { type AgentRow, type BuildState, isActive, type TurnRow } from "../store/Rows.ts"
+import { RowStore } from "../store/RowStore.ts"
+import type { StoreFailed } from "../store/StoreFailed.ts"
+import type { ReadRows } from "../store/Tables.ts"
+import { WorkspaceStore } from "../store/WorkspaceStore.ts"
+import { BuildRunner } from "./BuildRunner.ts"
+
+/** How long a start may take, and how often it is tried to store what was found. */
+export class RecoveryLimits extends Context.Reference<RecoveryLimits>()(
+  "fleet-mcp/layers/embedded/engine/Recovery/RecoveryLimits",
+  {
+    defaultValue: () => ({
+      /** Requests are answered after it in any case; what is not done by then goes on. */
+      wait: Duration.seconds(2),
+      /** Until what could not be stored is tried again. */
+      retry: Duration.seconds(5)
+    })
+  }
+) {}
+
+/** A workspace as it was left. */
+interface Left {
+  readonly state: BuildState
+  readonly turn: TurnRow | undefined
+}
+
+const leftIn = (rows: ReadRows) => {
+  const workspaces = [...rows.workspaces.select("deleted", "false"), ...rows.workspaces.select("deleted", "true")]
+  return workspaces.flatMap(({ id }): ReadonlyArray<Left> => {
+    const [turn] = rows.turns.select("workspace", id, { last: 1 })
+    const state = Option.getOrUndefined(latestState(rows, id))
+    return state === undefined ? [] : [{ state, turn }]
+  })
+}
+
+/** The last line of a turn that was cut. */
+const cutLine = "[interrupted: fleet-mcp ended while this ran, and all of its processes were ended]"
+
+const interruptedBuild = {
+  start: "fleet-mcp ended while this start was at work. Call restart_agent to start it again.",
+  stop: "fleet-mcp ended while this stop was at work: nothing of the agent runs any more. Call restart_agent to start it."
+} as const
+
+const isUp = (agent: AgentRow): boolean => agent.status === "connecting" || agent.status === "connected"
+
+/**
+ * Puts right what a process left behind that ended without warning, before any request is answered. Processes of agents
+ * that outlived it are ended. A build that was at work is settled: a delete is carried on, a start or stop has failed. A
+ * turn that was cut is told as such and never run again; its agent has no process. An agent that was idle comes up again.
+ */
+export const layerRecovery: Layer.Layer<
+  never,
+  never,
+  BuildRunner | ConversationStore | EmbeddedConfig | RowStore | WorkspaceStore
+> = Layer.scopedDiscard(
+  Effect.gen(function* () {
+    const rows = yield* RowStore
+    const store = yield* WorkspaceStore
+    const conversations = yield* ConversationStore
+    const runner = yield* BuildRunner
+    const { stateDirectory } = yield* EmbeddedConfig
+    const limits = yield* RecoveryLimits
+
+    const left = yield* rows.read("recover", leftIn)
+    if (left.length === 0) return
+
+    const strays = yield* endStrays({
+      stateDirectory,
+      workspaceIds: new Set(left.map(({ state }) => state.workspace.id))
+    })
+    if (strays.ended + strays.left > 0) yield* Effect.logWarning("Agents had left processes behind", strays)
+
+    const endTurn = ({ state, turn }: Left) =>
+      turn === undefined || turn.ended !== null
+        ? Effect.void
+        : Effect.flatMap(conversations.open(state.workspace.id), ({ endTurn: end }) => end("interrupted", cutLine))
+
+    const settleBuild = Effect.fn("Recovery.settleBuild")(function* (state: BuildState) {
+      const { id, transition } = state.build
+      if (transition === "delete") return yield* runner.run(state)
+      return yield* store.updateJob(id, { status: "failed", error: interruptedBuild[transition] })
+    })
+
+    const report = (agent: AgentRow, state: "working" | "idle" | "complete" | "failure", message: string) =>
+      agent.app === null
+        ? Effect.void
+        : Effect.catchTag(
+            store.addAppStatus(agent.id, { app_slug: agent.app.slug, state, message, uri: "" }),
+            "AppMissing",
+            () => Effect.void
+          )
+
+    /** Has an agent that is up no more, with what it was at work on as its newest report. */
+    const lose = Effect.fn("Recovery.lose")(function* ({ state }: Left, agent: AgentRow, turn: TurnRow) {
+      const newest = state.statuses.at(-1)
+      const isTold = newest?.agent_id === agent.id && newest.state === "working" && newest.message === turn.task
+      if (!isTold) yield* report(agent, "working", turn.task)
+      yield* store.updateAgent(agent.id, { status: "disconnected", lifecycle_state: "off", health: "unhealthy" })
+    })
+
+    const settleAgent = Effect.fn("Recovery.settleAgent")(function* (each: Left, agent: AgentRow) {
+      const { state, turn } = each
+      if (turn?.ended === null) return yield* lose(each, agent, turn)
+      const newest = state.statuses.at(-1)
+      if (newest?.state === "working" && newest.agent_id === agent.id && turn !== undefined) {
+        const how = turn.ended?.state ?? "interrupted"
+        yield* report(agent, how === "interrupted" ? "idle" : how, how)
+      }
+      return yield* runner.resume(state, agent)
+    })
+
+    const settle = (each: Left): Effect.Effect<void, NotStored | StoreFailed> => {
+      const { agent, build, workspace } = each.state
+      if (isActive(build)) return Effect.zipRight(endTurn(each), settleBuild(each.state))
+      const isRunning = build.transition === "start" && build.job.status === "succeeded" && !workspace.deleted
+      return Effect.zipRight(
+        isRunning && agent !== null && isUp(agent) ? settleAgent(each, agent) : Effect.void,
+        endTurn(each)
+      )
+    }
+
+    const settling = yield* Effect.forEach(left, (each) =>
+      settle(each).pipe(
+        Effect.tapError(({ message }) => Effect.logError(`What was left behind could not be settled: ${message}`)),
+        Effect.retry(Schedule.spaced(limits.retry)),
+        Effect.ignore,
+        Effect.interruptible,
+        Effect.forkScoped
+      )
+    )
+    yield* Effect.raceFirst(Fiber.awaitAll(settling), Effect.sleep(limits.wait))
+  }).pipe(
+    Effect.catchTag("StoreFailed", ({ message }) =>
+      Effect.logError(`What was left behind could not be read: ${message}`)
+    )
+  )
+)

@@ -1,0 +1,267 @@
+import { Clock, Context, DateTime, Duration, Effect, Either, Layer } from "effect"
+import { byteLength } from "../../../schemas/Text.ts"
+import { NotStored, type Conversation, type TurnState } from "../../agenthost/Conversation.ts"
+import { ConversationStore } from "../../agenthost/ConversationStore.ts"
+import { HostLimits } from "../../agenthost/HostLimits.ts"
+import { statusMessage } from "../../agenthost/StatusReporter.ts"
+import { makeTranscript, type Transcript, type TranscriptChange } from "../../agenthost/Transcript.ts"
+import { keepTurns } from "./Retention.ts"
+import type { TurnRow } from "./Rows.ts"
+import { RowStore } from "./RowStore.ts"
+import type { StoreFailed } from "./StoreFailed.ts"
+import { StoreLimits } from "./StoreLimits.ts"
+import { logStoreFailed, retryStore } from "./StoreRetry.ts"
+import type { Rows } from "./Tables.ts"
+import { readTranscript, removeTranscript, writeTranscript } from "./TranscriptRows.ts"
+
+/** How the output of agents is stored. */
+export class TranscriptLimits extends Context.Reference<TranscriptLimits>()(
+  "fleet-mcp/layers/embedded/store/StoredConversations/TranscriptLimits",
+  {
+    defaultValue: () => ({
+      /** Output of all agents is stored together, so often: as much may be lost when this process is killed. */
+      interval: Duration.millis(500),
+      /** About so many characters are stored in one commit; whoever waits for the store comes in between. */
+      commit: 1024 * 1024,
+      /** How often it is noted, and thereby told, that a turn has said more. */
+      outputMark: Duration.seconds(30),
+      /** Until output that could not be stored is tried again. */
+      retry: Duration.seconds(5)
+    })
+  }
+) {}
+
+/** A conversation that is open. */
+interface Open {
+  readonly workspaceId: string
+  readonly transcript: Transcript
+  /** The newest turn; its row is stored unless `turnChanged`. */
+  turn: TurnRow | undefined
+  turnChanged: boolean
+  outputBytes: number
+  isDiscarded: boolean
+}
+
+interface Batch {
+  readonly open: Open
+  readonly change: TranscriptChange | undefined
+  readonly turn: TurnRow | undefined
+}
+
+const batchOf = (open: Open): Batch => ({
+  open,
+  change: open.transcript.pending(),
+  turn: open.turnChanged ? open.turn : undefined
+})
+
+const lengthOf = ({ change }: Batch): number => (change?.parts ?? []).reduce((sum, { text }) => sum + text.length, 0)
+
+const write = (rows: Rows, { change, open: { workspaceId }, turn }: Batch): void => {
+  if (change !== undefined) writeTranscript(rows, workspaceId, change)
+  if (turn !== undefined) rows.turns.put(turn)
+}
+
+const confirm = ({ change, open, turn }: Batch): void => {
+  if (change !== undefined) open.transcript.stored(change)
+  if (turn === open.turn) open.turnChanged = false
+}
+
+const notStored = ({ message }: StoreFailed) => new NotStored({ reason: message })
+
+/**
+ * Conversations as rows. A prompt is stored before it is acknowledged, and with it that its turn has begun; the end of a
+ * turn is stored with all that was said before it; output is stored at intervals, for all agents together.
+ */
+export const layerStoredConversations: Layer.Layer<ConversationStore, never, RowStore> = Layer.scoped(
+  ConversationStore,
+  Effect.gen(function* () {
+    const store = yield* RowStore
+    const limits = yield* TranscriptLimits
+    const hostLimits = yield* HostLimits
+    const { turns: turnLimit } = yield* StoreLimits
+    const all = new Map<string, { readonly open: Open; readonly conversation: Conversation }>()
+    const unstored = new Set<Open>()
+    const hasOutput = yield* Effect.makeLatch(false)
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+    let isFailing = false
+
+    const isoNow = Effect.map(DateTime.now, DateTime.formatIso)
+
+    const changed = (open: Open) => {
+      if (open.isDiscarded) return
+      unstored.add(open)
+      hasOutput.unsafeOpen()
+    }
+
+    const noteOutput = (now: number) => (open: Open) => {
+      const { outputBytes, turn } = open
+      if (turn === undefined || turn.ended !== null || outputBytes === turn.output.bytes) return
+      if (now - Date.parse(turn.output.at) < Duration.toMillis(limits.outputMark)) return
+      const at = DateTime.formatIso(DateTime.unsafeMake(now))
+      open.turn = { ...turn, output: { bytes: outputBytes, at } }
+      open.turnChanged = true
+    }
+
+    /** Stores what is pending, of as many conversations as fit into a commit; answers whether there are more. */
+    const storeSome = Effect.fn("ConversationStore.storeSome")(function* (operation: string, opens: Iterable<Open>) {
+      const batches: Array<Batch> = []
+      let length = 0
+      let isAll = true
+      for (const open of opens) {
+        isAll = length < limits.commit
+        if (!isAll) break
+        const batch = batchOf(open)
+        batches.push(batch)
+        length += lengthOf(batch)
+      }
+      yield* store.transaction(operation, (rows) => {
+        for (const batch of batches) write(rows, batch)
+        return Either.void
+      })
+      for (const batch of batches) {
+        confirm(batch)
+        const { open } = batch
+        if (open.transcript.pending() === undefined && !open.turnChanged) unstored.delete(open)
+      }
+      return isAll
+    }, oneAtATime.withPermits(1))
+
+    const storeAll = Effect.gen(function* () {
+      for (const open of unstored) noteOutput(yield* Clock.currentTimeMillis)(open)
+      yield* Effect.repeat(storeSome("storeOutput", unstored), { until: (isAll) => isAll })
+      if (isFailing) yield* Effect.logInfo("Output of agents is stored again")
+      isFailing = false
+      return limits.interval
+    }).pipe(
+      Effect.catchTag("StoreFailed", (error) =>
+        Effect.suspend(() => {
+          const log = isFailing ? Effect.void : logStoreFailed(error)
+          isFailing = true
+          hasOutput.unsafeOpen()
+          return Effect.as(log, limits.retry)
+        })
+      )
+    )
+
+    // What is left when everything ends; it begins after the fiber below has ended.
+    yield* Effect.addFinalizer(() => storeAll)
+    yield* Effect.gen(function* () {
+      let wait = limits.interval
+      for (;;) {
+        yield* hasOutput.await
+        yield* Effect.sleep(wait)
+        hasOutput.unsafeClose()
+        wait = yield* Effect.uninterruptible(storeAll)
+      }
+    }).pipe(Effect.forkScoped)
+
+    const beginTurn = (open: Open) =>
+      Effect.fn("Conversation.beginTurn")(
+        function* (prompt: string) {
+          const { transcript, workspaceId } = open
+          const now = yield* isoNow
+          const draft = transcript.draft(now, [
+            { role: "user", content: prompt },
+            { role: "agent", content: "" }
+          ])
+          const turn: TurnRow = {
+            workspace_id: workspaceId,
+            message_id: draft.firstId,
+            task: statusMessage(prompt),
+            begun_at: now,
+            output: { bytes: 0, at: now },
+            ended: null
+          }
+          const before = batchOf(open).turn
+          yield* Effect.mapError(
+            store.transaction("beginTurn", (rows) => {
+              write(rows, { open, change: draft.change, turn: before })
+              rows.turns.put(turn)
+              keepTurns(rows, workspaceId, turnLimit)
+              return Either.void
+            }),
+            notStored
+          )
+          draft.accept()
+          transcript.stored(draft.change)
+          open.turn = turn
+          open.turnChanged = false
+          open.outputBytes = 0
+          unstored.delete(open)
+        },
+        Effect.uninterruptible,
+        oneAtATime.withPermits(1)
+      )
+
+    const endTurn = (open: Open) =>
+      Effect.fn("Conversation.endTurn")(function* (state: TurnState, lastLine?: string) {
+        const at = yield* isoNow
+        const { transcript, turn } = open
+        if (lastLine !== undefined) transcript.close(lastLine)
+        if (turn !== undefined && turn.ended === null) {
+          open.turn = { ...turn, output: { bytes: open.outputBytes, at }, ended: { at, state } }
+          open.turnChanged = true
+        }
+        changed(open)
+        if (open.isDiscarded) return
+        // Where the store goes on failing, it is tried again with the output that comes later.
+        yield* Effect.catchTag(retryStore(storeSome("endTurn", [open])), "StoreFailed", logStoreFailed)
+      }, Effect.uninterruptible)
+
+    const conversationOf = (open: Open): Conversation => ({
+      messages: Effect.sync(open.transcript.messages),
+      isEmpty: Effect.sync(open.transcript.isEmpty),
+      greet: (text) =>
+        Effect.map(isoNow, (now) => {
+          open.transcript.draft(now, [{ role: "agent", content: text }]).accept()
+          changed(open)
+        }),
+      beginTurn: beginTurn(open),
+      extend: (output) =>
+        Effect.sync(() => {
+          open.transcript.extend(output)
+          open.outputBytes += byteLength(output)
+          changed(open)
+        }),
+      endTurn: endTurn(open)
+    })
+
+    return {
+      open: Effect.fn("ConversationStore.open")(
+        function* (workspaceId: string) {
+          const before = all.get(workspaceId)
+          if (before !== undefined) return before.conversation
+          const open = yield* store.read("openConversation", (rows): Open => ({
+            workspaceId,
+            transcript: makeTranscript(hostLimits, readTranscript(rows, workspaceId)),
+            turn: rows.turns.select("workspace", workspaceId, { last: 1 })[0],
+            turnChanged: false,
+            outputBytes: 0,
+            isDiscarded: false
+          }))
+          const conversation = conversationOf(open)
+          all.set(workspaceId, { open, conversation })
+          return conversation
+        },
+        Effect.mapError(notStored),
+        oneAtATime.withPermits(1)
+      ),
+      discard: Effect.fn("ConversationStore.discard")(
+        function* (workspaceId: string) {
+          yield* store.transaction("discardConversation", (rows) => {
+            removeTranscript(rows, workspaceId)
+            return Either.void
+          })
+          const open = all.get(workspaceId)?.open
+          if (open === undefined) return
+          open.isDiscarded = true
+          unstored.delete(open)
+          all.delete(workspaceId)
+        },
+        Effect.uninterruptible,
+        Effect.mapError(notStored),
+        oneAtATime.withPermits(1)
+      )
+    }
+  })
+)

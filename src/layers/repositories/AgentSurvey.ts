@@ -1,0 +1,161 @@
+import { Clock, Context, Duration, Effect, Option } from "effect"
+import type { CoderError } from "../../schemas/coder/CoderError.ts"
+import type { Workspace } from "../../schemas/coder/Workspaces.ts"
+import { CoderClient } from "../clients/CoderClient.ts"
+import type { makeAgentLook, LookRequest } from "./AgentLook.ts"
+import { freshReport, reportedStatus, type AgentState } from "./AgentState.ts"
+
+/** How much a survey may ask of agents. Their answers come by Coder, so they count as requests to it. */
+export class SurveyLimits extends Context.Reference<SurveyLimits>()(
+  "fleet-mcp/layers/repositories/AgentSurvey/SurveyLimits",
+  {
+    defaultValue: () => ({
+      /** Agents asked in one survey, all at once, and how long one may take to answer. */
+      asked: 16,
+      each: Duration.millis(1500),
+      /** Between two agents asked although they report themselves at work: a report may be the last one for good. */
+      spotCheck: Duration.seconds(30)
+    })
+  }
+) {}
+
+/** An agent as a survey found it. */
+export interface Sighting {
+  /** Its workspace's, which a name that is given away again does not share. */
+  readonly id: string
+  readonly name: string
+  /** None where it could not be told this time: it was to be asked, and did not answer or has to wait for its turn. */
+  readonly state: Option.Option<AgentState>
+  readonly build: number
+  /** The time of its newest report since its start; `""` for none. */
+  readonly report: string
+  /** The newest message of its conversation; null where that was not read. */
+  readonly message: number | null
+}
+
+export interface Survey {
+  readonly sightings: ReadonlyArray<Sighting>
+  /** Those that were there before and are deleted. */
+  readonly gone: ReadonlyArray<{ readonly id: string; readonly name: string }>
+}
+
+interface Known {
+  readonly name: string
+  readonly build: number
+  /** The report that the agent's own answer agreed with, and the one that it contradicted. */
+  readonly confirmed: string | null
+  readonly overruled: string | null
+  readonly askedAt: number
+}
+
+const isGone = ({ reason, status }: CoderError): boolean => reason === "status" && (status === 404 || status === 410)
+
+/**
+ * Looks at all agents at little cost, again and again: by what their workspaces tell, and their own answer only where no
+ * report tells, where a report says for the first time that the agent is not at work, and where the answer before
+ * contradicted the report.
+ */
+export const makeAgentSurvey = (looks: Effect.Effect.Success<typeof makeAgentLook>) =>
+  Effect.gen(function* () {
+    const coder = yield* CoderClient
+    const limits = yield* SurveyLimits
+    let known: ReadonlyMap<string, Known> = new Map()
+    let checkedAt = 0
+
+    const isDeleted = (id: string): Effect.Effect<boolean> =>
+      coder.workspaces.get({ path: { workspace: id }, urlParams: { include_deleted: true } }).pipe(
+        Effect.map(({ latest_build }: Workspace) => latest_build.status === "deleted"),
+        Effect.catchAll((error) => Effect.succeed(isGone(error)))
+      )
+
+    const reportOf = ({ workspace }: LookRequest) => Option.getOrUndefined(freshReport(workspace))
+
+    const before = ({ workspace }: LookRequest): Known | undefined => {
+      const found = known.get(workspace.id)
+      return found?.build === workspace.latest_build.build_number ? found : undefined
+    }
+
+    /** Whether no report tells what the agent does. */
+    const isUntold = (request: LookRequest): boolean => {
+      const report = reportOf(request)
+      if (report === undefined) return true
+      const said = reportedStatus(report)
+      const { confirmed, overruled } = before(request) ?? { confirmed: null, overruled: null }
+      return (
+        said === "unknown" || overruled === report.created_at || (said !== "busy" && confirmed !== report.created_at)
+      )
+    }
+
+    const askedAt = (request: LookRequest): number => before(request)?.askedAt ?? 0
+
+    /** Those that are asked this time: who was not asked for longest comes first. */
+    const choose = (requests: ReadonlyArray<LookRequest>, now: number): ReadonlySet<string> => {
+      const askable = requests.filter(looks.isAskable).toSorted((a, b) => askedAt(a) - askedAt(b))
+      const untold = askable.filter(isUntold).slice(0, limits.asked)
+      const due = now - checkedAt >= Duration.toMillis(limits.spotCheck)
+      const atWork = due ? askable.find((each) => !isUntold(each)) : undefined
+      if (atWork !== undefined) checkedAt = now
+      return new Set([...untold, ...(atWork === undefined ? [] : [atWork])].map(({ workspace }) => workspace.id))
+    }
+
+    const sight = (request: LookRequest, asked: ReadonlySet<string>, now: number) =>
+      Effect.gen(function* () {
+        const { workspace } = request
+        const isAsked = asked.has(workspace.id)
+        const report = reportOf(request)
+        const mustAnswer = looks.isAskable(request) && isUntold(request)
+        const look = yield* isAsked ? looks.glance(request, limits.each) : looks.reported(request, "it was not asked")
+        const live = Option.getOrUndefined(look.live)
+        const was = before(request)
+        const said = report === undefined ? "unknown" : reportedStatus(report)
+        const mark = report?.created_at ?? ""
+        const isContradicted = was?.overruled === mark
+        // An agent that has said that it is done, and is gone since, is told by what it said.
+        const isTold = live !== undefined || !mustAnswer || (isAsked && said !== "unknown" && !isContradicted)
+        const entry: Known = {
+          name: workspace.name,
+          build: workspace.latest_build.build_number,
+          confirmed: live === undefined ? (was?.confirmed ?? null) : live.status === said ? mark : null,
+          overruled: live === undefined ? (was?.overruled ?? null) : live.status === said ? null : mark,
+          askedAt: isAsked ? now : (was?.askedAt ?? 0)
+        }
+        const sighting: Sighting = {
+          id: workspace.id,
+          name: workspace.name,
+          state: isTold ? Option.some(look.state) : Option.none(),
+          build: entry.build,
+          report: mark,
+          message: live?.lastMessage ?? null
+        }
+        return { entry, sighting }
+      })
+
+    const survey = Effect.fn("AgentSurvey.survey")(function* (requests: ReadonlyArray<LookRequest>) {
+      const now = yield* Clock.currentTimeMillis
+      const asked = choose(requests, now)
+      const seen = yield* Effect.forEach(requests, (request) => sight(request, asked, now), {
+        concurrency: limits.asked + 1
+      })
+      const here = new Map(seen.map(({ entry, sighting }) => [sighting.id, entry]))
+      // Pages shift while workspaces change: one that a list does not show may be there all the same.
+      const missing = [...known].filter(([id]) => !here.has(id)).slice(0, limits.asked)
+      const deleted = yield* Effect.filter(missing, ([id]) => isDeleted(id), { concurrency: limits.asked })
+      const gone = deleted.map(([id, { name }]) => ({ id, name }))
+      const isKept = (id: string) => gone.every((one) => one.id !== id)
+      known = new Map([...[...known].filter(([id]) => isKept(id)), ...here])
+      return { sightings: seen.map(({ sighting }) => sighting), gone } satisfies Survey
+    })
+
+    /** What these agents said of themselves is asked again; of all where no names are given. */
+    const doubt = (names?: ReadonlySet<string>): Effect.Effect<void> =>
+      Effect.sync(() => {
+        known = new Map(
+          [...known].map(([id, one]) => [
+            id,
+            names === undefined || names.has(one.name.toLowerCase()) ? { ...one, confirmed: null, askedAt: 0 } : one
+          ])
+        )
+      })
+
+    return { survey, doubt }
+  })

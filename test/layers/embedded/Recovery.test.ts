@@ -1,0 +1,197 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { RowStore } from "../../../src/layers/embedded/store/RowStore.ts"
+import { layerStoredConversations } from "../../../src/layers/embedded/store/StoredConversations.ts"
+import { layerSqlite } from "../../../src/layers/embedded/store/sqlite/SqliteRowStore.ts"
+import { appAndClient, makeRepository, sessionToken } from "../../support/EmbeddedFixture.ts"
+import { type EmbeddedFaults, embeddedFaults } from "../../support/EmbeddedFaults.ts"
+import { environment, isAlive, pidIn, stubbornChild, temporaryDirectory } from "../agenthost/support.ts"
+import {
+  agentOf,
+  build,
+  built,
+  byId,
+  create,
+  createReady,
+  get,
+  idle,
+  logOf,
+  messagesOf,
+  ready,
+  send
+} from "./Requests.ts"
+import { startBuild, until } from "./Requests.ts"
+
+/** Lives of one embedded Coder, each over what the one before had stored when it was killed. */
+const fleet = Effect.gen(function* () {
+  const directory = yield* temporaryDirectory
+  const repository = makeRepository(join(directory, "sample"))
+  const options = {
+    stateDirectory: join(directory, "state"),
+    workingDirectory: repository,
+    environment,
+    allowShell: true,
+    sessionToken
+  }
+  let lives = 0
+  const fileOf = (life: number) => join(directory, `${life}.db`)
+  /** A life goes on while the next one begins, from a copy of its file: it is as if it had been killed at that moment. */
+  const life = (faults: EmbeddedFaults = {}) =>
+    Layer.build(
+      Layer.unwrapEffect(
+        Effect.sync(() => {
+          const [before, now] = [fileOf(lives), fileOf(++lives)]
+          for (const end of ["", "-wal"]) if (existsSync(before + end)) copyFileSync(before + end, now + end)
+          const rows = Layer.provideMerge(layerStoredConversations, Layer.orDie(layerSqlite(now)))
+          return Layer.provideMerge(appAndClient(options), rows).pipe(Layer.provide(embeddedFaults(faults)))
+        })
+      )
+    )
+  const worktreeOf = (id: string) => join(options.stateDirectory, "worktrees", id)
+  return { life, worktreeOf }
+})
+
+const lastLine = (id: string) =>
+  Effect.flatMap(RowStore, (store) =>
+    store.read("last line", (rows) => rows.messages.select("workspace", id, { last: 1 })[0]?.last_line)
+  )
+
+const turnsOf = (id: string) =>
+  Effect.flatMap(RowStore, (store) =>
+    store.read("turns", (rows) => rows.turns.select("workspace", id).map(({ ended, task }) => [task, ended?.state]))
+  )
+
+const say = (name: string, content: string) =>
+  send("POST", `/@local/${name}/apps/ccw/message`, { body: { content, type: "user" } })
+
+describe("after a crash", () => {
+  it.scopedLive("a turn that was cut is told, its processes are gone, and it is not run again", () =>
+    Effect.gen(function* () {
+      const { life, worktreeOf } = yield* fleet
+      const first = yield* life()
+      const { id, pids } = yield* Effect.gen(function* () {
+        const made = yield* create(
+          "cut",
+          `echo run >> ../runs; setsid ${stubbornChild("stray")} echo $$ > leader; echo at work; sleep 1000`
+        )
+        const directory = worktreeOf(made.body.id)
+        const found = [yield* pidIn(directory, "leader"), yield* pidIn(directory, "stray")]
+        yield* until(messagesOf("cut"), (messages) => messages.at(-1)?.content.includes("at work") === true)
+        yield* until(
+          Effect.flatMap(RowStore, (store) =>
+            Effect.orDie(store.read("parts", (rows) => rows.parts.select("workspace", made.body.id)))
+          ),
+          (parts) => parts.some(({ text }) => text === "at work\n")
+        )
+        return { id: made.body.id, pids: found }
+      }).pipe(Effect.provide(first))
+      const runs = () => readFileSync(join(worktreeOf(id), "..", "runs"), "utf8")
+
+      yield* Effect.gen(function* () {
+        assert.deepStrictEqual(pids.map(isAlive), [false, false])
+        const workspace = yield* byId(id)
+        assert.strictEqual(workspace.latest_build.status, "running")
+        assert.deepInclude(agentOf(workspace), { status: "disconnected", lifecycle_state: "off" })
+        assert.deepInclude(workspace.latest_app_status ?? undefined, { state: "working" })
+        assert.include(String(yield* lastLine(id)), "[interrupted: fleet-mcp ended while this ran")
+        assert.strictEqual((yield* turnsOf(id))[0]?.[1], "interrupted")
+        assert.strictEqual((yield* send("GET", "/@local/cut/apps/ccw/messages")).status, 502)
+        assert.strictEqual(runs(), "run\n")
+      }).pipe(Effect.provide(yield* life()))
+
+      // Another crash changes nothing; then a person starts it again.
+      yield* Effect.gen(function* () {
+        assert.deepInclude(agentOf(yield* byId(id)), { status: "disconnected", lifecycle_state: "off" })
+        assert.lengthOf(yield* turnsOf(id), 1)
+        yield* build(id, "start")
+        yield* ready(id)
+        const messages = yield* idle("cut")
+        assert.match(messages.at(-1)?.content ?? "", /^at work\n\[interrupted: /)
+        yield* say("cut", "echo again")
+        assert.strictEqual((yield* idle("cut")).at(-1)?.content, "again\n[exit code 0]")
+        assert.strictEqual(runs(), "run\n")
+      }).pipe(Effect.provide(yield* life()))
+    })
+  )
+
+  it.scopedLive("an agent that was idle comes up again, with its conversation, and runs nothing", () =>
+    Effect.gen(function* () {
+      const { life } = yield* fleet
+      const before = yield* Effect.gen(function* () {
+        yield* createReady("calm", "echo run >> ../runs; echo one")
+        return yield* idle("calm")
+      }).pipe(Effect.provide(yield* life()))
+      assert.strictEqual(before.at(-1)?.content, "one\n[exit code 0]")
+      yield* Effect.gen(function* () {
+        const workspace = yield* get<{ readonly id: string }>("/api/v2/users/me/workspace/calm")
+        assert.deepInclude(agentOf(yield* ready(workspace.id)), { status: "connected", lifecycle_state: "ready" })
+        assert.deepStrictEqual(yield* idle("calm"), before)
+        yield* say("calm", "cat ../runs; echo two")
+        assert.strictEqual((yield* idle("calm")).at(-1)?.content, "run\ntwo\n[exit code 0]")
+      }).pipe(Effect.provide(yield* life()))
+    })
+  )
+
+  it.scopedLive("an agent that was idle and has lost its worktree is told as off, with the reason", () =>
+    Effect.gen(function* () {
+      const { life, worktreeOf } = yield* fleet
+      const { id } = yield* createReady("bare").pipe(Effect.provide(yield* life()))
+      rmSync(worktreeOf(id), { recursive: true })
+      yield* Effect.gen(function* () {
+        const agent = agentOf(yield* byId(id))
+        assert.deepInclude(agent, { status: "disconnected", lifecycle_state: "off" })
+        const logs = yield* get<ReadonlyArray<{ readonly output: string }>>(`/api/v2/workspaceagents/${agent?.id}/logs`)
+        assert.include(logs.at(-1)?.output, "worktree")
+        assert.include(logs.at(-1)?.output, "is gone")
+      }).pipe(Effect.provide(yield* life()))
+    })
+  )
+
+  it.scopedLive("a start or a stop that was at work has failed, says so, and can be repeated", () =>
+    Effect.gen(function* () {
+      const { life } = yield* fleet
+      const ids = yield* Effect.gen(function* () {
+        const started = yield* create("hung")
+        const stopped = yield* createReady("calm")
+        return { started: started.body.id, stopped: stopped.id }
+      }).pipe(Effect.provide(yield* life({ hangBuilds: ["hung"] })))
+      yield* Effect.gen(function* () {
+        const { job } = (yield* byId(ids.started)).latest_build
+        assert.strictEqual(job.status, "failed")
+        assert.include(job.error, "Call restart_agent")
+        yield* build(ids.started, "start")
+        yield* ready(ids.started)
+        yield* startBuild(ids.stopped, "stop")
+      }).pipe(Effect.provide(yield* life({ hangBuilds: ["calm"] })))
+      yield* Effect.gen(function* () {
+        const { job } = (yield* byId(ids.stopped)).latest_build
+        assert.strictEqual(job.status, "failed")
+        assert.include(job.error, "nothing of the agent runs any more")
+        yield* build(ids.stopped, "start")
+        yield* ready(ids.stopped)
+      }).pipe(Effect.provide(yield* life()))
+    })
+  )
+
+  it.scopedLive("a delete that was at work is carried on to its end", () =>
+    Effect.gen(function* () {
+      const { life, worktreeOf } = yield* fleet
+      const { id } = yield* Effect.gen(function* () {
+        const made = yield* createReady("gone", "echo one")
+        yield* idle("gone")
+        return made
+      }).pipe(Effect.provide(yield* life()))
+      yield* startBuild(id, "delete").pipe(Effect.provide(yield* life({ hangBuilds: ["gone"] })))
+      assert.isTrue(existsSync(worktreeOf(id)))
+      yield* Effect.gen(function* () {
+        const { latest_build } = yield* built(id)
+        assert.strictEqual(latest_build.status, "deleted")
+        assert.isFalse(existsSync(worktreeOf(id)))
+        assert.include((yield* logOf(latest_build.id)).join("\n"), "removed")
+        yield* createReady("gone")
+      }).pipe(Effect.provide(yield* life()))
+    })
+  )
+})
