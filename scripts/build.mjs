@@ -85,6 +85,8 @@ await build({
   legalComments: "linked",
   define,
   plugins: [byModule, withoutAjv],
+  // It finds its native part by its own place.
+  external: ["@photostructure/sqlite"],
   // Its other form loads its own parts in a way that cannot be bundled.
   alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
   // Bundled CommonJS modules call require.

@@ -6,6 +6,10 @@ const load = async () => {
   if (process.platform === "win32") {
     return Effect.dieMessage("fleet-mcp does not run on Windows itself; it does in WSL. Start it there.")
   }
+  // By itself it starts without the parser of the command line, for whoever waits for it.
+  if (process.argv.length === 3 && process.argv[2] === "supervisor") {
+    return (await import("./commands/Supervisor.ts")).alone(process.env)
+  }
   if (process.argv.length > 2) return (await import("./commands/Cli.ts")).cli(process.argv)
   const { stdio } = await import("./commands/Stdio.ts")
   return stdio({ environment: process.env, flags: {} })

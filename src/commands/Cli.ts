@@ -85,11 +85,52 @@ const configure = Command.make("configure", { ...options, ...configureOptions },
   })
 ).pipe(Command.withDescription("Prints the entry with which an MCP client starts this program, or writes it"))
 
+const manage = Effect.promise(() => import("./Manage.ts"))
+
+const supervisor = Command.make("supervisor", {}, () =>
+  Effect.flatMap(
+    Effect.promise(() => import("./Supervisor.ts")),
+    (module) =>
+      Effect.flatMap(
+        Effect.flatMap(root, (before) => settingsOf(before)),
+        ({ environment }) => module.supervisor(environment)
+      )
+  )
+).pipe(
+  Command.withDescription(
+    "Runs this machine's fleet for all clients of this state directory; with FLEET_MCP_SUPERVISOR=true the first that needs it starts it"
+  )
+)
+
+const status = Command.make(
+  "status",
+  { json: Options.boolean("json").pipe(Options.withDescription("Print one line of JSON")) },
+  ({ json }) =>
+    Effect.all([manage, Effect.flatMap(root, (before) => settingsOf(before))]).pipe(
+      Effect.flatMap(([module, settings]) => module.status(settings, json))
+    )
+).pipe(Command.withDescription("Tells whether a supervisor runs, and what of"))
+
+const stop = Command.make(
+  "stop",
+  { now: Options.boolean("now").pipe(Options.withDescription("Also where agents are at work: their work is ended")) },
+  ({ now }) =>
+    Effect.all([manage, Effect.flatMap(root, (before) => settingsOf(before))]).pipe(
+      Effect.flatMap(([module, settings]) => module.stop(settings, now))
+    )
+).pipe(Command.withDescription("Ends the supervisor, unless agents are at work"))
+
+const logs = Command.make("logs", {}, () =>
+  Effect.all([manage, Effect.flatMap(root, (before) => settingsOf(before))]).pipe(
+    Effect.flatMap(([module, settings]) => module.logs(settings))
+  )
+).pipe(Command.withDescription("Prints where the log of the supervisor is, and its end"))
+
 const fleetMcp = root.pipe(
   Command.withDescription(
     "Runs a fleet of coding agents over MCP: on a Coder server when CODER_URL is set, else on this machine. Without arguments it is an MCP server on stdin and stdout."
   ),
-  Command.withSubcommands([http, token(provider), configure, demo])
+  Command.withSubcommands([http, token(provider), configure, demo, supervisor, status, stop, logs])
 )
 
 const exitWith = (code: number, said: string) =>

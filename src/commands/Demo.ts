@@ -1,6 +1,6 @@
-import { FileSystem, Path } from "@effect/platform"
+import { Command, FileSystem, Path } from "@effect/platform"
 import { Duration, Effect, Schedule, Schema } from "effect"
-import { connect, type FleetClient } from "./demo/FleetClient.ts"
+import { connect, environmentOf, type FleetClient } from "./demo/FleetClient.ts"
 import { makeScreen, type Screen } from "./demo/Screen.ts"
 import { DemoFailed, fixedSlug, git, isAlive, makeScratch, run, worktreeOf, type Scratch } from "./demo/Scratch.ts"
 
@@ -169,10 +169,45 @@ const deleteOne = (client: FleetClient, scratch: Scratch, screen: Screen) =>
     yield* screen.step("the fix merged, its agent deleted, its worktree gone")
   })
 
+const Supervisor = Schema.parseJson(Schema.Struct({ pid: Schema.Number }))
+
+/** Ends the supervisor by this very program, and gives its process. */
+const stopSupervisor = (scratch: Scratch, program: string) =>
+  Effect.gen(function* () {
+    const fleet = (...args: ReadonlyArray<string>) =>
+      Command.make(process.execPath, program, ...args).pipe(Command.env(environmentOf(scratch)), Command.string)
+    const { pid } = yield* Schema.decode(Supervisor)(yield* fleet("status", "--json"))
+    yield* fleet("stop", "--now")
+    return pid
+  })
+
+/** Where the demo fails half-way, what it started ends all the same. */
+const supervisor = (scratch: Scratch, program: string) =>
+  Effect.addFinalizer(() => Effect.ignore(stopSupervisor(scratch, program)))
+
+const ended = (what: string, pid: number) =>
+  eventually(
+    what,
+    Effect.map(isAlive(pid), (alive) => !alive)
+  )
+
+/** One client after the other, each with a server of its own. */
+const asClient = <A, E, R>(scratch: Scratch, program: string, use: (client: FleetClient) => Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const pid = yield* Effect.scoped(
+      Effect.gen(function* () {
+        const client = yield* connect(scratch, program)
+        yield* use(client)
+        return client.pid
+      })
+    )
+    yield* ended("the end of the server", pid)
+  })
+
 /**
  * The main job, end to end: a scratch repository, a fleet over a real MCP client on stdio, three agents, their work. The
- * demo looks at files, git and the process table itself, so a server that lies makes it fail. Takes well under 60 s and
- * leaves nothing behind.
+ * client ends half-way, and another one goes on with the same agents. The demo looks at files, git and the process table
+ * itself, so a server that lies makes it fail. Takes well under 60 s and leaves nothing behind.
  */
 export const demo = (program: string) =>
   Effect.scoped(
@@ -180,22 +215,20 @@ export const demo = (program: string) =>
       const screen = makeScreen(process.stdout)
       const scratch = yield* makeScratch
       yield* screen.step("a scratch repository with a bug and two tests")
-      const pid = yield* Effect.scoped(
+      yield* supervisor(scratch, program)
+      yield* asClient(scratch, program, (client) => createFleet(client, screen))
+      yield* screen.step("the client and its server have ended; another client goes on with the same agents")
+      yield* asClient(scratch, program, (client) =>
         Effect.gen(function* () {
-          const client = yield* connect(scratch, program)
-          yield* createFleet(client, screen)
+          yield* eventually("the agents of the client before", allIdle(client, screen))
           yield* checkWork(scratch, screen)
           yield* cancelLongTask(client, scratch, screen)
           yield* restartOne(client, scratch, screen)
           yield* readBack(client, screen)
           yield* deleteOne(client, scratch, screen)
-          return client.pid
         })
       )
-      yield* eventually(
-        "the end of the server",
-        Effect.map(isAlive(pid), (alive) => !alive)
-      )
-      yield* screen.step("the server has ended with its client; everything the demo made is removed")
+      yield* ended("the end of the supervisor", yield* stopSupervisor(scratch, program))
+      yield* screen.step("the fleet was stopped, and no process of it is left; everything the demo made is removed")
     })
   )

@@ -5,13 +5,15 @@ import type { FleetServices } from "../layers/services/FleetServices.ts"
 import type { ReadOnlyReason } from "../layers/transports/session/ReadOnly.ts"
 import type { BackendNotConfigured } from "../schemas/errors/Coder.ts"
 import type { Tool } from "../tools/Tool.ts"
-import { cannotBeRead, type Environment } from "./Settings.ts"
+import { cannotBeRead, type Environment, supervisorConfig } from "./Settings.ts"
 
 /** What the configuration says of a server, whatever its transport. */
 export interface Asked {
   readonly backend: Backend
   /** Why the whole server only shows the fleet, if it does. */
   readonly readOnly: ReadOnlyReason | undefined
+  /** Whether this machine's fleet is that of a supervisor, which outlives this process. */
+  readonly supervised: boolean
   /** How long a wait lasts at most, whoever waits (seconds). */
   readonly waitSeconds: number | undefined
 }
@@ -32,27 +34,32 @@ const waitSeconds: Config.Config<number | undefined> = Config.mapOrFail(text("FL
     : invalid("FLEET_MCP_WAIT_SECONDS", `is no whole number of seconds from 1 to ${mostSeconds}`)
 })
 
-/** Reads the backend (`backendConfig`), `FLEET_MCP_AGENT`, `FLEET_MCP_READ_ONLY` and `FLEET_MCP_WAIT_SECONDS`. */
+/** Reads the backend (`backendConfig`), `FLEET_MCP_AGENT`, `FLEET_MCP_READ_ONLY`, `FLEET_MCP_WAIT_SECONDS` and `FLEET_MCP_SUPERVISOR`. */
 export const asked: Config.Config<Asked> = Config.all({
   backend: backendConfig,
   readOnly: readOnlyConfig,
-  waitSeconds
+  waitSeconds,
+  supervised: supervisorConfig
 })
 
 /** A server that only says, with every tool, that its configuration cannot be read: a client shows one that does not start badly. */
 export const unreadable = (error: ConfigError.ConfigError): Asked => ({
   backend: Backend.Incomplete(cannotBeRead(error)),
   readOnly: undefined,
+  supervised: false,
   waitSeconds: undefined
 })
 
 /** Where agents run, as the end of a sentence that begins "Agents run". */
-const place: (backend: Backend) => string = Backend.$match({
-  Coder: ({ url }) => `in Coder workspaces of ${url.origin}.`,
-  Local: () =>
-    "on this machine, with the user's rights: a private fleet in memory, which ends together with this server.",
-  Incomplete: ({ problem, remedy }) => `nowhere yet: ${problem} ${remedy}`
-})
+const place = (backend: Backend, supervised: boolean): string =>
+  Backend.$match(backend, {
+    Coder: ({ url }) => `in Coder workspaces of ${url.origin}.`,
+    Local: () =>
+      supervised
+        ? "on this machine, with the user's rights: one fleet for all clients, which goes on when this server ends."
+        : "on this machine, with the user's rights: a private fleet in memory, which ends together with this server.",
+    Incomplete: ({ problem, remedy }) => `nowhere yet: ${problem} ${remedy}`
+  })
 
 /** What every session serves, over stdio and over HTTP. Tools and services are loaded when they are first asked for. */
 export interface Served {
@@ -64,8 +71,11 @@ export interface Served {
 }
 
 /** `environment` is that of the process, for the agents of this machine. */
-export const served = ({ backend, readOnly, waitSeconds: seconds }: Asked, environment: Environment): Served => ({
-  place: place(backend),
+export const served = (
+  { backend, readOnly, supervised, waitSeconds: seconds }: Asked,
+  environment: Environment
+): Served => ({
+  place: place(backend, supervised),
   readOnly,
   waitSeconds: seconds,
   tools: Effect.map(

@@ -1,5 +1,6 @@
-import { ConfigProvider, type ConfigError } from "effect"
+import { ConfigProvider, type Config, type ConfigError } from "effect"
 import { projectSeparator } from "../layers/config/EmbeddedConfig.ts"
+import { flag } from "../layers/config/Variables.ts"
 
 /** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -35,6 +36,9 @@ export const providerOf = ({ environment, flags }: Settings): ConfigProvider.Con
   const variables = Object.entries({ ...environment, ...variablesOf(flags) })
   return ConfigProvider.fromMap(new Map(variables.filter((entry): entry is [string, string] => entry[1] !== undefined)))
 }
+
+/** Whether this machine's fleet is that of a supervisor: `FLEET_MCP_SUPERVISOR`, `true` or `false` (default). */
+export const supervisorConfig: Config.Config<boolean> = flag("FLEET_MCP_SUPERVISOR", false)
 
 /** What is told where the configuration cannot be read. */
 export const cannotBeRead = ({ message }: ConfigError.ConfigError) => ({

@@ -1,13 +1,14 @@
-import { FileSystem, Path, type HttpClient } from "@effect/platform"
+import { FileSystem, HttpClient, Path } from "@effect/platform"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { Duration, Effect, Layer, type ConfigError } from "effect"
-import type { CoderConfig } from "../layers/config/CoderConfig.ts"
+import { Duration, Effect, Layer, Predicate, Record, Redacted, type ConfigError } from "effect"
+import { agentEnvironment as visible } from "../layers/agenthost/process/Environment.ts"
+import { CoderConfig } from "../layers/config/CoderConfig.ts"
 import { embeddedVariables, type EmbeddedOptions } from "../layers/config/EmbeddedConfig.ts"
 import { StateDirectory } from "../layers/config/StateDirectory.ts"
-import { EmbeddedCoder } from "../layers/embedded/EmbeddedCoder.ts"
+import { embeddedUrl } from "../layers/embedded/Deployment.ts"
 import { WatchLimits } from "../layers/services/wait/Watcher.ts"
 import { BackendNotConfigured } from "../schemas/errors/Coder.ts"
-import type { Environment } from "./Settings.ts"
+import { type Environment, supervisorConfig } from "./Settings.ts"
 
 const projectAdvice =
   "Start fleet-mcp in a git repository, or name repositories with --project DIR (repeatable) or FLEET_MCP_PROJECT_DIRS."
@@ -62,10 +63,43 @@ const watchClosely = Layer.effect(
   Effect.map(WatchLimits, (limits) => ({ ...limits, pace: Duration.millis(500) }))
 )
 
-/** The embedded Coder as the configuration wants it. Its agents get a part of `environment`. */
+/** The supervisor of the state directory, with which this process registers what its options say. */
+const supervised = (options: EmbeddedOptions) =>
+  Effect.gen(function* () {
+    const { connected } = yield* Effect.promise(() => import("./supervisor/Connection.ts"))
+    const { makeToken, placeIn } = yield* Effect.promise(() => import("./supervisor/Place.ts"))
+    const token = makeToken()
+    const given = Record.filter(options.environment ?? {}, Predicate.isNotUndefined)
+    const client = connected({
+      place: placeIn(options.stateDirectory),
+      program: process.argv[1] ?? "",
+      environment: given,
+      client: {
+        token,
+        ...(options.projects === undefined ? {} : { projects: options.projects }),
+        working_directory: options.workingDirectory,
+        project_advice: options.projectAdvice ?? "",
+        allow_shell: options.allowShell ?? false,
+        environment: Redacted.make(visible(given, options.agentEnvironment)),
+        agent_environment: options.agentEnvironment ?? []
+      }
+    })
+    return Layer.merge(
+      Layer.scoped(HttpClient.HttpClient, client),
+      CoderConfig.layer({ url: new URL(embeddedUrl), sessionToken: token, displayName: "this machine" })
+    )
+  })
+
+/** This machine's fleet as the configuration wants it. Its agents get a part of `environment`. */
 export const thisMachine = (
   environment: Environment
 ): Effect.Effect<
-  Layer.Layer<HttpClient.HttpClient | CoderConfig | WatchLimits>,
+  Layer.Layer<HttpClient.HttpClient | CoderConfig | WatchLimits, BackendNotConfigured>,
   BackendNotConfigured | ConfigError.ConfigError
-> => Effect.map(embeddedOptions(environment), (options) => Layer.merge(EmbeddedCoder.layer(options), watchClosely))
+> =>
+  Effect.gen(function* () {
+    const options = yield* embeddedOptions(environment)
+    if (yield* supervisorConfig) return Layer.merge(yield* supervised(options), watchClosely)
+    const { EmbeddedCoder } = yield* Effect.promise(() => import("../layers/embedded/EmbeddedCoder.ts"))
+    return Layer.merge(EmbeddedCoder.layer(options), watchClosely)
+  })

@@ -56,7 +56,7 @@ describe("the start of a fleet", () => {
   it.scoped("the services of a server start within it", () =>
     Effect.gen(function* () {
       const servicesOf = (backend: Backend) =>
-        served({ backend, readOnly: undefined, waitSeconds: undefined }, {}).services
+        served({ backend, readOnly: undefined, supervised: false, waitSeconds: undefined }, {}).services
       const none = yield* Effect.flip(servicesOf(Backend.Incomplete({ problem: "none.", remedy: "Set it." })))
       assert.strictEqual(none.message, "none. Set it.")
       const local = servicesOf(Backend.Local({ byDefault: false }))

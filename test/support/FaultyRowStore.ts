@@ -43,6 +43,7 @@ export const faultyRowStore = (faults: Ref.Ref<StoreFaults>): Layer.Layer<RowSto
           statuses: guarded(rows.statuses),
           buildLogs: guarded(rows.buildLogs),
           agentLogs: guarded(rows.agentLogs),
+          projects: guarded(rows.projects),
           turns: guarded(rows.turns),
           transcripts: guarded(rows.transcripts),
           messages: guarded(rows.messages),

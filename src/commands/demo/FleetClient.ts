@@ -21,6 +21,14 @@ const failed = (what: string) => (cause: unknown) =>
 
 const path = process.env["PATH"] ?? ""
 
+/** That of the demo's servers, whose fleet is in a supervisor of its own. */
+export const environmentOf = ({ stateDirectory }: Scratch) => ({
+  PATH: path,
+  FLEET_MCP_STATE_DIR: stateDirectory,
+  FLEET_MCP_SUPERVISOR: "true",
+  LOG_LEVEL: "WARNING"
+})
+
 /** Starts this very program as a server on stdio, and ends it with the scope. */
 export const connect = (scratch: Scratch, program: string) =>
   Effect.gen(function* () {
@@ -28,7 +36,7 @@ export const connect = (scratch: Scratch, program: string) =>
       command: process.execPath,
       args: [program, "--local", "--allow-shell"],
       cwd: scratch.repository,
-      env: { PATH: path, FLEET_MCP_STATE_DIR: scratch.stateDirectory, LOG_LEVEL: "WARNING" },
+      env: environmentOf(scratch),
       stderr: "inherit"
     })
     const client = new Client({ name: "fleet-mcp-demo", version: "1" })

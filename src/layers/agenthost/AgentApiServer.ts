@@ -63,8 +63,11 @@ const deliver = ({ content, type }: PostMessage) =>
     else if (content === interruptKey) yield* agent.interrupt
     return ok
   }).pipe(
-    Effect.catchTag("PromptRefused", ({ message }) =>
-      Effect.succeed(failure({ message: `failed to send message: ${message}` }))
+    Effect.catchTag("PromptRefused", ({ message, reason }) =>
+      Effect.succeed(
+        // What only this host knows, so not with the status of AgentAPI's other refusals, which may have left something.
+        reason === "forbidden" ? invalid({ message }) : failure({ message: `failed to send message: ${message}` })
+      )
     )
   )
 

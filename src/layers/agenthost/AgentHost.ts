@@ -3,6 +3,7 @@ import type { Message } from "../../schemas/agentapi/AgentApi.ts"
 import type { Conversation } from "./Conversation.ts"
 import { HostLimits } from "./HostLimits.ts"
 import { Grace } from "./process/AgentProcess.ts"
+import { type Caller, TurnCaller } from "./process/TurnCaller.ts"
 import { statusMessage, type StatusReporter } from "./StatusReporter.ts"
 
 /** How a turn ended. */
@@ -20,6 +21,8 @@ export interface CodingAgent {
   readonly agentType: string
   /** What it says before the first prompt. */
   readonly greeting?: string | undefined
+  /** Why this caller may not prompt it. Default: everybody may. */
+  readonly refusal?: ((caller: Option.Option<Caller>) => string | undefined) | undefined
   /**
    * Works on a prompt, to the end. `emit` takes output as it comes. To interrupt the effect is to interrupt the turn;
    * when that is done, no process of it is left.
@@ -30,14 +33,15 @@ export interface CodingAgent {
 }
 
 /**
- * The prompt was not taken: it is empty, or the agent is at work, or it was stopped, or the prompt could not be stored,
+ * The prompt was not taken: it is empty, or its caller may not, or the agent is at work, or it was stopped, or the prompt could not be stored,
  * for a reason that `detail` tells.
  */
 export class PromptRefused extends Schema.TaggedError<PromptRefused>()("PromptRefused", {
-  reason: Schema.Literal("empty", "busy", "stopped", "not_stored"),
+  reason: Schema.Literal("empty", "busy", "stopped", "not_stored", "forbidden"),
   detail: Schema.optionalWith(Schema.String, { exact: true })
 }) {
   override get message() {
+    if (this.reason === "forbidden") return this.detail ?? "this caller may not prompt it"
     if (this.reason === "empty") return "message must not be empty"
     // AgentAPI's words (recording: agentapi.json).
     if (this.reason === "busy") return "message can only be sent when the agent is waiting for user input"
@@ -137,12 +141,12 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
       Effect.uninterruptible
     )
 
-  const begin = (prompt: string, recorded: Deferred.Deferred<void, PromptRefused>) =>
+  const begin = (prompt: string, recorded: Deferred.Deferred<void, PromptRefused>, caller: Option.Option<Caller>) =>
     Effect.suspend(() => {
       if (isStopped) return new PromptRefused({ reason: "stopped" })
       if (isBusy) return new PromptRefused({ reason: "busy" })
       isBusy = true
-      fork(turn(prompt, recorded)).addObserver(() => {
+      fork(Effect.provideService(turn(prompt, recorded), TurnCaller, caller)).addObserver(() => {
         isBusy = false
       })
       return Effect.void
@@ -151,8 +155,11 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   const prompt = Effect.fn("AgentHost.prompt")(function* (text: string) {
     const said = text.trim()
     if (said === "") return yield* new PromptRefused({ reason: "empty" })
+    const caller = yield* TurnCaller
+    const refusal = agent.refusal?.(caller)
+    if (refusal !== undefined) return yield* new PromptRefused({ reason: "forbidden", detail: refusal })
     const recorded = yield* Deferred.make<void, PromptRefused>()
-    yield* begin(said, recorded)
+    yield* begin(said, recorded, caller)
     return yield* Deferred.await(recorded)
   }, Effect.uninterruptible)
 

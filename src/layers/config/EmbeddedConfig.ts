@@ -16,6 +16,8 @@ export interface EmbeddedOptions {
   /** The git repositories that are projects; default: the repository of `workingDirectory`. */
   readonly projects?: ReadonlyArray<EmbeddedProject> | undefined
   readonly workingDirectory: string
+  /** Projects are those that clients register, and no others: neither `projects` nor the working directory. Default false. */
+  readonly registered?: boolean | undefined
   /** What is said of a working directory that cannot be a project: how to name those that can. Default: nothing. */
   readonly projectAdvice?: string | undefined
   /** Offer the role `shell`, which runs commands with the rights of the user. Default false. */

@@ -2,6 +2,7 @@ import { Duration, Effect, Schedule, Schema } from "effect"
 import { cut } from "../../../schemas/Text.ts"
 import type { Environment } from "../process/Environment.ts"
 import { runHelper } from "../process/Helper.ts"
+import { environmentFor, TurnCaller } from "../process/TurnCaller.ts"
 import { GitLimits } from "./GitLimits.ts"
 
 /**
@@ -73,17 +74,21 @@ const inTheWay = [
   /could not create (leading )?director\w+ of '.*worktrees\/.*': No such file/
 ]
 
-/** Git; `environment` is all that it sees, but for what keeps it from asking questions and from translating. */
-export const makeGit = (environment: Environment): Git => {
-  const fixed = { ...environment, LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0" }
+const fixed = { LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0" }
 
+/**
+ * Git; `environment`, or that of the caller, is all that it sees, but for what keeps it from asking questions and from
+ * translating.
+ */
+export const makeGit = (environment: Environment): Git => {
   const ask = Effect.fn("Git.run")(function* ({ args, directory, input, onError, time, variables }: GitRun) {
     const limits = yield* GitLimits
+    const seen = environmentFor(yield* TurnCaller, environment)
     const fail = (reason: GitError["reason"], detail: string, stdout = "") =>
       new GitError({ reason, command: args.join(" "), detail: cut(detail, limits.quotedText), stdout })
     const { code, signal, stderr, stdout } = yield* runHelper({
       command: ["git", ...always, "-C", directory, ...args],
-      environment: { ...fixed, ...variables },
+      environment: { ...seen, ...fixed, ...variables },
       input,
       onError,
       outputLimit: limits.output

@@ -1,6 +1,7 @@
 import type { FileSystem } from "@effect/platform"
 import { Effect, Option, Schema } from "effect"
 import type { Environment } from "../process/Environment.ts"
+import { environmentFor, TurnCaller } from "../process/TurnCaller.ts"
 import { lines, type Git, type GitError } from "./Git.ts"
 
 /** Why agents cannot work on a directory. */
@@ -40,10 +41,11 @@ const because = (error: GitError): Reason => {
 export const makeInspect = (git: Git, files: FileSystem.FileSystem, environment: Environment) =>
   Effect.fn("Worktree.inspect")(function* (directory: string) {
     const no = (...[reason, detail]: Reason) => new NotAProject({ directory, reason, detail })
+    const { HOME } = environmentFor(yield* TurnCaller, environment)
     // An empty path would be the working directory.
     const home = yield* Effect.option(
       Effect.flatMap(
-        Option.filter(Option.fromNullable(environment["HOME"]), (path) => path !== ""),
+        Option.filter(Option.fromNullable(HOME), (path) => path !== ""),
         files.realPath
       )
     )

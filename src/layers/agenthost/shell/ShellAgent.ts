@@ -3,6 +3,7 @@ import type { CodingAgent, TurnEnd } from "../AgentHost.ts"
 import { run, type RunEnd } from "../process/AgentProcess.ts"
 import { agentEnvironment, type Environment } from "../process/Environment.ts"
 import { endStrays, markersOf, straysText } from "../process/Strays.ts"
+import { type Caller, environmentFor, TurnCaller } from "../process/TurnCaller.ts"
 
 export interface ShellAgentOptions {
   readonly workspaceId: string
@@ -10,22 +11,23 @@ export interface ShellAgentOptions {
   readonly stateDirectory: string
   /** Where commands run: the agent's worktree. */
   readonly directory: string
-  /** The variables to choose from. */
+  /** The variables to choose from, unless those of a caller count. */
   readonly environment: Environment
   /** Names of variables that are passed on besides the usual ones. */
   readonly agentEnvironment?: ReadonlyArray<string> | undefined
 }
 
 /** What a shell task sees, and the marks by which its processes are known. */
-const shellEnvironment = ({
-  agentEnvironment: more,
-  environment,
-  stateDirectory,
-  workspaceId
-}: ShellAgentOptions): Environment => ({
-  ...agentEnvironment(environment, more),
+const shellEnvironment = (
+  { agentEnvironment: more, environment, stateDirectory, workspaceId }: ShellAgentOptions,
+  caller: Option.Option<Caller>
+): Environment => ({
+  ...environmentFor(caller, agentEnvironment(environment, more)),
   ...markersOf(workspaceId, stateDirectory)
 })
+
+const notAllowed =
+  "the server that this comes from does not offer the role shell: it runs commands with your rights, and wants --allow-shell or FLEET_MCP_ALLOW_SHELL=true"
 
 const endedWithIt = (count: number): string => {
   if (count === 0) return ""
@@ -52,15 +54,19 @@ export const ShellAgent = {
   make: (options: ShellAgentOptions): CodingAgent => ({
     agentType: "shell",
     greeting: `Each prompt is run by /bin/sh in ${options.directory}. Background processes that it starts are ended with it.`,
+    refusal: (caller) => (Option.exists(caller, ({ allowShell }) => !allowShell) ? notAllowed : undefined),
     turn: (prompt, emit) =>
       prompt.includes("\0")
         ? Effect.succeed(notStarted({ message: "A script cannot hold a NUL character, so nothing was run." }))
-        : run({
-            command: { script: prompt },
-            directory: options.directory,
-            environment: shellEnvironment(options),
-            onOutput: emit
-          }).pipe(
+        : TurnCaller.pipe(
+            Effect.flatMap((caller) =>
+              run({
+                command: { script: prompt },
+                directory: options.directory,
+                environment: shellEnvironment(options, caller),
+                onOutput: emit
+              })
+            ),
             Effect.map(end),
             Effect.catchAll((error) => Effect.succeed(notStarted(error)))
           ),

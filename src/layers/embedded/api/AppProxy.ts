@@ -9,6 +9,7 @@ import {
 import { Effect, type Layer, Option } from "effect"
 import { AgentHosts } from "../engine/AgentHosts.ts"
 import { checkUser } from "./Authentication.ts"
+import { Callers } from "./Callers.ts"
 import { crossSiteAnswer, storeFailed } from "./CoderBody.ts"
 import { changesByCookie } from "./Credential.ts"
 import { Deployment, originOf } from "../Deployment.ts"
@@ -19,12 +20,13 @@ import { WorkspaceStore } from "../store/WorkspaceStore.ts"
  * The apps of workspaces by path: `/@{owner}/{workspace}[.agent]/apps/{slug}/{rest}`. The app gets the request without
  * Coder's cookies and with everything else. What Coder answers in its place is HTML (recording: app-proxy.json).
  */
-export const appProxy: Layer.Layer<never, never, AgentHosts | Deployment | WorkspaceStore> = HttpApiBuilder.Router.use(
-  (router) =>
+export const appProxy: Layer.Layer<never, never, AgentHosts | Callers | Deployment | WorkspaceStore> =
+  HttpApiBuilder.Router.use((router) =>
     Effect.gen(function* () {
       const hosts = yield* AgentHosts
       const store = yield* WorkspaceStore
-      const { sessionToken, user } = yield* Deployment
+      const callers = yield* Callers
+      const { user } = yield* Deployment
 
       const find = Effect.fn("AppProxy.find")(function* (owner: string, workspace: string) {
         if (![user.username, user.id].includes(owner.toLowerCase())) return yield* noSuchApp
@@ -54,7 +56,7 @@ export const appProxy: Layer.Layer<never, never, AgentHosts | Deployment | Works
 
       const forward = Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
-        yield* Effect.mapError(checkUser(request, sessionToken), () => signIn(request))
+        yield* Effect.mapError(checkUser(request, callers), () => signIn(request))
         if (changesByCookie(request) && isForeign(request)) return crossSiteAnswer
         const { owner = "", slug = "", workspace = "", "*": rest = "" } = yield* HttpRouter.params
         const query = request.url.match(/\?[^#]*/)?.[0] ?? ""
@@ -67,7 +69,7 @@ export const appProxy: Layer.Layer<never, never, AgentHosts | Deployment | Works
       yield* router.all("/@:owner/:workspace/apps/:slug", forward)
       yield* router.all("/@:owner/:workspace/apps/:slug/*", forward)
     })
-)
+  )
 
 /** A path as the router understood it, however it was spelled. */
 const encoded = (path: string): string =>

@@ -1,5 +1,5 @@
 import { HttpServerRequest } from "@effect/platform"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { CoderError } from "../../../schemas/coder/CoderError.ts"
 import {
   AgentSession,
@@ -8,30 +8,23 @@ import {
   tokenName,
   UserSession
 } from "../../../schemas/coder/Security.ts"
-import { Deployment } from "../Deployment.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
+import { Callers } from "./Callers.ts"
 import { storeFailed } from "./CoderBody.ts"
 import { changesByCookie, credentialOf } from "./Credential.ts"
 import { uuidComplaint } from "./Lookup.ts"
 
 const signedOut = "You are signed out or your session has expired. Please sign in again to continue."
 
-/** Compares in a time that does not depend on where the difference is. */
-const same = (given: string, expected: string): boolean => {
-  let difference = given.length ^ expected.length
-  for (let i = 0; i < given.length; i++) difference |= given.charCodeAt(i) ^ expected.charCodeAt(i % expected.length)
-  return difference === 0
-}
-
-/** Refuses a request without the user's token (recording: platform.json, "me without token" and after). */
+/** Refuses a request without a token of the user (recording: platform.json, "me without token" and after). */
 export const checkUser = (
   request: HttpServerRequest.HttpServerRequest,
-  sessionToken: Redacted.Redacted
+  callers: Callers["Type"]
 ): Effect.Effect<void, CoderError> => {
   const refused = (detail: string) => CoderError.answer(401, signedOut, { detail })
   const credential = credentialOf(request)
   if (credential === undefined) return refused(`Cookie "${tokenName}" or query parameter must be provided.`)
-  if (same(credential.token, Redacted.value(sessionToken))) return Effect.void
+  if (callers.isKnown(credential.token)) return Effect.void
   const parts = credential.token.split("-").length
   return refused(
     parts === 2
@@ -55,14 +48,14 @@ const whatever = <A>(check: A) => ({
   bearer: () => check
 })
 
-/** Lets through who carries the user's token. */
-export const userSession: Layer.Layer<UserSession, never, Deployment> = Layer.effect(
+/** Lets through who carries a token of the user. */
+export const userSession: Layer.Layer<UserSession, never, Callers> = Layer.effect(
   UserSession,
-  Effect.map(Deployment, ({ sessionToken }) =>
+  Effect.map(Callers, (callers) =>
     whatever(
       Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
-        yield* checkUser(request, sessionToken)
+        yield* checkUser(request, callers)
         yield* sameSite(request)
       })
     )

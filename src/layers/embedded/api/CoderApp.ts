@@ -1,14 +1,16 @@
-import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer } from "@effect/platform"
+import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer, HttpServerRequest } from "@effect/platform"
 import { Context, Effect, Layer } from "effect"
 import { CoderApi } from "../../../schemas/coder/CoderApi.ts"
 import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
 import type { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
+import { TurnCaller } from "../../agenthost/process/TurnCaller.ts"
 import { AgentHosts } from "../engine/AgentHosts.ts"
 import { appProxy } from "./AppProxy.ts"
 import { agentSession, userSession } from "./Authentication.ts"
 import { BuildRunner } from "../engine/BuildRunner.ts"
+import { Callers } from "./Callers.ts"
 import { layerRecovery } from "../engine/Recovery.ts"
 import { Catalog } from "../engine/Catalog.ts"
 import { withCoderBody } from "./CoderBody.ts"
@@ -22,15 +24,27 @@ import { Views } from "./Views.ts"
 import type { RowStore } from "../store/RowStore.ts"
 import { WorkspaceStore } from "../store/WorkspaceStore.ts"
 
+/** Projects that clients have registered are known before anything of them is brought up again. */
+const restoredProjects = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { registered } = yield* EmbeddedConfig
+    const { restore } = yield* Catalog
+    if (registered === true) yield* restore
+  }).pipe(
+    Effect.catchTag("StoreFailed", ({ message }) => Effect.logError(`The known projects could not be read: ${message}`))
+  )
+)
+
 /** What does the work behind the answers. Routers of others in the same graph of layers are kept apart by `fresh`. */
 const parts = (options: EmbeddedOptions) =>
   layerRecovery.pipe(
+    Layer.provide(restoredProjects),
     Layer.provideMerge(BuildRunner.layer),
     Layer.provideMerge(Layer.merge(AgentHosts.layer, Views.layer)),
     Layer.provideMerge(Catalog.layer),
     Layer.provideMerge(
       Layer.mergeAll(
-        Deployment.layer,
+        Layer.provideMerge(Callers.layer, Deployment.layer),
         WorkspaceStore.layer,
         Layer.fresh(AgentApiServer.layer),
         Layer.unwrapEffect(
@@ -71,15 +85,26 @@ export class CoderApp extends Context.Tag("fleet-mcp/layers/embedded/api/CoderAp
     readonly httpApp: HttpApp.Default
   }
 >() {
+  /** With what other apps of the same fleet need of it. */
   static readonly layer = (
     options: EmbeddedOptions
-  ): Layer.Layer<CoderApp | Deployment, never, ConversationStore | RowStore> =>
+  ): Layer.Layer<
+    AgentHosts | Callers | Catalog | CoderApp | Deployment | WorkspaceStore,
+    never,
+    ConversationStore | RowStore
+  > =>
     Layer.effect(
       this,
       Effect.gen(function* () {
         const services = yield* Effect.context<HttpRouter.HttpRouter.DefaultServices>()
-        const httpApp = yield* HttpApiBuilder.httpApp
-        return { httpApp: Effect.mapInputContext(httpApp, (request) => Context.merge(services, request)) }
+        const routed = yield* HttpApiBuilder.httpApp
+        const callers = yield* Callers
+        const httpApp: HttpApp.Default = Effect.mapInputContext(routed, (request) => Context.merge(services, request))
+        return {
+          httpApp: Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+            Effect.provideService(httpApp, TurnCaller, callers.clientOf(request))
+          )
+        }
       })
     ).pipe(Layer.provide(routes), Layer.fresh, Layer.provideMerge(parts(options)))
 }

@@ -21,7 +21,7 @@ export class Views extends Context.Tag("fleet-mcp/layers/embedded/api/Views")<
   static readonly layer: Layer.Layer<Views, never, Catalog | Deployment> = Layer.effect(
     this,
     Effect.gen(function* () {
-      const { findTemplate } = yield* Catalog
+      const { nameOf } = yield* Catalog
       const { organization, user } = yield* Deployment
       const { listed } = yield* Faults
 
@@ -75,7 +75,7 @@ export class Views extends Context.Tag("fleet-mcp/layers/embedded/api/Views")<
         build,
         workspace: (latest) => {
           const { created_at, id, name, template_id, updated_at } = latest.workspace
-          const { display_name, template_name } = Option.getOrThrow(findTemplate(template_id))
+          const { display_name, template_name } = Option.getOrElse(nameOf(template_id), () => unknownTemplate)
           return {
             id,
             name,
@@ -95,6 +95,9 @@ export class Views extends Context.Tag("fleet-mcp/layers/embedded/api/Views")<
     })
   )
 }
+
+/** Of an agent whose project this configuration does not name any more. */
+const unknownTemplate = { template_name: "unknown", display_name: "unknown" }
 
 const metadataOf = ({ base_commit, branch, directory, repository }: WorktreeRow) =>
   Object.entries({ branch, base_commit, directory, repository }).map(([key, value]) => ({

@@ -34,6 +34,8 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
     readonly start: (request: StartAgent) => Effect.Effect<void>
     /** Ends the agent of a workspace, if it has one, and waits until its processes are gone. */
     readonly stop: (workspaceId: string) => Effect.Effect<void>
+    /** The workspaces whose agents are at work on a turn. */
+    readonly atWork: Effect.Effect<ReadonlySet<string>>
     /** AgentAPI of the agent of a workspace; none unless its host is up. */
     readonly app: (workspaceId: string) => Effect.Effect<Option.Option<HttpApp.Default>>
   }
@@ -145,6 +147,9 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
             Effect.suspend(() => hosts.get(workspaceId)?.stop ?? Effect.void).pipe(
               Effect.zipRight(FiberMap.remove(fibers, workspaceId))
             ),
+          atWork: Effect.suspend(() =>
+            Effect.filter(hosts.entries(), ([, host]) => Effect.map(host.status, (status) => status === "running"))
+          ).pipe(Effect.map((running) => new Set(running.map(([id]) => id)))),
           app: (workspaceId) =>
             Effect.sync(() =>
               Option.fromNullable(hosts.get(workspaceId)).pipe(

@@ -19,9 +19,11 @@ const shell: AgentKind = {
   make: ShellAgent.make
 }
 
-/** The kinds of agents that this configuration offers. */
-export const offeredKinds = ({ allowShell }: EmbeddedOptions): ReadonlyArray<AgentKind> =>
-  allowShell === true ? [shell] : []
+export const allKinds: ReadonlyArray<AgentKind> = [shell]
+
+/** The kinds of agents that this configuration, or this caller, is offered. */
+export const offeredKinds = ({ allowShell }: Pick<EmbeddedOptions, "allowShell">): ReadonlyArray<AgentKind> =>
+  allowShell === true ? allKinds : []
 
 /** Why nothing can be created where no kind is offered, and what to do about it. */
 export const noKindOffered =

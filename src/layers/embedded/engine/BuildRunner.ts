@@ -80,12 +80,14 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         )
 
       const kindOf = ({ build }: BuildState) =>
-        Option.fromNullable(build.template_version_preset_id).pipe(
-          Option.flatMap(catalog.findPreset),
-          Option.map(({ kind }) => kind),
-          Option.orElse(() => catalog.defaultKind),
-          Effect.mapError(() => new JobFailed({ message: noKindOffered }))
-        )
+        Effect.gen(function* () {
+          const preset =
+            build.template_version_preset_id === null
+              ? Option.none()
+              : yield* catalog.findPreset(build.template_version_preset_id)
+          const kind = Option.map(preset, (found) => found.kind)
+          return yield* Option.isSome(kind) ? kind : yield* catalog.defaultKind
+        }).pipe(Effect.mapError(() => new JobFailed({ message: noKindOffered })))
 
       /** Ends the agent of a workspace, with all of its processes, and says what else was ended. */
       const endAgent = (workspaceId: string) =>
@@ -163,7 +165,9 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         // A workspace that runs is started anew.
         const swept = yield* endAgent(workspace.id)
         if (swept !== "") yield* log(state, `Agent stopped; ${swept}`)
-        const project = yield* Effect.orDie(catalog.findTemplate(workspace.template_id))
+        const project = yield* Effect.flatten(catalog.findTemplate(workspace.template_id)).pipe(
+          Effect.mapError(() => new JobFailed({ message: "Its project is not known any more." }))
+        )
         const repository = yield* Effect.mapError(project.repository, ({ message }) => new JobFailed({ message }))
         const worktree = yield* makeWorktree(state, repository)
         const { submodules } = worktree

@@ -43,6 +43,7 @@ const eventOf = (change: Change): Option.Option<readonly [workspaceId: string, (
     case "transcripts":
     case "messages":
     case "parts":
+    case "projects":
       return Option.none()
   }
 }

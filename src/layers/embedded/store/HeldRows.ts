@@ -67,6 +67,7 @@ export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
     statuses: memoryTable(tables.statuses, note),
     buildLogs: memoryTable(tables.buildLogs, note),
     agentLogs: memoryTable(tables.agentLogs, note),
+    projects: memoryTable(tables.projects, note),
     turns: memoryTable(tables.turns, note),
     transcripts: textTable(tables.transcripts, note),
     messages: textTable(tables.messages, note),
@@ -153,6 +154,8 @@ const apply = (rows: Rows, change: Change): void => {
       return place(rows.buildLogs, change)
     case "agentLogs":
       return place(rows.agentLogs, change)
+    case "projects":
+      return place(rows.projects, change)
     case "turns":
       return place(rows.turns, change)
     case "transcripts":

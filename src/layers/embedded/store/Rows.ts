@@ -104,6 +104,16 @@ export const AgentLogRow = Schema.Struct({
   level: Schema.String
 })
 
+/** A project that a client has named. Its id is that of its template. */
+export const ProjectRow = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  /** Absolute. */
+  directory: Schema.String,
+  template_name: Schema.String
+})
+export type ProjectRow = typeof ProjectRow.Type
+
 const TextSize = Schema.Struct({ json: Schema.Number, bytes: Schema.Number })
 
 /** What the transcript of a workspace has lost at its beginning. */

@@ -7,6 +7,7 @@ import {
   BuildRow,
   MessageRow,
   PartRow,
+  ProjectRow,
   TranscriptRow,
   TurnRow,
   WorkspaceRow
@@ -79,6 +80,12 @@ export const tables = {
     row: AgentLogRow,
     key: ({ id }) => String(id),
     indexes: { agent: ({ agent_id }) => agent_id }
+  }),
+  projects: table({
+    name: "projects",
+    row: ProjectRow,
+    key: ({ id }) => id,
+    indexes: { all: () => "all" }
   }),
   turns: table({
     name: "turns",

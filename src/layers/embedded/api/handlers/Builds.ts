@@ -31,7 +31,7 @@ export const buildsHandlers = HttpApiBuilder.group(CoderApi, "builds", (handlers
           const { build, workspace } = yield* workspaceById(path.workspace)
           const { reason = "initiator", rich_parameter_values, transition } = payload
           if (workspace.deleted && transition !== "delete") return yield* deleted(transition)
-          const project = yield* orNotFound(catalog.findTemplate(workspace.template_id))
+          const project = yield* orNotFound(yield* catalog.findTemplate(workspace.template_id))
           const created = yield* store
             .insertBuild(workspace.id, {
               build_number: build.build_number + 1,

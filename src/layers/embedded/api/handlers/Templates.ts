@@ -1,10 +1,11 @@
-import { HttpApiBuilder } from "@effect/platform"
-import { Effect, Either } from "effect"
+import { HttpApiBuilder, HttpServerRequest } from "@effect/platform"
+import { Effect, Either, Option } from "effect"
 import { CoderApi } from "../../../../schemas/coder/CoderApi.ts"
 import type { CoderError } from "../../../../schemas/coder/CoderError.ts"
 import type { Template } from "../../../../schemas/coder/Templates.ts"
 import { Catalog, CatalogLimits, type Project } from "../../engine/Catalog.ts"
 import { Deployment } from "../../Deployment.ts"
+import { Callers } from "../Callers.ts"
 import { orNotFound, uuid } from "../Lookup.ts"
 import { contains, parseSearch, type Search } from "../SearchQuery.ts"
 
@@ -43,6 +44,7 @@ const equals = (value: string, wanted: string | undefined): boolean =>
 export const templatesHandlers = HttpApiBuilder.group(CoderApi, "templates", (handlers) =>
   Effect.gen(function* () {
     const { findVersion, projects } = yield* Catalog
+    const callers = yield* Callers
     const { organization } = yield* Deployment
     const { concurrency } = yield* CatalogLimits
 
@@ -58,9 +60,13 @@ export const templatesHandlers = HttpApiBuilder.group(CoderApi, "templates", (ha
         deprecated: Either.isLeft(repository),
         deprecation_message: Either.isLeft(repository) ? repository.left.message : ""
       }))
-    const views = Effect.forEach(projects, view, { concurrency })
+    const views = Effect.gen(function* () {
+      const client = Option.getOrUndefined(callers.clientOf(yield* HttpServerRequest.HttpServerRequest))
+      return yield* Effect.forEach(yield* projects(client?.named), view, { concurrency })
+    })
 
-    const version = (id: string) => Effect.flatMap(uuid(id), (versionId) => orNotFound(findVersion(versionId)))
+    const version = (id: string) =>
+      Effect.flatMap(uuid(id), (versionId) => Effect.flatMap(findVersion(versionId), orNotFound))
 
     return handlers
       .handle("list", ({ urlParams }) =>

@@ -28,12 +28,15 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
     const projectFor = Effect.fn("Workspaces.projectFor")(function* (request: CreateWorkspace) {
       const { template_id = "", template_version_id } = request
       const project = yield* template_version_id === undefined
-        ? Effect.mapError(catalog.findTemplate(template_id), () => missing("Template", "template_id", template_id))
-        : Effect.mapError(catalog.findVersion(template_version_id), () =>
+        ? Effect.mapError(Effect.flatten(catalog.findTemplate(template_id)), () =>
+            missing("Template", "template_id", template_id)
+          )
+        : Effect.mapError(Effect.flatten(catalog.findVersion(template_version_id)), () =>
             missing("Template version", "template_version_id", template_version_id)
           )
       yield* Effect.mapError(project.repository, ({ message }) => deprecated(project, message))
-      if (Option.isNone(catalog.defaultKind)) return yield* CoderError.answer(400, noKindOffered)
+      yield* Effect.catchTag(catalog.keep(project.template_id), "StoreFailed", storeFailed)
+      if (Option.isNone(yield* catalog.defaultKind)) return yield* CoderError.answer(400, noKindOffered)
       return project
     })
 
@@ -68,7 +71,7 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
           const project = yield* projectFor(payload)
           const preset = yield* Option.match(Option.fromNullable(payload.template_version_preset_id), {
             onNone: () => Effect.succeedNone,
-            onSome: (id) => Effect.asSome(Effect.mapError(catalog.findPreset(id), () => missingPreset))
+            onSome: (id) => Effect.asSome(Effect.mapError(Effect.flatten(catalog.findPreset(id)), () => missingPreset))
           })
           const created = yield* store
             .insertWorkspace(

@@ -24,6 +24,10 @@ const meanings: ReadonlyArray<readonly [code: RegExp, meaning: string]> = [
   [/^SQLITE_(BUSY|LOCKED)/, "another process has the file: stop that one first"]
 ]
 
+/** Whether another process has the file. */
+export const isBusy = (error: unknown): boolean =>
+  isSqliteError(error) && /^SQLITE_(BUSY|LOCKED)/.test(error.sqliteCodeName)
+
 /** Names the file, and what to do. */
 export const failed = (operation: string, file: string, error: unknown): StoreFailed => {
   const code = isSqliteError(error) ? error.sqliteCodeName : "unknown"

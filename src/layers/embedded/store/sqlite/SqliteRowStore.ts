@@ -22,6 +22,7 @@ const StoredChange = Schema.Union(
   changeOf("statuses", tables.statuses.row),
   changeOf("buildLogs", tables.buildLogs.row),
   changeOf("agentLogs", tables.agentLogs.row),
+  changeOf("projects", tables.projects.row),
   changeOf("turns", tables.turns.row),
   changeOf("transcripts", tables.transcripts.row),
   changeOf("messages", tables.messages.row),

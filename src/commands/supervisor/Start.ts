@@ -1,0 +1,87 @@
+import { Clock, Effect, Option } from "effect"
+import { spawn } from "node:child_process"
+import * as fs from "node:fs"
+import { Readable } from "node:stream"
+import { agentEnvironment } from "../../layers/agenthost/process/Environment.ts"
+import type { Environment } from "../Settings.ts"
+import type { Place } from "./Place.ts"
+import { readReport, reportVariable, type StartReport } from "./Report.ts"
+
+/** Variables of the fleet that a supervisor has from whoever starts it. */
+const settings = ["FLEET_MCP_IDLE_MINUTES", "LOG_LEVEL"]
+
+const environmentOf = (environment: Environment, { stateDirectory }: Place) => {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  )
+  return {
+    ...agentEnvironment(given),
+    ...Object.fromEntries(settings.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))),
+    FLEET_MCP_STATE_DIR: stateDirectory,
+    [reportVariable]: "true"
+  }
+}
+
+/** How long who has begun to start a supervisor is waited for (ms). */
+const longestStart = 10_000
+
+const isThere = (pid: number): boolean => Option.isSome(Option.liftThrowable(() => process.kill(pid, 0))())
+
+/** Whether somebody else is starting the supervisor just now. It only saves processes: the supervisor's lock decides. */
+const isStarting = (file: string, now: number): boolean =>
+  Option.liftThrowable(() => {
+    const { mtimeMs } = fs.statSync(file)
+    return now - mtimeMs < longestStart && isThere(Number(fs.readFileSync(file, "utf8")) || process.pid)
+  })().pipe(Option.getOrElse(() => false))
+
+/** Whether this process is the one to start the supervisor. */
+const begin = ({ starting }: Place, now: number): boolean => {
+  const make = Option.liftThrowable(() => fs.writeFileSync(starting, String(process.pid), { flag: "wx", mode: 0o600 }))
+  if (Option.isSome(make())) return true
+  if (isStarting(starting, now)) return false
+  fs.rmSync(starting, { force: true })
+  return Option.isSome(make())
+}
+
+const spawned = (place: Place, program: string, environment: Environment) =>
+  Effect.async<StartReport>((resume) => {
+    const failed = (error: unknown) =>
+      resume(Effect.succeed({ state: "failed", message: error instanceof Error ? error.message : String(error) }))
+    try {
+      const log = fs.openSync(place.log, "a", 0o600)
+      const child = spawn(process.execPath, [program, "supervisor"], {
+        cwd: "/",
+        env: environmentOf(environment, place),
+        detached: true,
+        stdio: ["ignore", log, log, "pipe"]
+      })
+      fs.closeSync(log)
+      child.once("error", failed)
+      child.unref()
+      const report = child.stdio[3]
+      if (!(report instanceof Readable)) return failed("its report cannot be read")
+      let text = ""
+      report.on("error", failed)
+      report.on("data", (bytes: Buffer) => {
+        text += bytes.toString("utf8")
+      })
+      report.once("close", () => resume(Effect.succeed(readReport(text))))
+      return Effect.sync(() => report.destroy())
+    } catch (error) {
+      failed(error)
+    }
+  })
+
+/**
+ * Starts a supervisor that outlives this process, and waits for how that went; none where somebody else is starting one.
+ */
+export const startSupervisor = (
+  place: Place,
+  program: string,
+  environment: Environment
+): Effect.Effect<Option.Option<StartReport>> =>
+  Effect.acquireUseRelease(
+    Effect.map(Clock.currentTimeMillis, (now) => begin(place, now)),
+    (isMine) => (isMine ? Effect.asSome(spawned(place, program, environment)) : Effect.succeedNone),
+    (isMine) => Effect.sync(() => (isMine ? fs.rmSync(place.starting, { force: true }) : undefined))
+  )

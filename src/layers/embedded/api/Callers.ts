@@ -1,0 +1,62 @@
+import type { HttpServerRequest } from "@effect/platform"
+import { Context, Data, Effect, Layer, Option, Redacted, type Scope } from "effect"
+import { createHash, timingSafeEqual } from "node:crypto"
+import type { Caller } from "../../agenthost/process/TurnCaller.ts"
+import { Deployment } from "../Deployment.ts"
+import { credentialOf } from "./Credential.ts"
+
+/** A client that has registered. */
+export interface Client extends Caller {
+  /** What it authenticates its requests with. */
+  readonly token: Redacted.Redacted
+  /** The templates of the projects that it named. */
+  readonly named: ReadonlySet<string>
+}
+
+/** Another client has this token. */
+export class TokenTaken extends Data.TaggedError("TokenTaken") {}
+
+const digest = (token: string): Buffer => createHash("sha256").update(token).digest()
+
+/** Who may ask: whoever has the token of the deployment, and clients that registered, as long as they are there. */
+export class Callers extends Context.Tag("fleet-mcp/layers/embedded/api/Callers")<
+  Callers,
+  {
+    readonly isKnown: (token: string) => boolean
+    /** The client that a request comes from; none where it carries the token of the deployment, or none that is known. */
+    readonly clientOf: (request: HttpServerRequest.HttpServerRequest) => Option.Option<Client>
+    /** The client may ask until the scope closes. */
+    readonly register: (client: Client) => Effect.Effect<void, TokenTaken, Scope.Scope>
+    /** How many clients there are. */
+    readonly count: Effect.Effect<number>
+  }
+>() {
+  static readonly layer: Layer.Layer<Callers, never, Deployment> = Layer.effect(
+    this,
+    Effect.map(Deployment, ({ sessionToken }) => {
+      const own = digest(Redacted.value(sessionToken))
+      // By digest, so that how long a look takes tells nothing of a token.
+      const clients = new Map<string, Client>()
+      const keyOf = (token: string) => digest(token).toString("hex")
+      return {
+        isKnown: (token) => timingSafeEqual(digest(token), own) || clients.has(keyOf(token)),
+        clientOf: (request) =>
+          Option.flatMap(Option.fromNullable(credentialOf(request)), ({ token }) =>
+            Option.fromNullable(clients.get(keyOf(token)))
+          ),
+        register: (client) => {
+          const key = keyOf(Redacted.value(client.token))
+          return Effect.acquireRelease(
+            Effect.suspend(() => {
+              if (clients.has(key)) return new TokenTaken()
+              clients.set(key, client)
+              return Effect.void
+            }),
+            () => Effect.sync(() => clients.delete(key))
+          )
+        },
+        count: Effect.sync(() => clients.size)
+      }
+    })
+  )
+}

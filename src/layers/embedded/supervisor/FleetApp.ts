@@ -1,0 +1,110 @@
+import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
+import { Context, Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { CoderError } from "../../../schemas/coder/CoderError.ts"
+import { FleetApi, fleetContract, RegisterClient, type SupervisorStatus } from "../../../schemas/fleet/FleetApi.ts"
+import { TurnCaller } from "../../agenthost/process/TurnCaller.ts"
+import { userSession } from "../api/Authentication.ts"
+import { Callers } from "../api/Callers.ts"
+import { storeFailed, withCoderBody } from "../api/CoderBody.ts"
+import type { Deployment } from "../Deployment.ts"
+import { Catalog } from "../engine/Catalog.ts"
+import { Supervision } from "./Supervision.ts"
+
+/** The process that supervises. */
+export interface SupervisorProcess extends Pick<SupervisorStatus, "pid" | "since" | "version"> {
+  readonly storeBytes: Effect.Effect<number>
+  /** Tells it to end; its agents end with it. */
+  readonly stop: Effect.Effect<void>
+}
+
+/** What a client reads when it is registered. */
+const registered = new TextEncoder().encode("registered\n")
+
+const handlers = (supervisor: SupervisorProcess) =>
+  HttpApiBuilder.group(FleetApi, "supervisor", (handle) =>
+    Effect.gen(function* () {
+      const callers = yield* Callers
+      const catalog = yield* Catalog
+      const supervision = yield* Supervision
+      const atWork = Effect.catchTag(supervision.atWork, "StoreFailed", storeFailed)
+
+      return handle
+        .handleRaw("register", ({ request }) =>
+          Effect.gen(function* () {
+            const body = yield* Effect.orElseSucceed(request.json, () => null)
+            const payload = yield* Effect.catchTag(Schema.decodeUnknown(RegisterClient)(body), "ParseError", () =>
+              CoderError.answer(400, "This is no registration of a client.")
+            )
+            const caller = {
+              allowShell: payload.allow_shell,
+              environment: Redacted.value(payload.environment),
+              agentEnvironment: payload.agent_environment
+            }
+            const named = yield* catalog
+              .register({
+                projects: payload.projects,
+                workingDirectory: payload.working_directory,
+                projectAdvice: payload.project_advice
+              })
+              .pipe(Effect.provideService(TurnCaller, Option.some(caller)), Effect.catchTag("StoreFailed", storeFailed))
+            const client = { ...caller, token: payload.token, named }
+            const presence = Stream.unwrapScoped(
+              callers.register(client).pipe(
+                Effect.map(() => Stream.concat(Stream.make(registered), Stream.never)),
+                Effect.catchTag("TokenTaken", () => Effect.succeed(Stream.empty))
+              )
+            )
+            return HttpServerResponse.stream(presence, { contentType: "text/plain" })
+          })
+        )
+        .handle("status", () =>
+          Effect.gen(function* () {
+            const { pid, since, storeBytes, version } = supervisor
+            return {
+              pid,
+              since,
+              version,
+              contract: fleetContract,
+              clients: yield* supervision.clients,
+              at_work: yield* atWork,
+              store_bytes: yield* storeBytes
+            }
+          })
+        )
+        .handle("stop", ({ payload }) =>
+          Effect.gen(function* () {
+            const at_work = yield* atWork
+            const stopping = payload.now || at_work.length === 0
+            if (stopping) yield* supervisor.stop
+            return { stopping, at_work }
+          })
+        )
+    })
+  )
+
+/** `FleetApi` as one HTTP app. */
+export class FleetApp extends Context.Tag("fleet-mcp/layers/embedded/supervisor/FleetApp")<
+  FleetApp,
+  { readonly httpApp: HttpApp.Default }
+>() {
+  static readonly layer = (
+    supervisor: SupervisorProcess
+  ): Layer.Layer<FleetApp, never, Callers | Catalog | Deployment | Supervision> =>
+    Layer.effect(
+      this,
+      Effect.gen(function* () {
+        const services = yield* Effect.context<HttpRouter.HttpRouter.DefaultServices>()
+        const routed = yield* HttpApiBuilder.httpApp
+        return { httpApp: Effect.mapInputContext(routed, (request) => Context.merge(services, request)) }
+      })
+    ).pipe(
+      Layer.provide([
+        HttpApiBuilder.api(FleetApi).pipe(Layer.provide(handlers(supervisor)), Layer.provide(userSession)),
+        HttpApiBuilder.middleware(withCoderBody),
+        HttpApiBuilder.Router.Live,
+        HttpApiBuilder.Middleware.layer,
+        HttpServer.layerContext
+      ]),
+      Layer.fresh
+    )
+}
