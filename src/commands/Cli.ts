@@ -126,12 +126,22 @@ const logs = Command.make("logs", {}, () =>
   )
 ).pipe(Command.withDescription("Prints where the log of the supervisor is, and its end"))
 
-const fleetMcp = root.pipe(
-  Command.withDescription(
-    "Runs a fleet of coding agents over MCP: on a Coder server when CODER_URL is set, else on this machine. Without arguments it is an MCP server on stdin and stdout."
-  ),
-  Command.withSubcommands([http, token(provider), configure, demo, supervisor, status, stop, logs])
-)
+const described = Command.withDescription("Calls one tool of the fleet as an MCP client would, and prints its answer")
+
+/** The tools are loaded where one may be called, and not for other commands. */
+const callFor = async (argv: ReadonlyArray<string>) => {
+  if (!argv.includes("call")) return described(Command.make("call"))
+  const { call } = await import("./Call.ts")
+  return described(call(Effect.flatMap(root, (before) => settingsOf(before))))
+}
+
+const fleetMcp = (call: Awaited<ReturnType<typeof callFor>>) =>
+  root.pipe(
+    Command.withDescription(
+      "Runs a fleet of coding agents over MCP: on a Coder server when CODER_URL is set, else on this machine. Without arguments it is an MCP server on stdin and stdout."
+    ),
+    Command.withSubcommands([http, token(provider), configure, call, demo, supervisor, status, stop, logs])
+  )
 
 const exitWith = (code: number, said: string) =>
   Effect.zipRight(
@@ -152,7 +162,10 @@ const split = (argument: string): ReadonlyArray<string> => {
 
 /** Runs the command line of this process. Failures are told on stderr; the exit code is 2 for wrong usage, else 1. */
 export const cli = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
-  Command.run(fleetMcp, { name: "Fleet MCP", version: __FLEET_MCP_VERSION__ })(argv.flatMap(split)).pipe(
+  Effect.flatMap(
+    Effect.promise(() => callFor(argv)),
+    (call) => Command.run(fleetMcp(call), { name: "Fleet MCP", version: __FLEET_MCP_VERSION__ })(argv.flatMap(split))
+  ).pipe(
     Effect.catchAll((error) =>
       // The parser has said already what it does not understand.
       ValidationError.isValidationError(error)

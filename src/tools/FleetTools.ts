@@ -1,3 +1,4 @@
+import type { Array } from "effect"
 import type { FleetServices } from "../layers/services/FleetServices.ts"
 import { cancelAgentTask } from "./CancelAgentTask.ts"
 import { createAgent } from "./CreateAgent.ts"
@@ -15,7 +16,7 @@ import { waitForAgents } from "./WaitForAgents.ts"
 import type { Tool } from "./Tool.ts"
 
 /** The fleet's tools, in the order in which they are listed. */
-export const fleetTools: ReadonlyArray<Tool<FleetServices>> = [
+export const fleetTools: Array.NonEmptyReadonlyArray<Tool<FleetServices>> = [
   listAgents,
   showAgent,
   listAgentProjects,
