@@ -1,17 +1,21 @@
 import { Command, Options } from "@effect/cli"
-import { Array, Console, Duration, Effect, Option, Predicate, Record, Scope } from "effect"
+import { Array, Console, Duration, Effect, Option, Predicate, Record, Scope, Struct } from "effect"
 import type { FleetServices } from "../layers/services/FleetServices.ts"
 import * as StderrLogger from "../layers/observability/StderrLogger.ts"
 import * as CallResult from "../layers/transports/session/CallResult.ts"
 import * as ToolCalls from "../layers/transports/session/ToolCalls.ts"
 import { fleetTools } from "../tools/FleetTools.ts"
 import type { Tool, ToolFailure } from "../tools/Tool.ts"
+import { type Given, options } from "./Options.ts"
 import { asked, served } from "./Serving.ts"
 import { providerOf, type Settings } from "./Settings.ts"
 
 const json = Options.boolean("json").pipe(
   Options.withDescription("Print the structured content of the answer instead of its text")
 )
+
+/** Those that also stand behind a tool. `--project` is there an argument of tools: for a directory it stands before `call`. */
+const common = Struct.omit(options, "projects")
 
 const said = (schema: unknown, keyword: "description" | "type"): string =>
   Predicate.hasProperty(schema, keyword) && typeof schema[keyword] === "string" ? schema[keyword] : ""
@@ -88,10 +92,10 @@ const listing = fleetTools.map((tool) => `${tool.name.padEnd(24)}${inShort(tool)
  * `fleet-mcp call TOOL`: a command for each tool, its options made from the tool's schema. It prints the answer's text,
  * or with `--json` its structured content; without a tool, what there is.
  */
-export const call = <E, R>(settings: Effect.Effect<Settings, E, R>) => {
+export const call = <E, R>(settings: (behind: Given) => Effect.Effect<Settings, E, R>) => {
   const commandOf = (tool: Tool<FleetServices>) =>
-    Command.make(tool.name, { args: optionsOf(tool), json }, (wanted) =>
-      settings.pipe(
+    Command.make(tool.name, { ...common, args: optionsOf(tool), json }, (wanted) =>
+      settings({ ...wanted, projects: [] }).pipe(
         Effect.flatMap((found) => answerOf(tool, wanted.args, found)),
         Effect.flatMap((answer) => print(answer, wanted.json))
       )

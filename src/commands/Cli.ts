@@ -132,7 +132,7 @@ const described = Command.withDescription("Calls one tool of the fleet as an MCP
 const callFor = async (argv: ReadonlyArray<string>) => {
   if (!argv.includes("call")) return described(Command.make("call"))
   const { call } = await import("./Call.ts")
-  return described(call(Effect.flatMap(root, (before) => settingsOf(before))))
+  return described(call((behind) => Effect.flatMap(root, (before) => settingsOf(before, behind))))
 }
 
 const fleetMcp = (call: Awaited<ReturnType<typeof callFor>>) =>

@@ -54,7 +54,8 @@ const withFile = (environment: Environment, file: string) =>
     Effect.mapError((cause) => new EnvFileUnusable({ file, reason: typeof cause === "string" ? cause : cause.message }))
   )
 
-type Given = Command.Command.ParseConfig<typeof options>
+/** The options as they were given. */
+export type Given = Command.Command.ParseConfig<typeof options>
 
 /** What is said before a command and behind it. */
 export const both = (before: Given, behind: Given): Given => ({

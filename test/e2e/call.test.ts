@@ -50,6 +50,8 @@ describe("fleet-mcp call", () => {
     expect(text.stdout).toContain("shop")
     const json = await run("call", "list_agent_projects", "--json", "--local")
     expect(JSON.parse(json.stdout)).toMatchObject({ projects: [{ name: "shop" }] })
+    const between = await run("call", "list_agent_roles", "--local", "--allow-shell", "--project", "shop")
+    expect(between).toMatchObject({ code: 0, stdout: expect.stringContaining("shell") })
   })
 
   it.each([
