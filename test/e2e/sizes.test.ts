@@ -1,7 +1,7 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Predicate, Scope } from "effect"
 import { CoderModel, type ModelBuild, type ModelVersion, type ModelWorkspace } from "../support/CoderModel.ts"
 import { Program, program } from "../support/Program.ts"
 import { answering, html, json, serve, type Answer, type Received } from "../support/ScriptedCoder.ts"
@@ -36,6 +36,9 @@ const agent_name = "big"
 interface Entry {
   readonly latest_build: { readonly resources: ReadonlyArray<object> }
 }
+
+const isEntry = (value: object): value is Entry =>
+  Predicate.hasProperty(value, "latest_build") && Predicate.hasProperty(value.latest_build, "resources")
 
 type Change = Answer | ((usual: Answer) => Answer)
 
@@ -83,7 +86,7 @@ class LargeCoder {
   /** Changes how the agent is shown. */
   patch(change: (workspace: Entry) => object): void {
     this.model.patch = (workspace, { name }) =>
-      name === agent_name ? { ...workspace, ...change(workspace as unknown as Entry) } : workspace
+      name === agent_name && isEntry(workspace) ? { ...workspace, ...change(workspace) } : workspace
   }
 
   report(message: string, more: object = {}): void {

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, wri
 import { createServer } from "node:http"
 import { once } from "node:events"
 import { dirname, join } from "node:path"
-import { isAlive } from "../layers/agenthost/support.ts"
+import { Effect } from "effect"
+import { eventually, isAlive } from "../layers/agenthost/support.ts"
 import { makeRepository } from "../support/EmbeddedFixture.ts"
 import type { Program } from "../support/Program.ts"
 import { SupervisedState } from "../support/SupervisedState.ts"
@@ -18,6 +19,8 @@ const good = async (program: Program, name: string, args: object = {}): Promise<
 
 const create = (program: Program, name: string, task = "echo done", more: object = {}) =>
   good(program, "create_agent", { name, project: "shop", task, wait_ready: true, ...more })
+
+const seen = (what: string, holds: () => boolean) => Effect.runPromise(eventually(what, holds))
 
 /** Asks until the log of an agent has such a line. */
 const untilSaid = async (program: Program, agent_name: string, line: string | RegExp): Promise<string> => {
@@ -113,9 +116,9 @@ describe("a supervisor", () => {
     const pid = pidOf(state)
     one.child.stdin.end()
     await one.exit
-    while (!existsSync(done)) await new Promise((resolve) => setTimeout(resolve, 20))
+    await seen("the end of the task", () => existsSync(done))
     expect(isAlive(pid)).toBe(true)
-    while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20))
+    await seen("the end of the supervisor", () => !isAlive(pid))
     expect(existsSync(state.file("supervisor.json"))).toBe(false)
     expect(existsSync(state.file("supervisor.sock"))).toBe(false)
   })

@@ -1,4 +1,4 @@
-import { Effect, Either, Option } from "effect"
+import { Effect, Either } from "effect"
 import { type Capacity, makeChangeLog } from "./ChangeLog.ts"
 import { memoryTable } from "./MemoryTable.ts"
 import { StoreFailed } from "./StoreFailed.ts"
@@ -15,7 +15,7 @@ import {
 
 /** Rows (but text) and commits as they were kept elsewhere: rows in the order of their first put, commits without gaps. */
 export interface Kept {
-  readonly changes: Iterable<Change>
+  readonly rows: <Name extends string, Row, Index extends string>(table: Table<Name, Row, Index>) => Iterable<Row>
   readonly commits: ReadonlyArray<Commit>
   readonly position: number
 }
@@ -55,23 +55,23 @@ export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
     changes.push(change)
   }
 
-  const textTable = <Name extends Change["table"], Row, Index extends string>(
+  const heldTable = <Name extends Change["table"], Row, Index extends string>(
     table: Table<Name, Row, Index>,
     noteIt: (change: RowChange<Name, Row>) => void
-  ) => memoryTable(table, noteIt, load?.(table))
+  ) => memoryTable(table, noteIt, table.isText === true ? { load: load?.(table) } : { rows: kept?.rows(table) })
 
   const all = {
-    workspaces: memoryTable(tables.workspaces, note),
-    builds: memoryTable(tables.builds, note),
-    agents: memoryTable(tables.agents, note),
-    statuses: memoryTable(tables.statuses, note),
-    buildLogs: memoryTable(tables.buildLogs, note),
-    agentLogs: memoryTable(tables.agentLogs, note),
-    projects: memoryTable(tables.projects, note),
-    turns: memoryTable(tables.turns, note),
-    transcripts: textTable(tables.transcripts, note),
-    messages: textTable(tables.messages, note),
-    parts: textTable(tables.parts, note)
+    workspaces: heldTable(tables.workspaces, note),
+    builds: heldTable(tables.builds, note),
+    agents: heldTable(tables.agents, note),
+    statuses: heldTable(tables.statuses, note),
+    buildLogs: heldTable(tables.buildLogs, note),
+    agentLogs: heldTable(tables.agentLogs, note),
+    projects: heldTable(tables.projects, note),
+    turns: heldTable(tables.turns, note),
+    transcripts: heldTable(tables.transcripts, note),
+    messages: heldTable(tables.messages, note),
+    parts: heldTable(tables.parts, note)
   }
   const every = Object.values(all)
   const rows: Rows = {
@@ -99,10 +99,6 @@ export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
 
   const rollback = () => {
     for (const table of every) table.rollback()
-  }
-
-  for (const change of kept?.changes ?? []) {
-    carryOut((rows_) => Either.right(apply(rows_, change)))
   }
 
   return {
@@ -139,35 +135,3 @@ const unlessFailed =
       throw error
     }
   }
-
-const apply = (rows: Rows, change: Change): void => {
-  switch (change.table) {
-    case "workspaces":
-      return place(rows.workspaces, change)
-    case "builds":
-      return place(rows.builds, change)
-    case "agents":
-      return place(rows.agents, change)
-    case "statuses":
-      return place(rows.statuses, change)
-    case "buildLogs":
-      return place(rows.buildLogs, change)
-    case "agentLogs":
-      return place(rows.agentLogs, change)
-    case "projects":
-      return place(rows.projects, change)
-    case "turns":
-      return place(rows.turns, change)
-    case "transcripts":
-      return place(rows.transcripts, change)
-    case "messages":
-      return place(rows.messages, change)
-    case "parts":
-      return place(rows.parts, change)
-  }
-}
-
-const place = <Row>(
-  table: { readonly put: (row: Row) => void; readonly remove: (key: string) => void },
-  { key, row }: { readonly key: string; readonly row: Option.Option<Row> }
-): void => Option.match(row, { onNone: () => table.remove(key), onSome: table.put })

@@ -59,15 +59,22 @@ interface Buckets<Row> {
   readonly buckets: ReturnType<typeof journaledMap<Bucket<Row>>>
 }
 
+/** Where the rows of a table come from that were put before there was this process. */
+interface Origin<Row> {
+  /** Those that are held from the beginning. Default: none. */
+  readonly rows?: Iterable<Row> | undefined
+  /** Answers those of a workspace when they are first asked for, once for each; it may throw. Default: nothing more comes. */
+  readonly load?: ((workspaceId: string) => Iterable<Row>) | undefined
+}
+
 /**
  * A table of maps: changing a row costs O(log n) in the rows of the same index value, and nothing is copied for a
- * transaction. `onChange` hears of each change first, and may refuse it by throwing. `load` answers the rows of a
- * workspace, where they are not held from the beginning; it is asked once for each, and may throw.
+ * transaction. `onChange` hears of each change first, and may refuse it by throwing.
  */
 export const memoryTable = <Name extends string, Row, Index extends string>(
   table: Table<Name, Row, Index>,
   onChange: (change: RowChange<Name, Row>) => void,
-  load?: (workspaceId: string) => Iterable<Row>
+  { load, rows: held = [] }: Origin<Row> = {}
 ): MemoryTable<Row, Index> => {
   const indexes = Record.map(table.indexes, (valueOf) => ({ valueOf, buckets: journaledMap<Bucket<Row>>() }))
   const all = Record.values(indexes)
@@ -76,24 +83,28 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
   let places = 0
   const loaded = new Set<string>()
 
-  const hold = (workspaceId: string) => {
+  /** Takes in a row as if it had been there from the beginning. */
+  const hold = (row: Row) => {
+    const placed = { place: ++places, row }
+    rows.place(table.key(row), placed)
+    for (const { buckets, valueOf } of all) {
+      const value = valueOf(row)
+      if (value === null) continue
+      const tree = RedBlackTree.insert(buckets.get(value)?.tree ?? nothing, placed.place, row)
+      buckets.place(value, bucketOf(tree))
+    }
+  }
+  for (const row of held) hold(row)
+
+  const holdOf = (workspaceId: string) => {
     if (load === undefined || loaded.has(workspaceId)) return
     const found = [...load(workspaceId)]
     loaded.add(workspaceId)
-    for (const row of found) {
-      const placed = { place: ++places, row }
-      rows.place(table.key(row), placed)
-      for (const { buckets, valueOf } of all) {
-        const value = valueOf(row)
-        if (value === null) continue
-        const tree = RedBlackTree.insert(buckets.get(value)?.tree ?? nothing, placed.place, row)
-        buckets.place(value, bucketOf(tree))
-      }
-    }
+    for (const row of found) hold(row)
   }
 
   const holdOwner = (key: string) => {
-    if (load !== undefined) hold(ownerOf(key))
+    if (load !== undefined) holdOf(ownerOf(key))
   }
 
   const leave = ({ buckets, valueOf }: Buckets<Row>, { place, row }: Placed<Row>) => {
@@ -116,7 +127,7 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
       return Option.map(Option.fromNullable(rows.get(key)), ({ row }) => row)
     },
     select: (index, value, range) => {
-      hold(value)
+      holdOf(value)
       const bucket = indexes[index].buckets.get(value)
       if (bucket === undefined) return []
       if (range === undefined) return bucket.all()
@@ -124,7 +135,7 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
       return bucket.all().slice(Math.max(0, RedBlackTree.size(bucket.tree) - range.last))
     },
     count: (index, value) => {
-      hold(value)
+      holdOf(value)
       const bucket = indexes[index].buckets.get(value)
       return bucket === undefined ? 0 : RedBlackTree.size(bucket.tree)
     },

@@ -1,4 +1,5 @@
 import { Effect, Either, Layer, Option, ParseResult, Record, Schema } from "effect"
+import type { Capacity } from "../ChangeLog.ts"
 import { heldRows, type Kept } from "../HeldRows.ts"
 import { RowStore } from "../RowStore.ts"
 import { StoreFailed } from "../StoreFailed.ts"
@@ -8,8 +9,6 @@ import { type Database, failed, open, transaction } from "./Database.ts"
 import { migrate, Unusable } from "./Migrations.ts"
 
 type TableName = keyof typeof tables
-
-const names = Record.keys(tables)
 
 const changeOf = <Name extends TableName, Row, Encoded>(table: Name, row: Schema.Schema<Row, Encoded>) =>
   Schema.Struct({ table: Schema.Literal(table), key: Schema.String, row: Schema.OptionFromNullOr(row) })
@@ -29,27 +28,28 @@ const StoredChange = Schema.Union(
   changeOf("parts", tables.parts.row)
 )
 const StoredChanges = Schema.parseJson(Schema.Array(StoredChange))
-const StoredRow = Schema.Struct({ key: Schema.String, row: Schema.String })
 const StoredCommit = Schema.Struct({ position: Schema.Number, changes: Schema.String })
 
-const decodeChange = Schema.decodeUnknownSync(StoredChange)
 const decodeChanges = Schema.decodeUnknownSync(StoredChanges)
 const encodeChanges = Schema.encodeSync(StoredChanges)
-const decodeRows = Schema.decodeUnknownSync(Schema.Array(StoredRow))
 const decodeCommits = Schema.decodeUnknownSync(Schema.Array(StoredCommit))
+
+/** The rows that were written as JSON in the column `row`. */
+const rowsIn = <Row>(row: Schema.Schema<Row>) => {
+  const decode = Schema.decodeUnknownSync(Schema.Array(Schema.Struct({ row: Schema.parseJson(row) })))
+  return (found: unknown): ReadonlyArray<Row> => decode(found).map((one) => one.row)
+}
 
 /** All that is kept but text, rows of each table in the order of their first put. */
 const loadAll = (database: Database): Kept => {
-  const held = names.filter((name) => tables[name].isText !== true)
-  const changes = held.flatMap((table) =>
-    decodeRows(database.prepare(`SELECT key, row FROM ${table} ORDER BY place`).all()).map(({ key, row }) =>
-      decodeChange({ table, key, row: JSON.parse(row) })
-    )
-  )
   const commits = decodeCommits(database.prepare("SELECT position, changes FROM commits ORDER BY position").all()).map(
     ({ changes: text, position }): Commit => ({ position, changes: decodeChanges(text) })
   )
-  return { changes, commits, position: commits.at(-1)?.position ?? 0 }
+  return {
+    rows: ({ name, row }) => rowsIn(row)(database.prepare(`SELECT row FROM ${name} ORDER BY place`).all()),
+    commits,
+    position: commits.at(-1)?.position ?? 0
+  }
 }
 
 const statements = (database: Database) => ({
@@ -80,46 +80,49 @@ export const layerSqlite = (file: string): Layer.Layer<RowStore, StoreFailed> =>
     Effect.gen(function* () {
       const { changeCharacters, changes } = yield* StoreLimits
       const database = yield* open(file)
-      const { kept, prepared } = yield* Effect.try({
+      return yield* Effect.try({
         try: () => {
           migrate(database, file)
-          return { kept: loadAll(database), prepared: statements(database) }
+          return rowsOf(database, file, { changes, characters: changeCharacters })
         },
         catch: refused(file)
       })
-
-      const write = ({ key, row, table }: Change): void => {
-        const value: unknown = Option.getOrUndefined<unknown>(row)
-        if (value === undefined) prepared.remove[table].run(key)
-        else prepared.put[table].run(key, JSON.stringify(value))
-      }
-
-      return heldRows({
-        capacity: { changes, characters: changeCharacters },
-        kept,
-        load: ({ name, row }) => {
-          const decode = Schema.decodeUnknownSync(Schema.Array(Schema.Struct({ row: Schema.parseJson(row) })))
-          const select = database.prepare(`SELECT row FROM ${name} WHERE key >= ? AND key < ? ORDER BY place`)
-          return (workspaceId) => {
-            try {
-              // "0" is what comes after "/".
-              return decode(select.all(`${workspaceId}/`, `${workspaceId}0`)).map((found) => found.row)
-            } catch (error) {
-              throw refused(file)(error)
-            }
-          }
-        },
-        keep: (operation, { changes: made, commit }, oldest) =>
-          Either.try({
-            try: () =>
-              transaction(database, () => {
-                for (const change of made) write(change)
-                if (commit === undefined) return
-                prepared.commit.run(commit.position, encodeChanges(commit.changes))
-                prepared.forget.run(oldest)
-              }),
-            catch: (error) => failed(operation, file, error)
-          })
-      })
     })
   )
+
+const rowsOf = (database: Database, file: string, capacity: Capacity): RowStore["Type"] => {
+  const prepared = statements(database)
+  const write = ({ key, row, table }: Change): void => {
+    const value: unknown = Option.getOrUndefined<unknown>(row)
+    if (value === undefined) prepared.remove[table].run(key)
+    else prepared.put[table].run(key, JSON.stringify(value))
+  }
+
+  return heldRows({
+    capacity,
+    kept: loadAll(database),
+    load: ({ name, row }) => {
+      const decode = rowsIn(row)
+      const select = database.prepare(`SELECT row FROM ${name} WHERE key >= ? AND key < ? ORDER BY place`)
+      return (workspaceId) => {
+        try {
+          // "0" is what comes after "/".
+          return decode(select.all(`${workspaceId}/`, `${workspaceId}0`))
+        } catch (error) {
+          throw refused(file)(error)
+        }
+      }
+    },
+    keep: (operation, { changes: made, commit }, oldest) =>
+      Either.try({
+        try: () =>
+          transaction(database, () => {
+            for (const change of made) write(change)
+            if (commit === undefined) return
+            prepared.commit.run(commit.position, encodeChanges(commit.changes))
+            prepared.forget.run(oldest)
+          }),
+        catch: (error) => failed(operation, file, error)
+      })
+  })
+}
