@@ -29,7 +29,7 @@ export const faultyRowStore = (faults: Ref.Ref<StoreFaults>): Layer.Layer<RowSto
         ): Table =>
           new Proxy(table, {
             get: (target, property, receiver) => {
-              if (property === "put" || property === "remove") {
+              if (property === "put" || property === "remove" || property === "removeOf") {
                 writes++
                 if (writes >= write && writes < write + count) throw new Broken()
               }

@@ -1,8 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { DatabaseSync } from "@photostructure/sqlite"
+import { Deferred, Duration, Effect, Layer } from "effect"
 import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import * as FleetMcp from "../../../src/layers/FleetMcp.ts"
+import { RecoveryLimits } from "../../../src/layers/embedded/engine/Recovery.ts"
+import { StoreFailed } from "../../../src/layers/embedded/store/StoreFailed.ts"
 import { RowStore } from "../../../src/layers/embedded/store/RowStore.ts"
+import { AgentService } from "../../../src/layers/services/AgentService.ts"
+import { interruptKey } from "../../../src/schemas/agentapi/AgentApi.ts"
 import { layerStoredConversations } from "../../../src/layers/embedded/store/StoredConversations.ts"
 import { layerSqlite } from "../../../src/layers/embedded/store/sqlite/SqliteRowStore.ts"
 import { appAndClient, makeRepository, sessionToken } from "../../support/EmbeddedFixture.ts"
@@ -24,6 +30,13 @@ import {
 } from "./Requests.ts"
 import { startBuild, until } from "./Requests.ts"
 
+interface LifeOptions {
+  /** What is above the file. */
+  readonly rows?: (rows: Layer.Layer<RowStore>) => Layer.Layer<RowStore>
+  /** Changes the file before it is opened. */
+  readonly tamper?: (file: string) => void
+}
+
 /** Lives of one embedded Coder, each over what the one before had stored when it was killed. */
 const fleet = Effect.gen(function* () {
   const directory = yield* temporaryDirectory
@@ -38,13 +51,14 @@ const fleet = Effect.gen(function* () {
   let lives = 0
   const fileOf = (life: number) => join(directory, `${life}.db`)
   /** A life goes on while the next one begins, from a copy of its file: it is as if it had been killed at that moment. */
-  const life = (faults: EmbeddedFaults = {}) =>
+  const life = (faults: EmbeddedFaults = {}, { rows: over = (rows) => rows, tamper }: LifeOptions = {}) =>
     Layer.build(
       Layer.unwrapEffect(
         Effect.sync(() => {
           const [before, now] = [fileOf(lives), fileOf(++lives)]
           for (const end of ["", "-wal"]) if (existsSync(before + end)) copyFileSync(before + end, now + end)
-          const rows = Layer.provideMerge(layerStoredConversations, Layer.orDie(layerSqlite(now)))
+          tamper?.(now)
+          const rows = Layer.provideMerge(layerStoredConversations, over(Layer.orDie(layerSqlite(now))))
           return Layer.provideMerge(appAndClient(options), rows).pipe(Layer.provide(embeddedFaults(faults)))
         })
       )
@@ -65,6 +79,8 @@ const turnsOf = (id: string) =>
 
 const say = (name: string, content: string) =>
   send("POST", `/@local/${name}/apps/ccw/message`, { body: { content, type: "user" } })
+
+const services = Layer.provide(FleetMcp.layer, FleetMcp.layerFleetConfig())
 
 describe("after a crash", () => {
   it.scopedLive("a turn that was cut is told, its processes are gone, and it is not run again", () =>
@@ -114,6 +130,41 @@ describe("after a crash", () => {
         assert.strictEqual(runs(), "run\n")
       }).pipe(Effect.provide(yield* life()))
     })
+  )
+
+  it.scopedLive(
+    "a turn that a graceful end has cut is interrupted, and not taken for one that its user interrupted",
+    () =>
+      Effect.gen(function* () {
+        const { life } = yield* fleet
+        const ids = yield* Effect.gen(function* () {
+          const [ended, stopped] = [yield* createReady("ended"), yield* createReady("stopped")]
+          for (const name of ["ended", "stopped"]) {
+            yield* say(name, "echo at work; sleep 1000")
+            yield* until(messagesOf(name), (messages) => messages.at(-1)?.content.includes("at work") === true)
+          }
+          yield* send("POST", "/@local/stopped/apps/ccw/message", { body: { content: interruptKey, type: "raw" } })
+          yield* idle("stopped")
+          return [ended.id, stopped.id] as const
+        }).pipe((all) => Effect.flatMap(life(), (context) => Effect.provide(all, context)), Effect.scoped)
+
+        yield* Effect.gen(function* () {
+          const [ended, stopped] = yield* Effect.all([byId(ids[0]), byId(ids[1])])
+          assert.deepStrictEqual(
+            (yield* Effect.forEach(ids, turnsOf)).map((turns) => turns.at(-1)?.[1]),
+            ["interrupted", "interrupted"]
+          )
+          assert.deepInclude(agentOf(ended), { status: "disconnected", lifecycle_state: "off" })
+          assert.deepInclude(ended.latest_app_status ?? undefined, {
+            state: "working",
+            message: "echo at work; sleep 1000"
+          })
+          assert.deepInclude(agentOf(stopped), { status: "connected", lifecycle_state: "ready" })
+          const agents = yield* AgentService
+          assert.strictEqual((yield* agents.show("ended")).status, "interrupted")
+          assert.strictEqual((yield* agents.show("stopped")).status, "idle")
+        }).pipe(Effect.provide(Layer.provideMerge(services, Layer.succeedContext(yield* life()))))
+      })
   )
 
   it.scopedLive("an agent that was idle comes up again, with its conversation, and runs nothing", () =>
@@ -172,6 +223,80 @@ describe("after a crash", () => {
         yield* build(ids.stopped, "start")
         yield* ready(ids.stopped)
       }).pipe(Effect.provide(yield* life()))
+    })
+  )
+
+  it.scopedLive("what could not be settled at first is left alone where its user has gone on with it", () =>
+    Effect.gen(function* () {
+      const { life } = yield* fleet
+      const id = yield* Effect.gen(function* () {
+        const made = yield* createReady("busy")
+        yield* say("busy", "sleep 1000")
+        assert.lengthOf(yield* turnsOf(made.id), 1)
+        return made.id
+      }).pipe(Effect.provide(yield* life()))
+      const goesOn = yield* Deferred.make<void>()
+      let [looks, changes] = [0, 0]
+      /** The first change fails; the second try waits until the user has gone on. */
+      const rows = (below: Layer.Layer<RowStore>) =>
+        Layer.provide(
+          Layer.effect(
+            RowStore,
+            Effect.map(RowStore, (store) =>
+              RowStore.of({
+                ...store,
+                read: (operation, query) =>
+                  Effect.zipRight(
+                    operation === "recover" && ++looks === 3 ? Deferred.await(goesOn) : Effect.void,
+                    store.read(operation, query)
+                  ),
+                transaction: (operation, step) =>
+                  operation === "updateAgent" && ++changes === 1
+                    ? new StoreFailed({ operation, reason: "disk full" })
+                    : store.transaction(operation, step)
+              })
+            )
+          ),
+          below
+        )
+      const soon = yield* RecoveryLimits
+      const next = yield* life({}, { rows }).pipe(
+        Effect.provideService(RecoveryLimits, { ...soon, wait: Duration.millis(50), retry: Duration.millis(50) })
+      )
+      yield* Effect.gen(function* () {
+        yield* build(id, "start")
+        yield* ready(id)
+        yield* say("busy", "echo new; sleep 1000")
+        yield* Deferred.succeed(goesOn, undefined)
+        yield* until(messagesOf("busy"), (messages) => messages.at(-1)?.content === "new\n")
+        assert.deepStrictEqual(yield* turnsOf(id), [
+          ["sleep 1000", "interrupted"],
+          ["echo new; sleep 1000", undefined]
+        ])
+      }).pipe(Effect.provide(next))
+    })
+  )
+
+  it.scopedLive("an agent whose conversation cannot be read: its build is settled, and it can be deleted", () =>
+    Effect.gen(function* () {
+      const { life } = yield* fleet
+      const until = { transition: "stop", until: Effect.never } as const
+      const id = yield* Effect.gen(function* () {
+        const made = yield* createReady("torn")
+        yield* say("torn", "sleep 1000")
+        yield* startBuild(made.id, "stop")
+        return made.id
+      }).pipe(Effect.provide(yield* life({ holdBuilds: [{ workspace: "torn", ...until }] })))
+      const tamper = (file: string) => {
+        const database = new DatabaseSync(file)
+        database.exec("UPDATE parts SET row = '{'")
+        database.close()
+      }
+      yield* Effect.gen(function* () {
+        assert.strictEqual((yield* byId(id)).latest_build.job.status, "failed")
+        assert.strictEqual((yield* build(id, "delete")).status, "deleted")
+        yield* createReady("torn")
+      }).pipe(Effect.provide(yield* life({}, { tamper })))
     })
   )
 

@@ -18,8 +18,9 @@ export class RecoveryLimits extends Context.Reference<RecoveryLimits>()(
     defaultValue: () => ({
       /** Requests are answered after it in any case; what is not done by then goes on. */
       wait: Duration.seconds(2),
-      /** Until what could not be stored is tried again. */
-      retry: Duration.seconds(5)
+      /** Until what could not be stored is tried again, and how often it is. */
+      retry: Duration.seconds(5),
+      retries: 24
     })
   }
 ) {}
@@ -30,14 +31,16 @@ interface Left {
   readonly turn: TurnRow | undefined
 }
 
-const leftIn = (rows: ReadRows) => {
-  const workspaces = [...rows.workspaces.select("deleted", "false"), ...rows.workspaces.select("deleted", "true")]
-  return workspaces.flatMap(({ id }): ReadonlyArray<Left> => {
-    const [turn] = rows.turns.select("workspace", id, { last: 1 })
-    const state = Option.getOrUndefined(latestState(rows, id))
-    return state === undefined ? [] : [{ state, turn }]
-  })
+const leftOf = (rows: ReadRows, workspaceId: string): Left | undefined => {
+  const state = Option.getOrUndefined(latestState(rows, workspaceId))
+  const [turn] = rows.turns.select("workspace", workspaceId, { last: 1 })
+  return state === undefined ? undefined : { state, turn }
 }
+
+const leftIn = (rows: ReadRows) =>
+  [...rows.workspaces.select("deleted", "false"), ...rows.workspaces.select("deleted", "true")].flatMap(
+    ({ id }) => leftOf(rows, id) ?? []
+  )
 
 /** The last line of a turn that was cut. */
 const cutLine = "[interrupted: fleet-mcp ended while this ran, and all of its processes were ended]"
@@ -81,10 +84,19 @@ export const layerRecovery: Layer.Layer<
         ? Effect.void
         : Effect.flatMap(conversations.open(state.workspace.id), ({ endTurn: end }) => end("interrupted", cutLine))
 
-    const settleBuild = Effect.fn("Recovery.settleBuild")(function* (state: BuildState) {
-      const { id, transition } = state.build
-      if (transition === "delete") return yield* runner.run(state)
-      return yield* store.updateJob(id, { status: "failed", error: interruptedBuild[transition] })
+    const tell = ({ message }: NotStored | StoreFailed) =>
+      Effect.logError(`What was left behind could not be settled: ${message}`)
+
+    /** A build never waits for a conversation that cannot be read. */
+    const settleBuild = Effect.fn("Recovery.settleBuild")(function* (each: Left) {
+      const { id, transition } = each.state.build
+      if (transition === "delete") {
+        // It removes what the end of the turn is written to.
+        yield* Effect.catchAll(endTurn(each), tell)
+        return yield* runner.run(each.state)
+      }
+      yield* store.updateJob(id, { status: "failed", error: interruptedBuild[transition] })
+      return yield* endTurn(each)
     })
 
     const report = (agent: AgentRow, state: "working" | "idle" | "complete" | "failure", message: string) =>
@@ -109,26 +121,38 @@ export const layerRecovery: Layer.Layer<
       if (turn?.ended === null) return yield* lose(each, agent, turn)
       const newest = state.statuses.at(-1)
       if (newest?.state === "working" && newest.agent_id === agent.id && turn !== undefined) {
-        const how = turn.ended?.state ?? "interrupted"
-        yield* report(agent, how === "interrupted" ? "idle" : how, how)
+        const how = turn.ended.state
+        // Who interrupts a turn has it reported; one that the end of this process has cut has not been.
+        if (how === "interrupted") return yield* lose(each, agent, turn)
+        yield* report(agent, how, how)
       }
       return yield* runner.resume(state, agent)
     })
 
-    const settle = (each: Left): Effect.Effect<void, NotStored | StoreFailed> => {
-      const { agent, build, workspace } = each.state
-      if (isActive(build)) return Effect.zipRight(endTurn(each), settleBuild(each.state))
-      const isRunning = build.transition === "start" && build.job.status === "succeeded" && !workspace.deleted
-      return Effect.zipRight(
-        isRunning && agent !== null && isUp(agent) ? settleAgent(each, agent) : Effect.void,
-        endTurn(each)
+    /** What is so now of what was left: nothing of it where somebody has gone on with it since. */
+    const stillLeft = ({ state, turn }: Left) =>
+      Effect.map(
+        rows.read("recover", (all) => leftOf(all, state.workspace.id)),
+        Option.liftPredicate(
+          (now): now is Left => now?.state.build.id === state.build.id && now.turn?.message_id === turn?.message_id
+        )
       )
-    }
+
+    const settle = Effect.fn("Recovery.settle")(function* (was: Left) {
+      const still = yield* stillLeft(was)
+      if (Option.isNone(still)) return
+      const each = still.value
+      const { agent, build, workspace } = each.state
+      if (isActive(build)) return yield* settleBuild(each)
+      const isRunning = build.transition === "start" && build.job.status === "succeeded" && !workspace.deleted
+      if (isRunning && agent !== null && isUp(agent)) yield* settleAgent(each, agent)
+      return yield* endTurn(each)
+    })
 
     const settling = yield* Effect.forEach(left, (each) =>
       settle(each).pipe(
-        Effect.tapError(({ message }) => Effect.logError(`What was left behind could not be settled: ${message}`)),
-        Effect.retry(Schedule.spaced(limits.retry)),
+        Effect.tapError(tell),
+        Effect.retry({ schedule: Schedule.spaced(limits.retry), times: limits.retries }),
         Effect.ignore,
         Effect.interruptible,
         Effect.forkScoped

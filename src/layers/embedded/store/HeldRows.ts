@@ -10,7 +10,8 @@ import {
   type RowChange,
   type Rows,
   type Table,
-  tables
+  tables,
+  type TextRemoval
 } from "./Tables.ts"
 
 /** Rows (but text) and commits as they were kept elsewhere: rows in the order of their first put, commits without gaps. */
@@ -38,7 +39,7 @@ export interface HeldRowsOptions {
 
 /** A commit with everything that is to be kept; `commit` is what is told of it, if anything is. */
 export interface KeptCommit {
-  readonly changes: ReadonlyArray<Change>
+  readonly changes: ReadonlyArray<Change | TextRemoval>
   readonly commit: Commit | undefined
 }
 
@@ -49,15 +50,15 @@ export interface KeptCommit {
 export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
   const log = makeChangeLog(capacity, kept)
   // Those of the transaction under way.
-  let changes: Array<Change> | undefined
-  const note = (change: Change): void => {
+  let changes: Array<Change | TextRemoval> | undefined
+  const note = (change: Change | TextRemoval): void => {
     if (changes === undefined) throw new Error("A row was changed outside of a transaction")
     changes.push(change)
   }
 
   const heldTable = <Name extends Change["table"], Row, Index extends string>(
     table: Table<Name, Row, Index>,
-    noteIt: (change: RowChange<Name, Row>) => void
+    noteIt: (change: RowChange<Name, Row> | TextRemoval) => void
   ) => memoryTable(table, noteIt, table.isText === true ? { load: load?.(table) } : { rows: kept?.rows(table) })
 
   const all = {
@@ -83,7 +84,7 @@ export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
 
   /** The changes that a step makes; none of them is there any more unless it answers with a `Right`. */
   const carryOut = <A, E>(step: (rows: Rows) => Either.Either<A, E>) => {
-    const made: Array<Change> = []
+    const made: Array<Change | TextRemoval> = []
     changes = made
     let agreed = false
     for (const { checkpoint } of every) checkpoint()
@@ -107,7 +108,7 @@ export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
         unlessFailed((): Either.Either<A, E | StoreFailed> => {
           const { made, result } = carryOut(step)
           if (Either.isLeft(result) || made.length === 0) return result
-          const told = made.filter(isJournaled)
+          const told = made.filter((change): change is Change => !("owner" in change) && isJournaled(change))
           const commit = told.length === 0 ? undefined : { position: log.position() + 1, changes: told }
           const done = keep?.(operation, { changes: made, commit }, log.oldest()) ?? Either.void
           if (Either.isLeft(done)) {

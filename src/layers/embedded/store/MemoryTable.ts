@@ -1,8 +1,8 @@
 import { Option, Order, Record, RedBlackTree } from "effect"
-import { ownerOf, type RowChange, type Table, type Writing } from "./Tables.ts"
+import { ownerOf, type RowChange, type Table, type TextWriting } from "./Tables.ts"
 
 /** A table in this process. */
-export interface MemoryTable<Row, Index extends string> extends Writing<Row, Index> {
+export interface MemoryTable<Row, Index extends string> extends TextWriting<Row, Index> {
   /** A transaction begins: what comes from here on can be rolled back. It costs nothing. */
   readonly checkpoint: () => void
   /** Puts back what was there at the last checkpoint. */
@@ -73,7 +73,7 @@ interface Origin<Row> {
  */
 export const memoryTable = <Name extends string, Row, Index extends string>(
   table: Table<Name, Row, Index>,
-  onChange: (change: RowChange<Name, Row>) => void,
+  onChange: (change: RowChange<Name, Row> | { readonly table: Name; readonly owner: string }) => void,
   { load, rows: held = [] }: Origin<Row> = {}
 ): MemoryTable<Row, Index> => {
   const indexes = Record.map(table.indexes, (valueOf) => ({ valueOf, buckets: journaledMap<Bucket<Row>>() }))
@@ -81,7 +81,7 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
   const nothing = RedBlackTree.empty<number, Row>(Order.number)
   const rows = journaledMap<Placed<Row>>()
   let places = 0
-  const loaded = new Set<string>()
+  const loaded = journaledMap<true>()
 
   /** Takes in a row as if it had been there from the beginning. */
   const hold = (row: Row) => {
@@ -97,9 +97,9 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
   for (const row of held) hold(row)
 
   const holdOf = (workspaceId: string) => {
-    if (load === undefined || loaded.has(workspaceId)) return
+    if (load === undefined || loaded.get(workspaceId) === true) return
     const found = [...load(workspaceId)]
-    loaded.add(workspaceId)
+    loaded.place(workspaceId, true)
     for (const row of found) hold(row)
   }
 
@@ -159,11 +159,25 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
       rows.set(key, undefined)
       for (const index of all) leave(index, before)
     },
+    removeOf: (workspaceId) => {
+      onChange({ table: table.name, owner: workspaceId })
+      for (const row of all.flatMap(({ buckets }) => buckets.get(workspaceId)?.all() ?? [])) {
+        const key = table.key(row)
+        const before = rows.get(key)
+        if (before === undefined) continue
+        rows.set(key, undefined)
+        for (const index of all) leave(index, before)
+      }
+      // Nothing is left to be read.
+      loaded.set(workspaceId, true)
+    },
     checkpoint: () => {
+      loaded.checkpoint()
       rows.checkpoint()
       for (const { buckets } of all) buckets.checkpoint()
     },
     rollback: () => {
+      loaded.rollback()
       rows.rollback()
       for (const { buckets } of all) buckets.rollback()
     }

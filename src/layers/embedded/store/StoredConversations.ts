@@ -172,7 +172,10 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
             output: { bytes: 0, at: now },
             ended: null
           }
-          const before = batchOf(open).turn
+          const last = open.turn
+          // One that nobody has ended runs no more: an agent works on one turn at a time.
+          const before: TurnRow | undefined =
+            last?.ended === null ? { ...last, ended: { at: now, state: "interrupted" } } : batchOf(open).turn
           yield* Effect.mapError(
             store.transaction("beginTurn", (rows) => {
               write(rows, { open, change: draft.change, turn: before })

@@ -28,6 +28,11 @@ export interface Table<Name extends string, Row, Index extends string> {
   readonly isText?: true
 }
 
+/** A table of text. */
+interface TextTable<Name extends string, Row, Index extends string> extends Table<Name, Row, Index> {
+  readonly isText: true
+}
+
 /** The key of a row of text. */
 export const textKey = (workspaceId: string, id: number): string => `${workspaceId}/${id}`
 
@@ -37,6 +42,10 @@ export const ownerOf = (key: string): string => key.slice(0, key.lastIndexOf("/"
 const table = <Name extends string, Row, Index extends string>(
   descriptor: Table<Name, Row, Index>
 ): Table<Name, Row, Index> => descriptor
+
+const textTable = <Name extends string, Row, Index extends string>(
+  descriptor: Table<Name, Row, Index>
+): TextTable<Name, Row, Index> => ({ ...descriptor, isText: true })
 
 /** The tables of the embedded Coder. */
 export const tables = {
@@ -93,26 +102,23 @@ export const tables = {
     key: ({ message_id, workspace_id }) => textKey(workspace_id, message_id),
     indexes: { workspace: ({ workspace_id }) => workspace_id }
   }),
-  transcripts: table({
+  transcripts: textTable({
     name: "transcripts",
     row: TranscriptRow,
     key: ({ workspace_id }) => textKey(workspace_id, 0),
-    indexes: { workspace: ({ workspace_id }) => workspace_id },
-    isText: true
+    indexes: { workspace: ({ workspace_id }) => workspace_id }
   }),
-  messages: table({
+  messages: textTable({
     name: "messages",
     row: MessageRow,
     key: ({ id, workspace_id }) => textKey(workspace_id, id),
-    indexes: { workspace: ({ workspace_id }) => workspace_id },
-    isText: true
+    indexes: { workspace: ({ workspace_id }) => workspace_id }
   }),
-  parts: table({
+  parts: textTable({
     name: "parts",
     row: PartRow,
     key: ({ id, workspace_id }) => textKey(workspace_id, id),
-    indexes: { workspace: ({ workspace_id }) => workspace_id },
-    isText: true
+    indexes: { workspace: ({ workspace_id }) => workspace_id }
   })
 }
 
@@ -141,6 +147,11 @@ export interface Writing<Row, Index extends string> extends Reading<Row, Index> 
   readonly remove: (key: string) => void
 }
 
+export interface TextWriting<Row, Index extends string> extends Writing<Row, Index> {
+  /** Removes all rows of a workspace, and reads none of them: also those that cannot be read. */
+  readonly removeOf: (workspaceId: string) => void
+}
+
 /** Everything that is stored, at one moment. */
 export type ReadRows = {
   readonly [Name in TableName]: Tables[Name] extends Table<Name, infer Row, infer Index> ? Reading<Row, Index> : never
@@ -151,7 +162,11 @@ export type ReadRows = {
 
 /** Everything that is stored, and what a transaction makes of it. */
 export type Rows = {
-  readonly [Name in TableName]: Tables[Name] extends Table<Name, infer Row, infer Index> ? Writing<Row, Index> : never
+  readonly [Name in TableName]: Tables[Name] extends TextTable<Name, infer Row, infer Index>
+    ? TextWriting<Row, Index>
+    : Tables[Name] extends Table<Name, infer Row, infer Index>
+      ? Writing<Row, Index>
+      : never
 } & Pick<ReadRows, "position">
 
 /** A row that was put or, if there is none, removed. */
@@ -159,6 +174,12 @@ export interface RowChange<Name extends string, Row> {
   readonly table: Name
   readonly key: string
   readonly row: Option.Option<Row>
+}
+
+/** All rows of text of a workspace were removed. */
+export interface TextRemoval {
+  readonly table: TableName
+  readonly owner: string
 }
 
 export type Change = {

@@ -40,9 +40,7 @@ export const writeTranscript = (rows: Rows, workspace_id: string, change: Transc
   for (const { id, message, text } of change.parts) rows.parts.put({ workspace_id, id, message_id: message, text })
 }
 
-/** Removes all text of a workspace. */
+/** Removes all text of a workspace, also where it cannot be read. */
 export const removeTranscript = (rows: Rows, workspaceId: string): void => {
-  for (const { id } of rows.parts.select("workspace", workspaceId)) rows.parts.remove(textKey(workspaceId, id))
-  for (const { id } of rows.messages.select("workspace", workspaceId)) rows.messages.remove(textKey(workspaceId, id))
-  rows.transcripts.remove(textKey(workspaceId, 0))
+  for (const table of [rows.parts, rows.messages, rows.transcripts]) table.removeOf(workspaceId)
 }

@@ -4,7 +4,7 @@ import { heldRows, type Kept } from "../HeldRows.ts"
 import { RowStore } from "../RowStore.ts"
 import { StoreFailed } from "../StoreFailed.ts"
 import { StoreLimits } from "../StoreLimits.ts"
-import { type Change, type Commit, tables } from "../Tables.ts"
+import { type Change, type Commit, tables, type TextRemoval } from "../Tables.ts"
 import { type Database, failed, open, transaction } from "./Database.ts"
 import { migrate, Unusable } from "./Migrations.ts"
 
@@ -52,11 +52,17 @@ const loadAll = (database: Database): Kept => {
   }
 }
 
+/** For the keys of the rows of text of a workspace, with `rangeOf` that. */
+const ofWorkspace = "key >= ? AND key < ?"
+// "0" is what comes after "/".
+const rangeOf = (workspaceId: string) => [`${workspaceId}/`, `${workspaceId}0`] as const
+
 const statements = (database: Database) => ({
   put: Record.map(tables, ({ name }) =>
     database.prepare(`INSERT INTO ${name} (key, row) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row`)
   ),
   remove: Record.map(tables, ({ name }) => database.prepare(`DELETE FROM ${name} WHERE key = ?`)),
+  removeOf: Record.map(tables, ({ name }) => database.prepare(`DELETE FROM ${name} WHERE ${ofWorkspace}`)),
   commit: database.prepare("INSERT INTO commits (position, changes) VALUES (?, ?)"),
   forget: database.prepare("DELETE FROM commits WHERE position <= ?")
 })
@@ -92,7 +98,12 @@ export const layerSqlite = (file: string): Layer.Layer<RowStore, StoreFailed> =>
 
 const rowsOf = (database: Database, file: string, capacity: Capacity): RowStore["Type"] => {
   const prepared = statements(database)
-  const write = ({ key, row, table }: Change): void => {
+  const write = (change: Change | TextRemoval): void => {
+    if ("owner" in change) {
+      prepared.removeOf[change.table].run(...rangeOf(change.owner))
+      return
+    }
+    const { key, row, table } = change
     const value: unknown = Option.getOrUndefined<unknown>(row)
     if (value === undefined) prepared.remove[table].run(key)
     else prepared.put[table].run(key, JSON.stringify(value))
@@ -103,11 +114,10 @@ const rowsOf = (database: Database, file: string, capacity: Capacity): RowStore[
     kept: loadAll(database),
     load: ({ name, row }) => {
       const decode = rowsIn(row)
-      const select = database.prepare(`SELECT row FROM ${name} WHERE key >= ? AND key < ? ORDER BY place`)
+      const select = database.prepare(`SELECT row FROM ${name} WHERE ${ofWorkspace} ORDER BY place`)
       return (workspaceId) => {
         try {
-          // "0" is what comes after "/".
-          return decode(select.all(`${workspaceId}/`, `${workspaceId}0`))
+          return decode(select.all(...rangeOf(workspaceId)))
         } catch (error) {
           throw refused(file)(error)
         }
