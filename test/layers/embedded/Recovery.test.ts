@@ -261,13 +261,17 @@ describe("after a crash", () => {
         )
       const soon = yield* RecoveryLimits
       const next = yield* life({}, { rows }).pipe(
-        Effect.provideService(RecoveryLimits, { ...soon, wait: Duration.millis(50), retry: Duration.millis(50) })
+        Effect.provideService(RecoveryLimits, { ...soon, wait: Duration.millis(50), retry: Duration.seconds(1) })
       )
       yield* Effect.gen(function* () {
         yield* build(id, "start")
         yield* ready(id)
         yield* say("busy", "echo new; sleep 1000")
         yield* Deferred.succeed(goesOn, undefined)
+        yield* until(
+          Effect.sync(() => looks),
+          (count) => count === 3
+        )
         yield* until(messagesOf("busy"), (messages) => messages.at(-1)?.content === "new\n")
         assert.deepStrictEqual(yield* turnsOf(id), [
           ["sleep 1000", "interrupted"],
