@@ -1,4 +1,4 @@
-import { Context, Data, Effect, Layer, type ConfigError } from "effect"
+import { Context, Data, Effect, Layer, Predicate, type ConfigError } from "effect"
 import * as fs from "node:fs"
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
@@ -36,11 +36,11 @@ const check = (path: string): StateDirectoryRefused | undefined => {
     : refused("mode", `can be written by other users (mode ${mode})`, "Run chmod 700 on it, if nobody used that.")
 }
 
-const makeDirectory = (path: string): StateDirectoryRefused | undefined => {
+const makeDirectory = (path: string): string | StateDirectoryRefused => {
   const exists = fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined
   // Its mode holds under any umask; one that was there before, also since that look, keeps its own.
   if (!exists && fs.mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined) fs.chmodSync(path, 0o700)
-  return check(path)
+  return check(path) ?? fs.realpathSync(path)
 }
 
 const codeOf = (error: unknown): string =>
@@ -59,11 +59,7 @@ const make = (directory: string): StateDirectory["Type"] => {
           problem: `cannot be made or looked at (${codeOf(error)})`,
           remedy: `Make that possible for the user that runs fleet-mcp. ${elsewhere}`
         })
-    }).pipe(
-      Effect.flatMap((refused) => refused ?? Effect.void),
-      Effect.as(path),
-      Effect.withSpan("StateDirectory.ensure")
-    )
+    }).pipe(Effect.filterOrElse(Predicate.isString, Effect.fail), Effect.withSpan("StateDirectory.ensure"))
   }
 }
 
@@ -73,7 +69,7 @@ export class StateDirectory extends Context.Tag("fleet-mcp/layers/config/StateDi
   {
     /** Absolute. There may be nothing yet. */
     readonly path: string
-    /** The path of the directory, made with mode 0700 where there is none; refused unless it is this user's alone. */
+    /** The real path of the directory (the same by whatever links it was named), made with mode 0700 where there is none; refused unless it is this user's alone. */
     readonly ensure: Effect.Effect<string, StateDirectoryRefused>
   }
 >() {

@@ -38,6 +38,18 @@ describe("StateDirectory", () => {
     })
   )
 
+  it.scoped("has one path, by whatever links it is named", () =>
+    Effect.gen(function* () {
+      const directory = fs.realpathSync(yield* temporaryDirectory)
+      fs.mkdirSync(join(directory, "real"))
+      fs.symlinkSync("real", join(directory, "link"))
+      for (const parent of ["link", "real"]) {
+        const { ensure } = yield* at(join(directory, parent, "state"))
+        assert.strictEqual(yield* ensure, join(directory, "real", "state"))
+      }
+    })
+  )
+
   it.scoped("that others may read stays as its user made it", () =>
     Effect.gen(function* () {
       const path = join(yield* temporaryDirectory, "state")

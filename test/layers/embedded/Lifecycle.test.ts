@@ -1,9 +1,10 @@
 import { assert, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { Effect, Layer } from "effect"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { markersOf, ProcDirectory } from "../../../src/layers/agenthost/process/Strays.ts"
 import { EmbeddedFixture, embedded } from "../../support/EmbeddedFixture.ts"
-import { git, leftovers } from "../agenthost/support.ts"
+import { git, leftovers, temporaryDirectory } from "../agenthost/support.ts"
 import {
   agentOf,
   appOf,
@@ -278,4 +279,29 @@ it.live("lists the builds of a workspace, newest first, each with the apps that 
     )
     assert.strictEqual((yield* send("GET", `/api/v2/workspaces/${id}/builds?limit=x`)).status, 400)
   }).pipe(Effect.provide(embedded({ allowShell: true })))
+)
+
+it.scopedLive("does not delete what processes are still at work in", () =>
+  Effect.gen(function* () {
+    const proc = yield* temporaryDirectory
+    mkdirSync(join(proc, "self"))
+    writeFileSync(join(proc, "self", "environ"), "")
+    // More than the largest id that Linux gives: no signal ends it.
+    const stubborn = join(proc, "4194305")
+    yield* Effect.gen(function* () {
+      const { stateDirectory } = yield* EmbeddedFixture
+      const { id } = yield* createReady("busy")
+      const worktree = join(stateDirectory, "worktrees", id)
+      const marks = Object.entries(markersOf(id, stateDirectory)).map(([name, value]) => `${name}=${value}\0`)
+      mkdirSync(stubborn)
+      writeFileSync(join(stubborn, "environ"), marks.join(""))
+      const refused = yield* build(id, "delete")
+      assert.strictEqual(refused.job.status, "failed")
+      assert.include(refused.job.error, "Nothing was removed: 1 process could not be ended")
+      assert.isTrue(existsSync(worktree))
+      rmSync(stubborn, { recursive: true })
+      assert.strictEqual((yield* build(id, "delete")).status, "deleted")
+      assert.isFalse(existsSync(worktree))
+    }).pipe(Effect.provide(embedded({ allowShell: true }).pipe(Layer.provide(Layer.succeed(ProcDirectory, proc)))))
+  })
 )

@@ -15,7 +15,9 @@ export class ProcessLimits extends Context.Reference<ProcessLimits>()(
       searchPoll: Duration.millis(50),
       /** Between two looks for processes that left their group, after those found were killed, and how often. */
       strayPoll: Duration.millis(20),
-      strayRounds: 100
+      strayRounds: 100,
+      /** How many of all processes of the machine are looked at at once. */
+      strayLooks: 16
     })
   }
 ) {}

@@ -1,5 +1,5 @@
-import { Effect } from "effect"
-import { readdirSync, readFileSync } from "node:fs"
+import { Context, Effect, Option } from "effect"
+import { readdir, readFile } from "node:fs/promises"
 import type { Environment } from "./Environment.ts"
 import { ProcessLimits } from "./ProcessLimits.ts"
 
@@ -11,6 +11,8 @@ export interface StraysOf {
 
 /** What was found and ended, and what could not be ended. */
 export interface StraysEnd {
+  /** False where processes cannot be looked at: some may be left then. */
+  readonly looked: boolean
   readonly ended: number
   readonly left: number
 }
@@ -24,35 +26,25 @@ export const markersOf = (workspaceId: string, stateDirectory: string): Environm
   FLEET_MCP_AGENT_STATE_DIR: stateDirectory
 })
 
-// Format: proc(5), /proc/[pid]/environ. That of a process of another user cannot be read, and a dead one has none.
-const environmentOf = (pid: string): ReadonlyArray<string> => {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0")
-  } catch {
-    return []
-  }
-}
+/** Where the processes of the machine are listed, as proc(5) has it. */
+export class ProcDirectory extends Context.Reference<ProcDirectory>()(
+  "fleet-mcp/layers/agenthost/process/Strays/ProcDirectory",
+  { defaultValue: () => "/proc" }
+) {}
 
 const prefix = "FLEET_MCP_AGENT="
 
-const found = ({ stateDirectory, workspaceIds }: StraysOf): ReadonlyArray<number> => {
-  let pids: ReadonlyArray<string>
-  try {
-    pids = readdirSync("/proc")
-  } catch {
-    // Where there is no /proc nothing can be found.
-    return []
+/** Whether an environment, entries that each end with a NUL, has the marks of one of these agents. */
+const isMarked = ({ stateDirectory, workspaceIds }: StraysOf) => {
+  const mark = `FLEET_MCP_AGENT_STATE_DIR=${stateDirectory}`
+  const bytes = Buffer.from(mark)
+  return (environment: Buffer): boolean => {
+    // Of nearly all processes this is all that is looked at.
+    if (!environment.includes(bytes)) return false
+    const variables = environment.toString("utf8").split("\0")
+    const agent = variables.find((variable) => variable.startsWith(prefix))
+    return agent !== undefined && workspaceIds.has(agent.slice(prefix.length)) && variables.includes(mark)
   }
-  const own = String(process.pid)
-  return pids
-    .filter((pid) => {
-      if (!/^\d+$/.test(pid) || pid === own) return false
-      const variables = environmentOf(pid)
-      const agent = variables.find((variable) => variable.startsWith(prefix))
-      if (agent === undefined || !workspaceIds.has(agent.slice(prefix.length))) return false
-      return variables.includes(`FLEET_MCP_AGENT_STATE_DIR=${stateDirectory}`)
-    })
-    .map(Number)
 }
 
 const kill = (pid: number): void => {
@@ -65,22 +57,48 @@ const kill = (pid: number): void => {
 
 /**
  * Ends processes of agents by their marks, and looks until none is found any more: also those that left the group or the
- * session that they were started in, and those of a fleet that was killed. Linux only: elsewhere it finds nothing.
+ * session that they were started in, and those of a fleet that was killed. Linux only: elsewhere it cannot look. Not found
+ * are processes whose environment this user may not read (proc(5)): those of other users, and those of its own that are not
+ * dumpable, such as of set-user-ID programs.
  */
 export const endStrays = Effect.fn("Strays.endStrays")(function* (of: StraysOf) {
-  const { strayPoll, strayRounds } = yield* ProcessLimits
-  const seen = new Set<number>()
-  for (let round = 0; round < strayRounds; round++) {
-    const pids = found(of)
-    if (pids.length === 0) return { ended: seen.size, left: 0 }
-    for (const pid of pids) {
-      seen.add(pid)
-      kill(pid)
-    }
+  const { strayLooks, strayPoll, strayRounds } = yield* ProcessLimits
+  const proc = yield* ProcDirectory
+  const isMeant = isMarked(of)
+  const own = String(process.pid)
+
+  const environmentOf = (pid: string) => Effect.tryPromise(() => readFile(`${proc}/${pid}/environ`))
+
+  /** Those that there are; each is treated as soon as it is found: its id may soon be that of another. */
+  const found = (treat: (pid: number) => void) =>
+    Effect.gen(function* () {
+      const names = yield* Effect.tryPromise(() => readdir(proc))
+      // Where not even its own can be read, there is nothing to find.
+      yield* environmentOf("self")
+      const pids = names.filter((name) => /^\d+$/.test(name) && name !== own)
+      return yield* Effect.filter(
+        pids,
+        (pid) =>
+          environmentOf(pid).pipe(
+            Effect.map(isMeant),
+            // It is another user's, or has ended.
+            Effect.orElseSucceed(() => false),
+            Effect.tap((isFound) => (isFound ? treat(Number(pid)) : undefined))
+          ),
+        { concurrency: strayLooks }
+      )
+    }).pipe(Effect.option)
+
+  const seen = new Set<string>()
+  for (let round = 0; ; round++) {
+    const isLast = round === strayRounds
+    const pids = yield* found(isLast ? () => undefined : kill)
+    if (Option.isNone(pids)) return { looked: false, ended: 0, left: 0 }
+    const left = pids.value.length
+    if (left === 0 || isLast) return { looked: true, ended: Math.max(0, seen.size - left), left }
+    for (const pid of pids.value) seen.add(pid)
     yield* Effect.sleep(strayPoll)
   }
-  const left = found(of).length
-  return { ended: Math.max(0, seen.size - left), left }
 })
 
 /** That in words; `""` where nothing was found. */
@@ -89,5 +107,11 @@ export const straysText = ({ ended, left }: StraysEnd): string =>
     ...(ended === 0 ? [] : [`${count(ended)} outside of its process group ${ended === 1 ? "was" : "were"} ended`]),
     ...(left === 0 ? [] : [`${count(left)} could not be ended`])
   ].join("; ")
+
+/** What has become of the processes of agents, to follow "and". */
+export const straysFate = ({ left, looked }: StraysEnd): string => {
+  if (!looked) return "whether any process of it still runs could not be looked at"
+  return left === 0 ? "all of its processes were ended" : "not all of the processes that were left could be ended"
+}
 
 const count = (processes: number): string => `${processes} ${processes === 1 ? "process" : "processes"}`

@@ -58,7 +58,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         yield* Effect.logInfo("Agents see further variables", { names, refused })
       }
 
-      type Step = (state: BuildState) => Effect.Effect<void, JobFailed | StoreFailed>
+      type Step = (state: BuildState) => Effect.Effect<unknown, JobFailed | StoreFailed>
 
       // A line that is lost is no reason to fail.
       const unlessLost = (line: Effect.Effect<void, StoreFailed>) =>
@@ -89,12 +89,9 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
           return yield* Option.isSome(kind) ? kind : yield* catalog.defaultKind
         }).pipe(Effect.mapError(() => new JobFailed({ message: noKindOffered })))
 
-      /** Ends the agent of a workspace, with all of its processes, and says what else was ended. */
+      /** Ends the agent of a workspace, with all of its processes, and answers what else was ended. */
       const endAgent = (workspaceId: string) =>
-        Effect.zipRight(
-          hosts.stop(workspaceId),
-          Effect.map(endStrays({ stateDirectory, workspaceIds: new Set([workspaceId]) }), straysText)
-        )
+        Effect.zipRight(hosts.stop(workspaceId), endStrays({ stateDirectory, workspaceIds: new Set([workspaceId]) }))
 
       const agentIn = ({ workspace }: BuildState, kind: AgentKind, directory: string) =>
         kind.make({ workspaceId: workspace.id, stateDirectory, directory, environment, agentEnvironment })
@@ -163,7 +160,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         const { build, workspace } = state
         const kind = yield* kindOf(state)
         // A workspace that runs is started anew.
-        const swept = yield* endAgent(workspace.id)
+        const swept = straysText(yield* endAgent(workspace.id))
         if (swept !== "") yield* log(state, `Agent stopped; ${swept}`)
         const project = yield* Effect.flatten(catalog.findTemplate(workspace.template_id)).pipe(
           Effect.mapError(() => new JobFailed({ message: "Its project is not known any more." }))
@@ -188,14 +185,22 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         })
       })
 
-      const stop: Step = Effect.fn("BuildRunner.stop")(function* (state) {
-        const swept = yield* endAgent(state.workspace.id)
+      const stopAgent = Effect.fn("BuildRunner.stopAgent")(function* (state: BuildState) {
+        const strays = yield* endAgent(state.workspace.id)
+        const swept = straysText(strays)
         yield* log(state, swept === "" ? "Agent stopped" : `Agent stopped; ${swept}`)
+        return strays
       })
 
       const remove: Step = Effect.fn("BuildRunner.remove")(function* (state) {
         const { id, worktree } = state.workspace
-        yield* stop(state)
+        const strays = yield* stopAgent(state)
+        // They may write to the worktree while it is removed.
+        if (strays.left > 0) {
+          return yield* new JobFailed({
+            message: `Nothing was removed: ${straysText(strays)}. End what is left, and delete again.`
+          })
+        }
         if (worktree !== null) yield* removeWorktree(state, worktree)
         yield* Effect.mapError(conversations.discard(id), ({ message }) => new JobFailed({ message }))
       })
@@ -212,7 +217,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
           : log(state, [`Worktree ${directory} removed`, ...removal.remarks].join("; "))
       })
 
-      const steps: Record<Transition, Step> = { start, stop, delete: remove }
+      const steps: Record<Transition, Step> = { start, stop: stopAgent, delete: remove }
 
       const carryOut: Step = Effect.fn("BuildRunner.carryOut")(function* (state) {
         const fault = yield* faults.beforeBuild(state)

@@ -1,7 +1,7 @@
 import { Context, Duration, Effect, Fiber, Layer, Option, Schedule } from "effect"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import type { NotStored } from "../../agenthost/Conversation.ts"
-import { endStrays } from "../../agenthost/process/Strays.ts"
+import { endStrays, type StraysEnd, straysFate } from "../../agenthost/process/Strays.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { latestState } from "../store/BuildStates.ts"
 import { type AgentRow, type BuildState, isActive, type TurnRow } from "../store/Rows.ts"
@@ -43,11 +43,12 @@ const leftIn = (rows: ReadRows) =>
   )
 
 /** The last line of a turn that was cut. */
-const cutLine = "[interrupted: fleet-mcp ended while this ran, and all of its processes were ended]"
+const cutLine = (strays: StraysEnd) => `[interrupted: fleet-mcp ended while this ran, and ${straysFate(strays)}]`
 
 const interruptedBuild = {
-  start: "fleet-mcp ended while this start was at work. Call restart_agent to start it again.",
-  stop: "fleet-mcp ended while this stop was at work: nothing of the agent runs any more. Call restart_agent to start it."
+  start: () => "fleet-mcp ended while this start was at work. Call restart_agent to start it again.",
+  stop: (strays: StraysEnd) =>
+    `fleet-mcp ended while this stop was at work${strays.looked && strays.left === 0 ? ": nothing of the agent runs any more" : `, and ${straysFate(strays)}`}. Call restart_agent to start it.`
 } as const
 
 const isUp = (agent: AgentRow): boolean => agent.status === "connecting" || agent.status === "connected"
@@ -82,7 +83,9 @@ export const layerRecovery: Layer.Layer<
     const endTurn = ({ state, turn }: Left) =>
       turn === undefined || turn.ended !== null
         ? Effect.void
-        : Effect.flatMap(conversations.open(state.workspace.id), ({ endTurn: end }) => end("interrupted", cutLine))
+        : Effect.flatMap(conversations.open(state.workspace.id), ({ endTurn: end }) =>
+            end("interrupted", cutLine(strays))
+          )
 
     const tell = ({ message }: NotStored | StoreFailed) =>
       Effect.logError(`What was left behind could not be settled: ${message}`)
@@ -95,7 +98,7 @@ export const layerRecovery: Layer.Layer<
         yield* Effect.catchAll(endTurn(each), tell)
         return yield* runner.run(each.state)
       }
-      yield* store.updateJob(id, { status: "failed", error: interruptedBuild[transition] })
+      yield* store.updateJob(id, { status: "failed", error: interruptedBuild[transition](strays) })
       return yield* endTurn(each)
     })
 

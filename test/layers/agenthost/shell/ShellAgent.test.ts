@@ -233,16 +233,19 @@ describe("a shell task with processes outside of its group", () => {
 
   it.scopedLive("ends none of another agent, and none of another fleet", () =>
     Effect.gen(function* () {
-      const { pids } = yield* startTree("while :; do sleep 0.05; done")
-      const other = { stateDirectory: "/elsewhere", workspaceIds: new Set(["workspace-1"]) }
-      expect(yield* endStrays(other)).toEqual({ ended: 0, left: 0 })
-      expect(pids.filter(isAlive)).toEqual(pids)
+      const { directory, pids } = yield* startTree("while :; do sleep 0.05; done")
       const { directory: elsewhere } = yield* start
-      expect(yield* endStrays({ stateDirectory: elsewhere, workspaceIds: new Set(["workspace-1"]) })).toEqual({
-        ended: 0,
-        left: 0
-      })
-      expect(pids.filter(isAlive)).toEqual(pids)
+      const others = [
+        { stateDirectory: "/elsewhere", workspaceIds: new Set(["workspace-1"]) },
+        { stateDirectory: elsewhere, workspaceIds: new Set(["workspace-1"]) },
+        { stateDirectory: directory, workspaceIds: new Set(["workspace-2", "workspace-11", "workspace"]) },
+        { stateDirectory: directory.slice(0, -1), workspaceIds: new Set(["workspace-1"]) },
+        { stateDirectory: directory, workspaceIds: new Set<string>() }
+      ]
+      for (const other of others) {
+        expect(yield* endStrays(other)).toEqual({ looked: true, ended: 0, left: 0 })
+        expect(pids.filter(isAlive)).toEqual(pids)
+      }
     })
   )
 })
