@@ -8,7 +8,7 @@ export interface TextSize {
   readonly bytes: number
 }
 
-/** A part of a text. Ids rise from part to part, perhaps with gaps. */
+/** A part of a text. Ids rise from part to part, perhaps with gaps; the last part may become longer under its id. */
 export interface TextPart {
   readonly id: number
   readonly text: string
@@ -24,8 +24,10 @@ export interface BoundedText {
   readonly size: () => number
   /** What is not among the parts any more. */
   readonly leftOut: () => TextSize
-  /** The parts that nobody has stored yet: they do not change any more. */
+  /** The parts that are not stored as they are. They do not change until what is to become of them has been told. */
   readonly unstored: () => ReadonlyArray<TextPart>
+  /** Whether there are none of these, and no surplus. */
+  readonly isStored: () => boolean
   /** Of the parts that were stored, those that are not needed any more. */
   readonly surplus: () => ReadonlyArray<number>
   /** Parts up to this one have been stored, and of the surplus nothing is there any more. */
@@ -37,6 +39,8 @@ export interface BoundedTextOptions {
   readonly limit: number
   /** The longest part (bytes as JSON). */
   readonly part: number
+  /** Up to so many bytes a part grows that is stored already: it is stored again. */
+  readonly smallPart: number
   /** The id of the next part. */
   readonly nextId: () => number
   /** Stored parts to go on from, and what was left out between them. */
@@ -57,7 +61,7 @@ const markBytes = 160
  * end that take half of the limit each are kept, in parts; parts between them are dropped. What it shows depends on the
  * text alone, not on how it came or was divided.
  */
-export const makeBoundedText = ({ before, limit, nextId, part }: BoundedTextOptions): BoundedText => {
+export const makeBoundedText = ({ before, limit, nextId, part, smallPart }: BoundedTextOptions): BoundedText => {
   const half = Math.floor(limit / 2)
   const longest = Math.max(1, Math.min(part, half))
   // The parts that the kept beginning ends in or before, then the others.
@@ -67,9 +71,11 @@ export const makeBoundedText = ({ before, limit, nextId, part }: BoundedTextOpti
   let restSize = none
   let leftOut = before?.leftOut ?? none
   const surplus: Array<number> = []
-  // Up to here parts have been handed out, or stored.
+  // Up to here parts are being stored, and do not change.
   let sealed = -1
+  // Up to here they are stored as they are; and up to here there may be something of them where they are stored.
   let stored = -1
+  let written = -1
   let rendered: string | undefined
 
   let headIsFull = false
@@ -91,9 +97,11 @@ export const makeBoundedText = ({ before, limit, nextId, part }: BoundedTextOpti
   const merge = (text: string, size: TextSize): boolean => {
     const parts = rest.length > 0 ? rest : head
     const last = parts.at(-1)
-    if (last === undefined || last.id <= sealed || last.json + size.json > longest) return false
+    if (last === undefined || last.id <= sealed) return false
+    if (last.json + size.json > (last.id <= written ? Math.min(smallPart, longest) : longest)) return false
     // The beginning that is kept may end within a part, but a part after it is not counted to it.
     if (parts === head && (headIsFull || headSize.json >= half)) return false
+    stored = Math.min(stored, last.id - 1)
     parts[parts.length - 1] = { id: last.id, text: last.text + text, ...plus(last, size) }
     if (parts === head) headSize = plus(headSize, size)
     else restSize = plus(restSize, size)
@@ -105,7 +113,7 @@ export const makeBoundedText = ({ before, limit, nextId, part }: BoundedTextOpti
       rest.shift()
       restSize = { json: restSize.json - first.json, bytes: restSize.bytes - first.bytes }
       leftOut = plus(leftOut, first)
-      if (first.id <= stored) surplus.push(first.id)
+      if (first.id <= written) surplus.push(first.id)
     }
   }
 
@@ -122,12 +130,17 @@ export const makeBoundedText = ({ before, limit, nextId, part }: BoundedTextOpti
     return `${beginning}${newLine}[cut: ${left} of ${total} bytes are left out here; a message holds at most ${sizeText(limit)}]\n${end}`
   }
 
+  const ofBefore = before?.parts.at(-1)?.id ?? -1
   for (const { id, text } of before?.parts ?? []) {
     // What was left out stood where ids are missing.
     if (leftOut.bytes > 0 && stored >= 0 && id !== stored + 1) headIsFull = true
     push({ id, text, ...sizeOf(text) })
-    sealed = stored = id
+    // Those of another process are as they are.
+    sealed = stored = written = id
   }
+
+  /** What is not stored is at the end. */
+  const unstoredIn = (parts: ReadonlyArray<Part>) => parts.slice(parts.findLastIndex(({ id }) => id <= stored) + 1)
 
   return {
     add: (text) => {
@@ -145,13 +158,16 @@ export const makeBoundedText = ({ before, limit, nextId, part }: BoundedTextOpti
     size: () => (isCut() ? 2 * half + markBytes : headSize.json + restSize.json),
     leftOut: () => leftOut,
     unstored: () => {
-      const parts = [...head, ...rest].filter(({ id }) => id > stored)
+      const parts = [...unstoredIn(head), ...unstoredIn(rest)]
       sealed = parts.at(-1)?.id ?? sealed
+      written = Math.max(written, sealed)
       return parts.map(({ id, text }) => ({ id, text }))
     },
+    isStored: () => surplus.length === 0 && ((rest.at(-1) ?? head.at(-1))?.id ?? -1) <= stored,
     surplus: () => [...surplus],
     stored: (upTo, removed) => {
       stored = Math.max(stored, upTo)
+      if (upTo === sealed) sealed = ofBefore
       const gone = new Set(removed)
       surplus.splice(0, surplus.length, ...surplus.filter((id) => !gone.has(id)))
     }

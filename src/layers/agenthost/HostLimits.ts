@@ -17,6 +17,8 @@ export class HostLimits extends Context.Reference<HostLimits>()("fleet-mcp/layer
     conversation: 8 * MiB,
     /** One part of a message, which is kept as it came: output that came together is one, up to this. */
     part: 64 * KiB,
+    /** A part that is stored is stored again with what comes after it, up to this: short lines are not a part each. */
+    smallPart: 4 * KiB,
     /** From SIGTERM to SIGKILL for an agent's processes when the server is exiting. */
     exitGrace: Duration.millis(300)
   })

@@ -16,7 +16,7 @@ export interface StoredMessage extends Head {
   readonly lastLine: string | null
 }
 
-/** A part of a message as it is stored. Ids count over the whole conversation; a part never changes. */
+/** A part of a message as it is stored. Ids count over the whole conversation; a part never becomes shorter. */
 export interface StoredPart extends TextPart {
   readonly message: number
 }
@@ -68,6 +68,8 @@ export interface Transcript {
   readonly close: (line: string) => void
   /** What is not stored yet; undefined where there is nothing. */
   readonly pending: () => TranscriptChange | undefined
+  /** Whether there is nothing. */
+  readonly isStored: () => boolean
   /** A change has been stored. */
   readonly stored: (change: TranscriptChange) => void
 }
@@ -122,7 +124,7 @@ const rowOf = ({ firstPart, head, lastLine, text }: Entry): StoredMessage => ({
   leftOut: text.leftOut()
 })
 
-const isStored = ({ lastLine, stored, text }: Entry): boolean =>
+const isRowStored = ({ lastLine, stored, text }: Entry): boolean =>
   stored !== undefined && stored.lastLine === lastLine && stored.leftOut.bytes === text.leftOut().bytes
 
 /** A transcript: an empty one, or one that goes on from what was stored. */
@@ -136,6 +138,7 @@ export const makeTranscript = (limits: HostLimits["Type"], before?: StoredTransc
     text: makeBoundedText({
       limit: limits.message,
       part: limits.part,
+      smallPart: limits.smallPart,
       nextId: () => parts++,
       ...(from === undefined
         ? {}
@@ -201,7 +204,7 @@ export const makeTranscript = (limits: HostLimits["Type"], before?: StoredTransc
     { leftOut }: State,
     removedMessages: ReadonlyArray<number>
   ): TranscriptChange => ({
-    messages: [...entries].filter((entry) => !isStored(entry)).map(rowOf),
+    messages: [...entries].filter((entry) => !isRowStored(entry)).map(rowOf),
     parts: [...entries].flatMap(({ head, text }) => text.unstored().map((part) => ({ ...part, message: head.id }))),
     removedParts: [...entries].flatMap(({ text }) => text.surplus()),
     removedMessages,
@@ -274,17 +277,14 @@ export const makeTranscript = (limits: HostLimits["Type"], before?: StoredTransc
       const { messages, parts: added, removedMessages, removedParts } = found
       return [messages, added, removedMessages, removedParts].every(({ length }) => length === 0) ? undefined : found
     },
+    isStored: () => removed.length === 0 && unstored.size === 0,
     stored: ({ messages, parts: added, removedMessages, removedParts }) => {
       for (const entry of unstored) {
         entry.stored = messages.findLast(({ id }) => id === entry.head.id) ?? entry.stored
         const last = added.findLast(({ message }) => message === entry.head.id)
         entry.text.stored(last?.id ?? -1, removedParts)
       }
-      unstored = new Set(
-        [...unstored].filter(
-          (entry) => !isStored(entry) || entry.text.unstored().length > 0 || entry.text.surplus().length > 0
-        )
-      )
+      unstored = new Set([...unstored].filter((entry) => !isRowStored(entry) || !entry.text.isStored()))
       const gone = new Set(removedMessages)
       removed = removed.filter((id) => !gone.has(id))
     }

@@ -203,14 +203,19 @@ describe("a transcript", () => {
           for (const id of change.removedParts) parts.delete(id)
           for (const message of change.messages) messages.set(message.id, message)
           for (const part of change.parts) {
-            expect(parts.has(part.id)).toBe(false)
+            // One that is there only grows.
+            expect(part.text.startsWith(parts.get(part.id)?.text ?? "")).toBe(true)
+            expect(part.message).toBe(parts.get(part.id)?.message ?? part.message)
             parts.set(part.id, part)
           }
           leftOut = change.leftOut
           kept.stored(change)
           expect(kept.pending()).toBeUndefined()
+          expect(kept.isStored()).toBe(true)
         }
         let isClosed = false
+        // Each of them can end a part before it is full.
+        let seams = 0
         for (const [each, then] of steps) {
           // A message of an agent that is gone gets no more output, but a last line.
           if (each.does === "extend" && isClosed) continue
@@ -218,6 +223,7 @@ describe("a transcript", () => {
           perform(kept, each)
           if (each.does === "append") isClosed = false
           if (then === "store") store()
+          if (then !== "go on" && then !== "store") seams++
           if (then === "fail to store") {
             kept.pending()
             kept.draft("t", [{ role: "user", content: "never taken" }])
@@ -232,6 +238,8 @@ describe("a transcript", () => {
         }
         store()
         const text = [...parts.values()].map((part) => part.text).join("")
+        // Two parts that follow each other are more than one may hold; a message has a beginning, an end, and one between them.
+        expect(parts.size).toBeLessThanOrEqual((2 * jsonBytes(text)) / (limits.part - 6) + 3 * messages.size + seams)
         expect(jsonBytes(text)).toBeLessThanOrEqual(
           Math.max(limits.conversation, 2 * limits.message) + 100 * messages.size
         )

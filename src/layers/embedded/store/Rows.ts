@@ -134,7 +134,7 @@ export const MessageRow = Schema.Struct({
   last_line: Schema.NullOr(Schema.String)
 })
 
-/** A part of a message's text; it never changes. Ids rise in a workspace. */
+/** A part of a message's text; it never becomes shorter. Ids rise in a workspace. */
 export const PartRow = Schema.Struct({
   workspace_id: Schema.String,
   id: Schema.Number,

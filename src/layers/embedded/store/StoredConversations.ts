@@ -121,7 +121,7 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
       for (const batch of batches) {
         confirm(batch)
         const { open } = batch
-        if (open.transcript.pending() === undefined && !open.turnChanged) unstored.delete(open)
+        if (open.transcript.isStored() && !open.turnChanged) unstored.delete(open)
       }
       return isAll
     }, oneAtATime.withPermits(1))

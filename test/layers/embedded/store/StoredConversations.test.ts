@@ -319,6 +319,28 @@ describe("output", () => {
   )
 })
 
+it.effect("an agent that says a short line a second has few rows", () =>
+  Effect.gen(function* () {
+    const store = yield* RowStore
+    const lines = 600
+    yield* Effect.provide(
+      Effect.gen(function* () {
+        const conversation = yield* opened("a")
+        yield* conversation.beginTurn("go")
+        for (let second = 0; second < lines; second++) {
+          yield* conversation.extend("a short line\n")
+          yield* TestClock.adjust("1 second")
+        }
+      }),
+      Layer.fresh(layerStoredConversations)
+    )
+    const parts = yield* store.read("parts", (rows) => rows.parts.select("workspace", "a"))
+    assert.strictEqual(parts.map(({ text: said }) => said).join(""), `go${"a short line\n".repeat(lines)}`)
+    const { smallPart } = yield* HostLimits
+    assert.isAtMost(parts.length, 2 + (2 * lines * 14) / smallPart)
+  }).pipe(Effect.provide(RowStore.layerMemory))
+)
+
 class ConversationFaults extends Context.Tag("test/ConversationFaults")<
   ConversationFaults,
   (now: StoreFaults) => Effect.Effect<void>
