@@ -41,7 +41,7 @@ const textLength = (value: unknown): number => {
 }
 
 /**
- * Keeps so many changes, those that there were `before` among them. There is no queue for a subscriber: each takes what is kept when it is ready for more, so one
+ * Keeps so many changes, those that there were `before` among them, and always the newest commit. There is no queue for a subscriber: each takes what is kept when it is ready for more, so one
  * that is slow costs nothing, and learns when it fell behind.
  */
 export const makeChangeLog = (
@@ -77,8 +77,8 @@ export const makeChangeLog = (
       const added = lengthOf({ changes })
       lengths.push(added)
       length += added
-      // However long the newest is, it is told.
-      while (kept > capacity.changes || (length > capacity.characters && commits.length > 1)) {
+      // However much the newest is, it is told.
+      while (commits.length > 1 && (kept > capacity.changes || length > capacity.characters)) {
         kept -= commits.shift()?.changes.length ?? 0
         length -= lengths.shift() ?? 0
       }

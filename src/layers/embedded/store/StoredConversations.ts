@@ -234,14 +234,17 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
         function* (workspaceId: string) {
           const before = all.get(workspaceId)
           if (before !== undefined) return before.conversation
-          const open = yield* store.read("openConversation", (rows): Open => ({
-            workspaceId,
-            transcript: makeTranscript(hostLimits, readTranscript(rows, workspaceId)),
-            turn: rows.turns.select("workspace", workspaceId, { last: 1 })[0],
-            turnChanged: false,
-            outputBytes: 0,
-            isDiscarded: false
-          }))
+          const open = yield* store.read("openConversation", (rows): Open => {
+            const [turn] = rows.turns.select("workspace", workspaceId, { last: 1 })
+            return {
+              workspaceId,
+              transcript: makeTranscript(hostLimits, readTranscript(rows, workspaceId)),
+              turn,
+              turnChanged: false,
+              outputBytes: turn?.output.bytes ?? 0,
+              isDiscarded: false
+            }
+          })
           const conversation = conversationOf(open)
           all.set(workspaceId, { open, conversation })
           return conversation

@@ -263,6 +263,19 @@ export const rowStoreSuite = (name: string, layer: Layer.Layer<RowStore, StoreFa
       }).pipe(Effect.provide(limited({ changeCharacters: 1000 })))
     )
 
+    it.effect("a commit of more changes than are kept is told to those who were up to date", () =>
+      Effect.gen(function* () {
+        const store = yield* RowStore
+        yield* put("a")
+        yield* write((rows) => ["b", "c", "d", "e", "f"].forEach((id) => rows.workspaces.put(workspaceRow(id))))
+        const [newest] = Array.from(yield* store.changes(1).pipe(Stream.take(1), Stream.runCollect))
+        assert.strictEqual(newest?.position, 2)
+        assert.lengthOf(newest?.changes ?? [], 5)
+        const lost = yield* store.changes(0).pipe(Stream.runDrain, Effect.flip)
+        assert.deepInclude({ ...lost }, { _tag: "ChangesLost", oldest: 1 })
+      }).pipe(Effect.provide(keeping(3)))
+    )
+
     it.effect("text is stored, and told to nobody: a commit of text alone has no position", () =>
       Effect.gen(function* () {
         const store = yield* RowStore

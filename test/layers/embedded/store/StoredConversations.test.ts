@@ -187,6 +187,21 @@ const copyOf = (file: string, to: string) =>
   })
 
 describe("a process that is killed", () => {
+  it.effect("has said as much as was noted, also when the next one ends its turn", () =>
+    Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        const conversation = yield* opened("a")
+        yield* conversation.beginTurn("one")
+        yield* conversation.extend("said\n")
+        yield* TestClock.adjust("31 seconds")
+        yield* conversation.extend("said\n")
+        yield* TestClock.adjust("31 seconds")
+        yield* process(Effect.flatMap(opened("a"), ({ endTurn }) => endTurn("interrupted", "[interrupted]")))
+      }).pipe(Effect.provide(Layer.fresh(conversations)))
+      assert.strictEqual((yield* turns("a"))[0]?.output.bytes, 10)
+    }).pipe(Effect.provide(RowStore.layerMemory))
+  )
+
   it.scoped("loses output of the last interval at most: no prompt, and no end of a turn", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
