@@ -72,9 +72,12 @@ export const readRecord = (
   Effect.gen(function* () {
     const found = yield* rows.read("record", (all) => workspacesIn(all, agent.name))
     const newest = found[0]?.builds.at(-1)
-    const said = yield* Effect.forEach(
-      found.flatMap(({ workspace }) => [...(conversations.get(workspace.id) ?? [])]),
-      ({ messages }) => messages
+    const said = yield* Effect.forEach(found, ({ workspace }) =>
+      Effect.map(
+        Effect.forEach(conversations.get(workspace.id) ?? [], ({ messages }) => messages),
+        // One that was closed and opened again holds the same messages, which ids and times tell.
+        (all) => [...new Map(all.flat().map((message) => [`${message.id} ${message.time}`, message])).values()]
+      )
     )
     return {
       workspaces: found.map(({ workspace }) => workspace.id),

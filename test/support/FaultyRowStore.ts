@@ -67,7 +67,8 @@ export const faultyRowStore = (faults: Ref.Ref<StoreFaults>): Layer.Layer<RowSto
           Effect.flatMap(Ref.get(faults), ({ reads }) =>
             reads === true ? failed(operation) : store.read(operation, query)
           ),
-        changes: store.changes
+        changes: store.changes,
+        release: store.release
       }
     })
   )

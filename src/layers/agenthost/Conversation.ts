@@ -28,4 +28,6 @@ export interface Conversation {
    * output before it when this returns, unless the store goes on failing.
    */
   readonly endTurn: (state: TurnState, lastLine?: string) => Effect.Effect<void>
+  /** Whoever opened it needs it no more. When nobody does, and all of it is stored, it takes no memory any more. */
+  readonly close: Effect.Effect<void>
 }

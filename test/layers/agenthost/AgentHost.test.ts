@@ -182,7 +182,8 @@ describe("AgentHost", () => {
           greet: (text) => looked(conversation.greet(text)),
           beginTurn: (prompt) => looked(conversation.beginTurn(prompt)),
           extend: (output) => looked(conversation.extend(output)),
-          endTurn: (state, lastLine) => looked(conversation.endTurn(state, lastLine))
+          endTurn: (state, lastLine) => looked(conversation.endTurn(state, lastLine)),
+          close: conversation.close
         },
         reporter: { report: (report) => looked(reporter.report(report)) }
       })

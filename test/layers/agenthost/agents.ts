@@ -45,7 +45,8 @@ const conversing = Effect.map(HostLimits, (limits): Conversation => {
     greet: (text) => say(["agent", text]),
     beginTurn: (prompt) => say(["user", prompt], ["agent", ""]),
     extend: (output) => Effect.sync(() => transcript.extend(output)),
-    endTurn: (_, lastLine) => Effect.sync(() => (lastLine === undefined ? undefined : transcript.close(lastLine)))
+    endTurn: (_, lastLine) => Effect.sync(() => (lastLine === undefined ? undefined : transcript.close(lastLine))),
+    close: Effect.void
   }
 })
 

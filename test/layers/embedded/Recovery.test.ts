@@ -185,6 +185,60 @@ describe("after a crash", () => {
     })
   )
 
+  it.scopedLive(
+    "an agent that was idle takes no place until it is asked for, by however many at once, or stopped",
+    () =>
+      Effect.gen(function* () {
+        const { life } = yield* fleet
+        const [asked, stopped] = yield* Effect.gen(function* () {
+          for (const name of ["asked", "stopped"]) {
+            yield* createReady(name, "echo one")
+            yield* idle(name)
+          }
+          return yield* Effect.all([
+            get<{ readonly id: string }>("/api/v2/users/me/workspace/asked"),
+            get<{ readonly id: string }>("/api/v2/users/me/workspace/stopped")
+          ])
+        }).pipe(Effect.provide(yield* life()))
+        let opened = 0
+        const rows = (below: Layer.Layer<RowStore>) =>
+          Layer.provide(
+            Layer.effect(
+              RowStore,
+              Effect.map(RowStore, (store) =>
+                RowStore.of({
+                  ...store,
+                  read: (operation, query) => {
+                    if (operation === "openConversation") opened++
+                    return store.read(operation, query)
+                  }
+                })
+              )
+            ),
+            below
+          )
+        yield* Effect.gen(function* () {
+          for (const { id } of [asked, stopped]) {
+            assert.deepInclude(agentOf(yield* ready(id)), { status: "connected", lifecycle_state: "ready" })
+          }
+          yield* build(stopped.id, "stop")
+          assert.strictEqual((yield* send("GET", "/@local/stopped/apps/ccw/status")).status, 400)
+          assert.strictEqual(opened, 0)
+          const all = yield* Effect.all(
+            Array.from({ length: 5 }, () => messagesOf("asked")),
+            { concurrency: "unbounded" }
+          )
+          for (const messages of all) assert.strictEqual(messages.at(-1)?.content, "one\n[exit code 0]")
+          assert.strictEqual(opened, 1)
+          yield* say("asked", "echo two")
+          assert.strictEqual((yield* idle("asked")).at(-1)?.content, "two\n[exit code 0]")
+          yield* build(stopped.id, "start")
+          yield* ready(stopped.id)
+          assert.strictEqual((yield* idle("stopped")).at(-1)?.content, "one\n[exit code 0]")
+        }).pipe(Effect.provide(yield* life({}, { rows })))
+      })
+  )
+
   it.scopedLive("an agent that was idle and has lost its worktree is told as off, with the reason", () =>
     Effect.gen(function* () {
       const { life, worktreeOf } = yield* fleet

@@ -1,5 +1,5 @@
 import type { HttpApp } from "@effect/platform"
-import { Context, Duration, Effect, FiberMap, Layer, Option } from "effect"
+import { Context, Deferred, Duration, Effect, FiberId, FiberMap, Layer, Option } from "effect"
 import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
 import { AgentHost, type CodingAgent } from "../../agenthost/AgentHost.ts"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
@@ -22,8 +22,15 @@ export interface StartAgent {
   readonly codingAgent: CodingAgent
   /** The first task, run once in the life of the workspace, at the first start that comes so far; `""` for none. */
   readonly prompt: string
-  /** It was up before this process began. Default false. */
+  /** It was up before this process began: it sleeps until it is asked for, if its first task is done. Default false. */
   readonly isResumed?: boolean
+}
+
+/** An agent that is up as far as anybody can tell, and takes no place until it is asked for. */
+interface Sleeper {
+  readonly request: StartAgent
+  readonly isAwake: Deferred.Deferred<void>
+  isWaking: boolean
 }
 
 /** The agents at work: one host a workspace at most, each in a fiber of its own. All end with this layer. */
@@ -36,7 +43,7 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
     readonly stop: (workspaceId: string) => Effect.Effect<void>
     /** The workspaces whose agents are at work on a turn. */
     readonly atWork: Effect.Effect<ReadonlySet<string>>
-    /** AgentAPI of the agent of a workspace; none unless its host is up. */
+    /** AgentAPI of the agent of a workspace; none unless its host is up. One that sleeps is woken, and waited for. */
     readonly app: (workspaceId: string) => Effect.Effect<Option.Option<HttpApp.Default>>
   }
 >() {
@@ -53,6 +60,8 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
         // Those that others may speak to: their first task is behind them.
         const open = new Set<string>()
         const fibers = yield* FiberMap.make<string>()
+        const run = yield* FiberMap.runtime(fibers)()
+        const asleep = new Map<string, Sleeper>()
 
         const reporterOf = ({ app, id }: AgentRow): StatusReporter => ({
           report: (report) =>
@@ -66,7 +75,7 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
         })
 
         const hostFor = Effect.fn("AgentHosts.hostFor")(function* ({ agent, codingAgent, workspace }: StartAgent) {
-          const conversation = yield* conversations.open(workspace.id)
+          const conversation = yield* Effect.acquireRelease(conversations.open(workspace.id), ({ close }) => close)
           const host = yield* AgentHost.make({ agent: codingAgent, conversation, reporter: reporterOf(agent) })
           yield* Effect.acquireRelease(
             Effect.sync(() => hosts.set(workspace.id, host)),
@@ -124,6 +133,7 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
             log(agent, "error", `The first task waits for the next start: ${message}`)
           )
           open.add(workspace.id)
+          forget(workspace.id)
           yield* update(agent, faults.up(workspace, { lifecycle_state: "ready", health: "healthy" }))
           return yield* Effect.never
         })
@@ -135,23 +145,57 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
             update(agent, { lifecycle_state: "start_error", health: "unhealthy" })
           )
 
+        const lives = (request: StartAgent) =>
+          life(request).pipe(Effect.tapDefect(broken(request.agent)), Effect.interruptible)
+
+        const canSleep = ({ isResumed = false, prompt, workspace }: StartAgent) =>
+          !isResumed
+            ? Effect.succeed(false)
+            : prompt.trim() === ""
+              ? Effect.succeed(true)
+              : store.firstPrompt(workspace.id).pipe(
+                  Effect.map((state) => state === "done"),
+                  // Then it is brought up at once, which tries again.
+                  Effect.catchTag("StoreFailed", () => Effect.succeed(false))
+                )
+
+        const forget = (workspaceId: string) => {
+          const sleeper = asleep.get(workspaceId)
+          asleep.delete(workspaceId)
+          if (sleeper !== undefined) Deferred.unsafeDone(sleeper.isAwake, Effect.void)
+        }
+
+        /** Has it up, or knows that it does not come. Several may wait for it. */
+        const awake = (workspaceId: string) =>
+          Effect.suspend(() => {
+            const sleeper = asleep.get(workspaceId)
+            if (sleeper === undefined) return Effect.void
+            if (!sleeper.isWaking) {
+              sleeper.isWaking = true
+              run(workspaceId, lives(sleeper.request)).addObserver(() => forget(workspaceId))
+            }
+            return Deferred.await(sleeper.isAwake)
+          })
+
         return {
           start: (request) =>
-            life(request).pipe(
-              Effect.tapDefect(broken(request.agent)),
-              Effect.interruptible,
-              FiberMap.run(fibers, request.workspace.id),
-              Effect.asVoid
-            ),
+            Effect.flatMap(canSleep(request), (sleeps) => {
+              const { id } = request.workspace
+              forget(id)
+              if (!sleeps) return Effect.asVoid(FiberMap.run(fibers, id, lives(request)))
+              asleep.set(id, { request, isAwake: Deferred.unsafeMake(FiberId.none), isWaking: false })
+              return Effect.void
+            }),
           stop: (workspaceId) =>
-            Effect.suspend(() => hosts.get(workspaceId)?.stop ?? Effect.void).pipe(
-              Effect.zipRight(FiberMap.remove(fibers, workspaceId))
-            ),
+            Effect.suspend(() => {
+              forget(workspaceId)
+              return hosts.get(workspaceId)?.stop ?? Effect.void
+            }).pipe(Effect.zipRight(FiberMap.remove(fibers, workspaceId))),
           atWork: Effect.suspend(() =>
             Effect.filter(hosts.entries(), ([, host]) => Effect.map(host.status, (status) => status === "running"))
           ).pipe(Effect.map((running) => new Set(running.map(([id]) => id)))),
           app: (workspaceId) =>
-            Effect.sync(() =>
+            Effect.map(awake(workspaceId), () =>
               Option.fromNullable(hosts.get(workspaceId)).pipe(
                 Option.filter(() => open.has(workspaceId)),
                 Option.map(server.app)

@@ -83,8 +83,10 @@ export const layerRecovery: Layer.Layer<
     const endTurn = ({ state, turn }: Left) =>
       turn === undefined || turn.ended !== null
         ? Effect.void
-        : Effect.flatMap(conversations.open(state.workspace.id), ({ endTurn: end }) =>
-            end("interrupted", cutLine(strays))
+        : Effect.acquireUseRelease(
+            conversations.open(state.workspace.id),
+            ({ endTurn: end }) => end("interrupted", cutLine(strays)),
+            ({ close }) => close
           )
 
     const tell = ({ message }: NotStored | StoreFailed) =>

@@ -121,7 +121,11 @@ export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
       ),
     read: <A>(_operation: string, query: (rows: ReadRows) => A) =>
       Effect.suspend(unlessFailed((): Either.Either<A, StoreFailed> => Either.right(query(rows)))),
-    changes: log.after
+    changes: log.after,
+    release: (workspaceId: string) =>
+      Effect.sync(() => {
+        for (const { release } of every) release(workspaceId)
+      })
   }
 }
 

@@ -7,6 +7,8 @@ export interface MemoryTable<Row, Index extends string> extends TextWriting<Row,
   readonly checkpoint: () => void
   /** Puts back what was there at the last checkpoint. */
   readonly rollback: () => void
+  /** Holds the rows of a workspace no longer, where they can be loaded again. Never within a transaction. */
+  readonly release: (workspaceId: string) => void
 }
 
 /** A row, and when it was first put. */
@@ -38,6 +40,8 @@ const journaledMap = <Value>() => {
     get: (key: string) => values.get(key),
     /** As if it had been there from the beginning. */
     place: (key: string, value: Value) => void values.set(key, value),
+    /** As if it had never been there. */
+    forget: (key: string) => void values.delete(key),
     /** `undefined` removes. */
     set: (key: string, value: Value | undefined) => {
       before.push([key, values.get(key)])
@@ -170,6 +174,14 @@ export const memoryTable = <Name extends string, Row, Index extends string>(
       }
       // Nothing is left to be read.
       loaded.set(workspaceId, true)
+    },
+    release: (workspaceId) => {
+      if (load === undefined) return
+      for (const { buckets } of all) {
+        for (const row of buckets.get(workspaceId)?.all() ?? []) rows.forget(table.key(row))
+        buckets.forget(workspaceId)
+      }
+      loaded.forget(workspaceId)
     },
     checkpoint: () => {
       loaded.checkpoint()

@@ -19,6 +19,8 @@ export class RowStore extends Context.Tag("fleet-mcp/layers/embedded/store/RowSt
     ) => Effect.Effect<A, E | StoreFailed>
     /** Reads at one moment. */
     readonly read: <A>(operation: string, query: (rows: ReadRows) => A) => Effect.Effect<A, StoreFailed>
+    /** Has the text of a workspace take no memory until it is asked for again, where it is kept elsewhere. */
+    readonly release: (workspaceId: string) => Effect.Effect<void>
     /** The commits after a position: those that are kept, then those to come; each once, in order, none left out. */
     readonly changes: (after: number) => Stream.Stream<Commit, ChangesLost | StoreFailed>
   }

@@ -40,6 +40,8 @@ interface Open {
   turnChanged: boolean
   outputBytes: number
   isDiscarded: boolean
+  /** How many have it open. */
+  users: number
 }
 
 interface Batch {
@@ -102,6 +104,14 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
       open.turnChanged = true
     }
 
+    /** Nobody needs it here, unless some of it is nowhere else. */
+    const forget = (open: Open) =>
+      Effect.suspend(() => {
+        if (open.users > 0 || unstored.has(open) || open.isDiscarded) return Effect.void
+        all.delete(open.workspaceId)
+        return store.release(open.workspaceId)
+      })
+
     /** Stores what is pending, of as many conversations as fit into a commit; answers whether there are more. */
     const storeSome = Effect.fn("ConversationStore.storeSome")(function* (operation: string, opens: Iterable<Open>) {
       const batches: Array<Batch> = []
@@ -122,6 +132,7 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
         confirm(batch)
         const { open } = batch
         if (open.transcript.isStored() && !open.turnChanged) unstored.delete(open)
+        yield* forget(open)
       }
       return isAll
     }, oneAtATime.withPermits(1))
@@ -226,14 +237,23 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
           open.outputBytes += byteLength(output)
           changed(open)
         }),
-      endTurn: endTurn(open)
+      endTurn: endTurn(open),
+      close: Effect.suspend(() => {
+        open.users--
+        if (open.isDiscarded) return Effect.void
+        // Where the store fails, it is forgotten when it has been stored.
+        return Effect.catchTag(storeSome("closeConversation", [open]), "StoreFailed", logStoreFailed)
+      }).pipe(Effect.uninterruptible)
     })
 
     return {
       open: Effect.fn("ConversationStore.open")(
         function* (workspaceId: string) {
           const before = all.get(workspaceId)
-          if (before !== undefined) return before.conversation
+          if (before !== undefined) {
+            before.open.users++
+            return before.conversation
+          }
           const open = yield* store.read("openConversation", (rows): Open => {
             const [turn] = rows.turns.select("workspace", workspaceId, { last: 1 })
             return {
@@ -242,7 +262,8 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
               turn,
               turnChanged: false,
               outputBytes: turn?.output.bytes ?? 0,
-              isDiscarded: false
+              isDiscarded: false,
+              users: 1
             }
           })
           const conversation = conversationOf(open)
@@ -258,6 +279,7 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
             removeTranscript(rows, workspaceId)
             return Either.void
           })
+          yield* store.release(workspaceId)
           const open = all.get(workspaceId)?.open
           if (open === undefined) return
           open.isDiscarded = true

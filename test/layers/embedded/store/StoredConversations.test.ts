@@ -1,3 +1,4 @@
+import { DatabaseSync } from "@photostructure/sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, FastCheck, Layer, Logger, Option, Ref, TestClock } from "effect"
 import { copyFileSync, existsSync } from "node:fs"
@@ -185,6 +186,38 @@ const copyOf = (file: string, to: string) =>
     if (existsSync(`${file}-wal`)) copyFileSync(`${file}-wal`, `${to}-wal`)
     return inFile(to)
   })
+
+describe("a conversation that nobody has open", () => {
+  it.scoped("takes no place: it is read afresh, as it was stored; until then it is one for all who have it open", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryDirectory, "store.db")
+      yield* process(
+        Effect.gen(function* () {
+          const [one, other] = [yield* opened("a"), yield* opened("a")]
+          yield* one.beginTurn("go")
+          yield* one.extend("said")
+          yield* one.close
+          yield* other.extend(" more")
+          yield* other.close
+          yield* Effect.acquireUseRelease(
+            Effect.sync(() => new DatabaseSync(file)),
+            (database) => Effect.sync(() => database.exec("UPDATE parts SET row = replace(row, 'said', 'read')")),
+            (database) => Effect.sync(() => database.close())
+          )
+          assert.deepStrictEqual(yield* texts("a"), ["user: go", "agent: read more"])
+          // The one that is open goes on, and its rows with it.
+          const again = yield* opened("a")
+          yield* again.endTurn("complete", "[exit code 0]")
+          assert.deepStrictEqual(yield* texts("a"), ["user: go", "agent: read more\n[exit code 0]"])
+        })
+      ).pipe(Effect.provide(inFile(file)))
+      assert.deepStrictEqual(yield* process(texts("a")).pipe(Effect.provide(inFile(file))), [
+        "user: go",
+        "agent: read more\n[exit code 0]"
+      ])
+    })
+  )
+})
 
 describe("a process that is killed", () => {
   it.effect("has said as much as was noted, also when the next one ends its turn", () =>
