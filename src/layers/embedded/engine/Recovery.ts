@@ -56,7 +56,8 @@ const isUp = (agent: AgentRow): boolean => agent.status === "connecting" || agen
 /**
  * Puts right what a process left behind that ended without warning, before any request is answered. Processes of agents
  * that outlived it are ended. A build that was at work is settled: a delete is carried on, a start or stop has failed. A
- * turn that was cut is told as such and never run again; its agent has no process. An agent that was idle comes up again.
+ * turn that was cut is told as such and never run again; its agent has no process. An agent that was idle is up again. What
+ * somebody has gone on with meanwhile is left alone.
  */
 export const layerRecovery: Layer.Layer<
   never,

@@ -308,6 +308,37 @@ export const rowStoreSuite = (name: string, layer: Layer.Layer<RowStore, StoreFa
       }).pipe(Effect.provide(layer))
     )
 
+    it.effect("all text of a workspace goes at once, and that of no other; or none of it, where the step fails", () =>
+      Effect.gen(function* () {
+        const store = yield* RowStore
+        const part = (workspace_id: string, id: number) => ({ workspace_id, id, message_id: 0, text: "said" })
+        const ids = (workspaceId: string) =>
+          store.read("test", (rows) => rows.parts.select("workspace", workspaceId).map(({ id }) => id))
+        for (const owner of ["w", "w0", "v"]) {
+          yield* write((rows) => [9, 10, 11].forEach((id) => rows.parts.put(part(owner, id))))
+        }
+        // Also where nothing of it has been read before.
+        yield* store.release("w")
+        yield* Effect.either(
+          store.transaction("test", (rows) => {
+            rows.parts.removeOf("w")
+            rows.parts.put(part("w", 12))
+            return Either.left("no")
+          })
+        )
+        assert.deepStrictEqual(yield* ids("w"), [9, 10, 11])
+        yield* write((rows) => {
+          rows.parts.removeOf("w")
+          rows.parts.put(part("w", 10))
+        })
+        for (const released of [false, true]) {
+          if (released) yield* Effect.forEach(["w", "w0", "v"], store.release)
+          assert.deepStrictEqual(yield* Effect.forEach(["w", "w0", "v"], ids), [[10], [9, 10, 11], [9, 10, 11]])
+        }
+        assert.strictEqual(yield* store.read("test", ({ position }) => position), 0)
+      }).pipe(Effect.provide(layer))
+    )
+
     it.effect("a position that was never given is told likewise", () =>
       Effect.gen(function* () {
         const store = yield* RowStore
