@@ -246,4 +246,41 @@ describe("a transcript", () => {
         expect(messages.size).toBe(kept.messages().length - (leftOut === null ? 0 : 1))
       })
   )
+
+  it.effect.prop(
+    "that comes in short pieces is stored in few parts, each of them stored at once or when it can be",
+    [
+      FastCheck.array(
+        FastCheck.tuple(
+          FastCheck.string({ unit: FastCheck.constantFrom("a", "\n", "€"), minLength: 1, maxLength: 6 }),
+          FastCheck.boolean()
+        ),
+        { minLength: 40, maxLength: 120 }
+      )
+    ],
+    ([pieces]) =>
+      Effect.gen(function* () {
+        const limits = { ...(yield* HostLimits), part: 200, smallPart: 60 }
+        const transcript = transcribing(limits)
+        transcript.append("agent", "")
+        const parts = new Map<number, string>()
+        let failures = 0
+        for (const [piece, isStored] of pieces) {
+          transcript.extend(piece)
+          const change = transcript.pending()
+          if (!isStored || change === undefined) {
+            failures++
+            continue
+          }
+          for (const { id, text: said } of change.parts) parts.set(id, said)
+          transcript.stored(change)
+        }
+        const change = transcript.pending()
+        for (const { id, text: said } of change?.parts ?? []) parts.set(id, said)
+        const said = [...parts.values()].join("")
+        expect(said).toBe(pieces.map(([piece]) => piece).join(""))
+        // Two that follow each other are more than a small one, unless what became of the first was not known.
+        expect(parts.size).toBeLessThanOrEqual((2 * jsonBytes(said)) / limits.smallPart + 1 + failures)
+      })
+  )
 })

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
+import { execFileSync } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
+import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { endStrays, markersOf, ProcDirectory, straysFate } from "../../../../src/layers/agenthost/process/Strays.ts"
 import { temporaryDirectory } from "../support.ts"
@@ -29,6 +31,21 @@ describe("processes of agents", () => {
       const strays = yield* Effect.provideService(endStrays(of), ProcDirectory, yield* listed)
       assert.deepStrictEqual(strays, { looked: true, ended: 0, left: 1 })
       assert.notInclude(straysFate(strays), "all of its processes were ended")
+    })
+  )
+
+  it.scopedLive("are looked for while everything else goes on", () =>
+    Effect.gen(function* () {
+      const proc = yield* temporaryDirectory
+      mkdirSync(join(proc, "self"))
+      writeFileSync(join(proc, "self", "environ"), "")
+      mkdirSync(join(proc, nobody))
+      // Whoever reads it waits until somebody writes to it.
+      const environ = join(proc, nobody, "environ")
+      execFileSync("mkfifo", [environ])
+      const looking = yield* Effect.fork(Effect.provideService(endStrays(of), ProcDirectory, proc))
+      yield* Effect.promise(() => writeFile(environ, "PATH=/bin\0"))
+      assert.deepStrictEqual(yield* Fiber.join(looking), { looked: true, ended: 0, left: 0 })
     })
   )
 
