@@ -120,7 +120,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
         !Option.exists(found.live, ({ takesTask }) => takesTask)
           ? Effect.succeed("not_delivered")
           : tasks.prepareMessage(found, task).pipe(
-              Effect.flatMap(({ send }) => send),
+              Effect.flatMap(({ send }) => Effect.ensuring(send, agents.outdate(found))),
               Effect.map((outcome): TaskDelivery => (outcome === "applied" ? "delivered" : "unknown")),
               Effect.catchAll((error) =>
                 Effect.as(
