@@ -78,6 +78,8 @@ export const makeAgentSurvey = (looks: Effect.Effect.Success<typeof makeAgentLoo
     const coder = yield* CoderClient
     const limits = yield* SurveyLimits
     let known: ReadonlyMap<string, Known> = new Map()
+    /** Who was doubted since the newest survey began. */
+    let doubted: ReadonlyArray<Wanted> = []
     let checkedAt = -Infinity
 
     const isDeleted = (id: string): Effect.Effect<boolean> =>
@@ -168,6 +170,7 @@ export const makeAgentSurvey = (looks: Effect.Effect.Success<typeof makeAgentLoo
     const survey = Effect.fn("AgentSurvey.survey")(function* (requests: ReadonlyArray<LookRequest>, wanted: Wanted) {
       const now = yield* monotonicMillis
       const atFirst = known
+      doubted = []
       const chosen = choose(requests, wanted, now)
       const seen = yield* Effect.forEach(requests, (request) => sight(request, chosen, now), {
         concurrency: limits.asked + 1
@@ -176,8 +179,11 @@ export const makeAgentSurvey = (looks: Effect.Effect.Success<typeof makeAgentLoo
       const names = new Set(seen.map(({ sighting }) => sighting.name.toLowerCase()))
       // Pages shift while workspaces change: one that a list does not show may be there all the same.
       const { asked, gone, left } = yield* lookForMissing(here, now)
-      // What was doubted meanwhile is not known by what was seen before.
-      const merged = new Map([...here].filter(([id]) => known.get(id) === atFirst.get(id)))
+      // What was doubted, or overruled, meanwhile is not known by what was seen before.
+      const isDoubted = ({ name }: Known) => doubted.some((some) => isWanted(some, name))
+      const merged = [...here]
+        .filter(([id]) => known.get(id) === atFirst.get(id))
+        .map(([id, one]) => [id, isDoubted(one) ? { ...one, confirmed: null } : one] as const)
       known = new Map(
         [...known, ...merged]
           .filter(([id]) => !gone.has(id))
@@ -202,6 +208,7 @@ export const makeAgentSurvey = (looks: Effect.Effect.Success<typeof makeAgentLoo
     /** What these agents said of themselves is asked again. */
     const doubt = (wanted: Wanted): Effect.Effect<void> =>
       Effect.sync(() => {
+        doubted = [...doubted, wanted]
         known = new Map(
           [...known].map(([id, one]) => [id, isWanted(wanted, one.name) ? { ...one, confirmed: null } : one])
         )

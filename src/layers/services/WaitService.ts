@@ -149,7 +149,7 @@ export class WaitService extends Context.Tag("fleet-mcp/layers/services/WaitServ
             const left = began + Duration.toMillis(time) - (yield* monotonicMillis)
             const looked = yield* Effect.timeoutOption(watcher.lookAfter(number), Duration.millis(Math.max(0, left)))
             if (Option.isNone(looked)) {
-              const watch = watchedFrom({ ...(from ?? hereFrom()), state: undefined })
+              const watch = watchedFrom(from ?? hereFrom())
               const notes = [...(isSeen ? [] : [notSeen]), ...unseen(watch)]
               return yield* answer(from !== undefined && isDone(watch), watch, notes)
             }
