@@ -29,7 +29,7 @@ import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./Pr
 import { late, translate, words } from "./translate.ts"
 import { agentApp, mayHideApp, unread } from "./WorkspaceAgents.ts"
 
-export type { FoundAgent, LocatedAgent }
+export type { FoundAgent, LocatedAgent, WorkspaceHandle }
 
 /** All agents; `note` says why there are none, where that may be the token's fault, else `""`. */
 export interface FoundAgents {
