@@ -171,11 +171,18 @@ export class WaitService extends Context.Tag("fleet-mcp/layers/services/WaitServ
             if (all.length + pending.length === 0) {
               return { ...(yield* answer(false, watch, ["There is no agent."])), isEmpty: true }
             }
-            if (isDone(watch)) return yield* answer(true, watch, [])
+            if (isDone(watch)) return yield* answer(true, watch, isFresh ? leftOut(watch) : [])
             const isOver = names !== undefined && all.every(({ latest }) => latest.status === "deleted")
             if (isOver && pending.length === 0) return yield* answer(false, watch, ["All of them are deleted."])
           }
         })
+
+        /** Who may have ended long ago, and is not told because nothing was heard of it: the cursor does not tell it. */
+        const leftOut = ({ all }: Watch): ReadonlyArray<string> => {
+          const some = all.filter(({ latest, match }) => match === undefined && journal.isUntold(latest))
+          const names = nameList(some.map(({ latest }) => latest))
+          return some.length === 0 ? [] : [`Not seen in the newest look, and not told: ${cut(names, limits.message)}.`]
+        }
 
         const unseen = ({ all }: Watch): ReadonlyArray<string> => {
           const untold = all.filter(({ latest }) => journal.isUntold(latest)).map(({ latest }) => latest)

@@ -92,6 +92,21 @@ describe.concurrent("an agent of which nothing was seen", () => {
     )
   })
 
+  it.effect("in this wait, but before, is named where others are told", () => {
+    const fleet = makeFleet()
+    many(fleet, 40)
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        yield* settle(wait({ mode: "all" }))
+        const told = yield* settle(wait())
+        assert.lengthOf(told.agents, 16)
+        const [, named = ""] = /^Not seen in the newest look, and not told: (.*)\.$/.exec(told.note) ?? []
+        assert.lengthOf(new Set([...namesOf(told), ...named.split(", ")]), 40)
+      })
+    )
+  })
+
   it.effect("has not changed when it is seen", () => {
     const fleet = makeFleet()
     const rows = many(fleet, 40)

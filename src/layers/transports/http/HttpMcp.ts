@@ -64,12 +64,15 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
         )
       }
 
+    const noWaits = Effect.succeed<ReadonlySet<string>>(new Set())
+
     const kindOf = ({ id, method, value }: Message): Effect.Effect<Counted["kind"]> => {
-      if (method !== "tools/call" || id === undefined) return Effect.succeed(undefined)
+      const isCall = method === "tools/call" && id !== undefined
       const tool = toolOf(value)
-      return Effect.map(connect.waits ?? Effect.succeed(new Set<string>()), (names) =>
-        typeof tool === "string" && names.has(tool) ? "wait" : "call"
-      )
+      return Effect.map(isCall ? (connect.waits ?? noWaits) : noWaits, (names) => {
+        if (!isCall) return undefined
+        return typeof tool === "string" && names.has(tool) ? "wait" : "call"
+      })
     }
 
     const admit = (
