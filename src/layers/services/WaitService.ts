@@ -180,8 +180,8 @@ export class WaitService extends Context.Tag("fleet-mcp/layers/services/WaitServ
         /** Who may have ended long ago, and is not told because nothing was heard of it: the cursor does not tell it. */
         const leftOut = ({ all }: Watch): ReadonlyArray<string> => {
           const some = all.filter(({ latest, match }) => match === undefined && journal.isUntold(latest))
-          const names = nameList(some.map(({ latest }) => latest))
-          return some.length === 0 ? [] : [`Not seen in the newest look, and not told: ${cut(names, limits.message)}.`]
+          const who = nameList(some.map(({ latest }) => latest))
+          return some.length === 0 ? [] : [`Not seen in the newest look, and not told: ${cut(who, limits.message)}.`]
         }
 
         const unseen = ({ all }: Watch): ReadonlyArray<string> => {
