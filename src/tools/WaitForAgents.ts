@@ -28,15 +28,16 @@ const inAll = ({ standing }: WaitAnswer): string => standing.map(([status, count
 
 /** What came of the wait, and what to call next. */
 const messageOf = (answer: WaitAnswer, asked: number | undefined): string => {
-  const { agents, done, limit, more, waited } = answer
+  const { agents, done, isEmpty, limit, more, reached, waited, waited_for } = answer
   const now = inAll(answer) === "" ? "" : ` Now: ${inAll(answer)}.`
   if (!done) {
     const cut = asked !== undefined && asked > limit ? `, the longest that this client bears` : ""
     const how = waited < limit ? `after ${waited} s` : `within ${limit} s${cut}`
-    const next = inAll(answer) === "" ? "create_agent makes one." : "Call wait_for_agents again with this cursor."
-    return `What was waited for has not come ${how}: nobody is done yet.${now} ${next}`
+    const next = isEmpty ? "create_agent makes one." : "Call wait_for_agents again with this cursor."
+    const part = reached === 0 ? "" : `, but for ${reached} of ${waited_for} agents`
+    return `What was waited for has not come ${how}${part}.${now} ${next}`
   }
-  const changed = agents.length + more
+  const told = agents.length + more
   const rest = more > 0 ? ` ${more} more: call wait_for_agents with this cursor.` : ""
   const person = agents.some(({ status }) => status === "waiting")
     ? " Where one waits for a person, a person has to answer."
@@ -44,7 +45,8 @@ const messageOf = (answer: WaitAnswer, asked: number | undefined): string => {
   const next = agents.some(({ status }) => status === "idle")
     ? "show_agent_log has the results; start_agent_task gives the next task."
     : "show_agent tells more."
-  return `${changed} ${changed === 1 ? "agent has" : "agents have"} changed after ${waited} s.${now}${rest}${person} ${next}`
+  const who = told === 0 ? "nothing is new since the cursor" : `${told} ${told === 1 ? "agent" : "agents"}`
+  return `What was waited for has come after ${waited} s: ${who}.${now}${rest}${person} ${next}`
 }
 
 type Shown = typeof output.Encoded

@@ -158,6 +158,9 @@ export const fakes = (asked: Asked = []): Layer.Layer<FleetServices> => {
               { name: "fix-login", status: "idle" as const, evidence, now: "busy" as const, last_message: "All\ngreen" }
             ],
             more: 0,
+            reached: 1,
+            waited_for: 2,
+            isEmpty: false,
             standing: [["busy", 2]] as const,
             waited: 3,
             limit: 45,

@@ -54,6 +54,9 @@ const services = ({ agents = [], messages = [], text = "" }: Fleet) => {
             last_message: text.slice(0, 500)
           })),
           more: 284,
+          reached: 300,
+          waited_for: 300,
+          isEmpty: false,
           standing: [["waiting", 300]] as const,
           waited: 1,
           limit: 45,

@@ -21,7 +21,7 @@ import { once } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
 import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
 import { toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
-import { makeAgentSurvey, type Survey } from "./AgentSurvey.ts"
+import { makeAgentSurvey, type Survey, type Wanted } from "./AgentSurvey.ts"
 import type { Dialogue } from "./LiveState.ts"
 import { makeEarlierBuilds } from "./EarlierBuilds.ts"
 import { wire, type FoundAgent, type LocatedAgent, type WorkspaceHandle } from "./FoundAgent.ts"
@@ -29,7 +29,7 @@ import { ProjectLimits, ProjectRepository, type TemplateVersionInfo } from "./Pr
 import { late, translate, words } from "./translate.ts"
 import { agentApp, mayHideApp, unread } from "./WorkspaceAgents.ts"
 
-export type { FoundAgent, LocatedAgent }
+export type { FoundAgent, LocatedAgent, WorkspaceHandle }
 
 /** All agents; `note` says why there are none, where that may be the token's fault, else `""`. */
 export interface FoundAgents {
@@ -56,12 +56,14 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     /** All agents of the caller, by name. `/api` requests: one a page of 100, and two a template version not seen yet. */
     readonly list: Effect.Effect<FoundAgents, CoderFailure>
     /**
-     * All agents, at little cost: for who looks again and again. `/api` requests: one a page of 100; agents are asked as
-     * `SurveyLimits` says. An agent that is deleted is told once.
+     * All agents, at little cost: for who looks again and again. `/api` requests: one a page of 100; of the wanted
+     * agents some are asked, as `SurveyLimits` says. An agent that is deleted is told once.
      */
-    readonly survey: Effect.Effect<Survey, CoderFailure>
-    /** The next surveys ask these agents themselves (names in lower case; all by default), whatever their reports say. */
-    readonly doubt: (names?: ReadonlySet<string>) => Effect.Effect<void>
+    readonly survey: (wanted: Wanted) => Effect.Effect<Survey, CoderFailure>
+    /** The next surveys ask these agents themselves, whatever their reports say. */
+    readonly doubt: (wanted: Wanted) => Effect.Effect<void>
+    /** A task is sent to the agent: surveys tell it by its own answer, or by a report newer than those before the task. */
+    readonly outdate: (agent: WorkspaceHandle) => Effect.Effect<void>
     /** One agent by name, in any case, as it is now. The workspace belongs to the caller. */
     readonly find: (name: string) => Effect.Effect<FoundAgent, LookupFailure>
     /** What has a name among the caller's workspaces, agent or not; none where the name is free. */
@@ -160,7 +162,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const offsets = Array.makeBy(pages, (index) => index * pageSize).slice(1)
         const rest = yield* Effect.forEach(offsets, page, { concurrency: pagesAtOnce })
         const all = [first, ...rest].flatMap((one) => one.workspaces)
-        return [...new Map(all.map((one) => [one.id === "" ? one : one.id, one])).values()]
+        return { pages, found: [...new Map(all.map((one) => [one.id === "" ? one : one.id, one])).values()] }
       })
 
       const versionsOf = (found: ReadonlyArray<WorkspaceSummary>) =>
@@ -175,7 +177,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
 
       /** The workspaces that are agents, how to look at each, and those that cannot be read. */
       const everyAgent = Effect.gen(function* () {
-        const listed = yield* workspaces
+        const { found: listed, pages } = yield* workspaces
         const readable = listed.filter((one): one is WorkspaceSummary => !isUnreadable(one))
         const versions = yield* versionsOf(readable)
         const versionOf = (workspace: WorkspaceSummary) =>
@@ -184,7 +186,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         const were = yield* whichWere(readable.filter(isNone))
         const agents = readable.filter((workspace) => !isNone(workspace) || were.get(workspace.id) !== false)
         const requests = agents.map((workspace) => requestFor(workspace, versionOf(workspace)))
-        return { listed, agents, requests, versionOf }
+        return { listed, agents, pages, requests, versionOf }
       })
 
       const list = Effect.gen(function* () {
@@ -200,9 +202,10 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         return { agents: all.toSorted((a, b) => a.name.localeCompare(b.name, "en")), note }
       }).pipe(Effect.withSpan("AgentRepository.list"))
 
-      const survey = Effect.flatMap(everyAgent, ({ requests }) => surveys.survey(requests)).pipe(
-        Effect.withSpan("AgentRepository.survey")
-      )
+      const survey = Effect.fn("AgentRepository.survey")(function* (wanted: Wanted) {
+        const { pages, requests } = yield* everyAgent
+        return { ...(yield* surveys.survey(requests, wanted)), pages }
+      })
 
       const workspace = (name: string): Effect.Effect<Option.Option<Workspace>, CoderFailure | AgentUnreadable> =>
         coder.workspaces.getByName({ path: { user: "me", name } }).pipe(
@@ -279,6 +282,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         list,
         survey,
         doubt: surveys.doubt,
+        outdate: ({ [wire]: { workspace: found } }) => surveys.outdate(found),
         find: (name) => Effect.flatMap(locate(name), look),
         locate,
         holder,

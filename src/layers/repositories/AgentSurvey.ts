@@ -1,7 +1,8 @@
-import { Clock, Context, Duration, Effect, Option } from "effect"
+import { Context, Duration, Effect, Option } from "effect"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 import type { Workspace } from "../../schemas/coder/Workspaces.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
+import { monotonicMillis } from "../time/Monotonic.ts"
 import type { makeAgentLook, LookRequest } from "./AgentLook.ts"
 import { freshReport, reportedStatus, type AgentState } from "./AgentState.ts"
 
@@ -14,7 +15,9 @@ export class SurveyLimits extends Context.Reference<SurveyLimits>()(
       asked: 16,
       each: Duration.millis(1500),
       /** Between two agents asked although they report themselves at work: a report may be the last one for good. */
-      spotCheck: Duration.seconds(30)
+      spotCheck: Duration.seconds(30),
+      /** Between two questions whether a workspace that the list does not show as an agent any more is deleted. */
+      missingCheck: Duration.seconds(30)
     })
   }
 ) {}
@@ -24,7 +27,10 @@ export interface Sighting {
   /** Its workspace's, which a name that is given away again does not share. */
   readonly id: string
   readonly name: string
-  /** None where it could not be told this time: it was to be asked, and did not answer or has to wait for its turn. */
+  /**
+   * None where it could not be told this time: it was to be asked, and did not answer, has to wait for its turn, or is
+   * none of those that are asked; or the list did not show it, and it is not deleted.
+   */
   readonly state: Option.Option<AgentState>
   readonly build: number
   /** The time of its newest report since its start; `""` for none. */
@@ -37,16 +43,28 @@ export interface Survey {
   readonly sightings: ReadonlyArray<Sighting>
   /** Those that were there before and are deleted. */
   readonly gone: ReadonlyArray<{ readonly id: string; readonly name: string }>
+  /** Pages of the list that were read. */
+  readonly pages: number
 }
 
+/** What is remembered of an agent. Times are of the monotonic clock (milliseconds). */
 interface Known {
   readonly name: string
   readonly build: number
-  /** The report that the agent's own answer agreed with, and the one that it contradicted. */
+  /** The time of its newest report since its start; `""` for none. */
+  readonly report: string
+  /** The report that the agent's own answer agreed with, and the one that it, or a task sent since, contradicted. */
   readonly confirmed: string | null
   readonly overruled: string | null
   readonly askedAt: number
+  /** When it was asked last whether it is deleted, since the list does not show it. */
+  readonly missedAt: number
 }
+
+/** Names in lower case; all where there are none. */
+export type Wanted = ReadonlySet<string> | undefined
+
+const isWanted = (wanted: Wanted, name: string): boolean => wanted === undefined || wanted.has(name.toLowerCase())
 
 const isGone = ({ reason, status }: CoderError): boolean => reason === "status" && (status === 404 || status === 410)
 
@@ -60,7 +78,9 @@ export const makeAgentSurvey = (looks: Effect.Effect.Success<typeof makeAgentLoo
     const coder = yield* CoderClient
     const limits = yield* SurveyLimits
     let known: ReadonlyMap<string, Known> = new Map()
-    let checkedAt = 0
+    /** Who was doubted since the newest survey began. */
+    let doubted: ReadonlyArray<Wanted> = []
+    let checkedAt = -Infinity
 
     const isDeleted = (id: string): Effect.Effect<boolean> =>
       coder.workspaces.get({ path: { workspace: id }, urlParams: { include_deleted: true } }).pipe(
@@ -86,11 +106,13 @@ export const makeAgentSurvey = (looks: Effect.Effect.Success<typeof makeAgentLoo
       )
     }
 
-    const askedAt = (request: LookRequest): number => before(request)?.askedAt ?? 0
+    const askedAt = (request: LookRequest): number => before(request)?.askedAt ?? -Infinity
 
-    /** Those that are asked this time: who was not asked for longest comes first. */
-    const choose = (requests: ReadonlyArray<LookRequest>, now: number): ReadonlySet<string> => {
-      const askable = requests.filter(looks.isAskable).toSorted((a, b) => askedAt(a) - askedAt(b))
+    /** Those of the wanted that are asked this time: who was not asked for longest comes first. */
+    const choose = (requests: ReadonlyArray<LookRequest>, wanted: Wanted, now: number): ReadonlySet<string> => {
+      const askable = requests
+        .filter((request) => isWanted(wanted, request.workspace.name) && looks.isAskable(request))
+        .toSorted((a, b) => (askedAt(a) < askedAt(b) ? -1 : askedAt(a) > askedAt(b) ? 1 : 0))
       const untold = askable.filter(isUntold).slice(0, limits.asked)
       const due = now - checkedAt >= Duration.toMillis(limits.spotCheck)
       const atWork = due ? askable.find((each) => !isUntold(each)) : undefined
@@ -115,9 +137,11 @@ export const makeAgentSurvey = (looks: Effect.Effect.Success<typeof makeAgentLoo
         const entry: Known = {
           name: workspace.name,
           build: workspace.latest_build.build_number,
+          report: mark,
           confirmed: live === undefined ? (was?.confirmed ?? null) : live.status === said ? mark : null,
           overruled: live === undefined ? (was?.overruled ?? null) : live.status === said ? null : mark,
-          askedAt: isAsked ? now : (was?.askedAt ?? 0)
+          askedAt: isAsked ? now : askedAt(request),
+          missedAt: -Infinity
         }
         const sighting: Sighting = {
           id: workspace.id,
@@ -130,32 +154,87 @@ export const makeAgentSurvey = (looks: Effect.Effect.Success<typeof makeAgentLoo
         return { entry, sighting }
       })
 
-    const survey = Effect.fn("AgentSurvey.survey")(function* (requests: ReadonlyArray<LookRequest>) {
-      const now = yield* Clock.currentTimeMillis
-      const asked = choose(requests, now)
-      const seen = yield* Effect.forEach(requests, (request) => sight(request, asked, now), {
+    /** Asks of some that the list does not show whether they are deleted: first of whom that was not asked for longest. */
+    const lookForMissing = (here: ReadonlyMap<string, Known>, now: number) =>
+      Effect.gen(function* () {
+        const missing = [...known].filter(([id]) => !here.has(id))
+        const due = missing
+          .filter(([, { missedAt }]) => now - missedAt >= Duration.toMillis(limits.missingCheck))
+          .toSorted(([, a], [, b]) => (a.missedAt < b.missedAt ? -1 : a.missedAt > b.missedAt ? 1 : 0))
+          .slice(0, limits.asked)
+        const deleted = yield* Effect.filter(due, ([id]) => isDeleted(id), { concurrency: limits.asked })
+        const gone = new Map(deleted)
+        return { gone, asked: new Set(due.map(([id]) => id)), left: missing.filter(([id]) => !gone.has(id)) }
+      })
+
+    const survey = Effect.fn("AgentSurvey.survey")(function* (requests: ReadonlyArray<LookRequest>, wanted: Wanted) {
+      const now = yield* monotonicMillis
+      const atFirst = known
+      doubted = []
+      const chosen = choose(requests, wanted, now)
+      const seen = yield* Effect.forEach(requests, (request) => sight(request, chosen, now), {
         concurrency: limits.asked + 1
       })
       const here = new Map(seen.map(({ entry, sighting }) => [sighting.id, entry]))
+      const names = new Set(seen.map(({ sighting }) => sighting.name.toLowerCase()))
       // Pages shift while workspaces change: one that a list does not show may be there all the same.
-      const missing = [...known].filter(([id]) => !here.has(id)).slice(0, limits.asked)
-      const deleted = yield* Effect.filter(missing, ([id]) => isDeleted(id), { concurrency: limits.asked })
-      const gone = deleted.map(([id, { name }]) => ({ id, name }))
-      const isKept = (id: string) => gone.every((one) => one.id !== id)
-      known = new Map([...[...known].filter(([id]) => isKept(id)), ...here])
-      return { sightings: seen.map(({ sighting }) => sighting), gone } satisfies Survey
+      const { asked, gone, left } = yield* lookForMissing(here, now)
+      // What was doubted, or overruled, meanwhile is not known by what was seen before.
+      const isDoubted = ({ name }: Known) => doubted.some((some) => isWanted(some, name))
+      const merged = [...here]
+        .filter(([id]) => known.get(id) === atFirst.get(id))
+        .map(([id, one]) => [id, isDoubted(one) ? { ...one, confirmed: null } : one] as const)
+      known = new Map(
+        [...known, ...merged]
+          .filter(([id]) => !gone.has(id))
+          .map(([id, one]) => [id, asked.has(id) ? { ...one, missedAt: now } : one])
+      )
+      const unseen = left
+        .filter(([, { name }]) => !names.has(name.toLowerCase()))
+        .map(([id, { build, name, report }]): Sighting => ({
+          id,
+          name,
+          state: Option.none(),
+          build,
+          report,
+          message: null
+        }))
+      return {
+        sightings: [...seen.map(({ sighting }) => sighting), ...unseen],
+        gone: [...gone].map(([id, { name }]) => ({ id, name }))
+      }
     })
 
-    /** What these agents said of themselves is asked again; of all where no names are given. */
-    const doubt = (names?: ReadonlySet<string>): Effect.Effect<void> =>
+    /** What these agents said of themselves is asked again. */
+    const doubt = (wanted: Wanted): Effect.Effect<void> =>
       Effect.sync(() => {
+        doubted = [...doubted, wanted]
         known = new Map(
-          [...known].map(([id, one]) => [
-            id,
-            names === undefined || names.has(one.name.toLowerCase()) ? { ...one, confirmed: null, askedAt: 0 } : one
-          ])
+          [...known].map(([id, one]) => [id, isWanted(wanted, one.name) ? { ...one, confirmed: null } : one])
         )
       })
 
-    return { survey, doubt }
+    /** A task was sent to an agent: what it reported before says nothing of what it does now. */
+    const outdate = (workspace: Workspace): Effect.Effect<void> =>
+      Effect.sync(() => {
+        const { id, latest_build, name } = workspace
+        const found = known.get(id)
+        const was = found?.build === latest_build.build_number ? found : undefined
+        const marks = [was?.report ?? "", Option.match(freshReport(workspace), { onNone: () => "", onSome: createdAt })]
+        const [report = ""] = marks.filter((mark) => mark !== "").toSorted((a, b) => Date.parse(b) - Date.parse(a))
+        const entry: Known = {
+          name,
+          build: latest_build.build_number,
+          report,
+          confirmed: null,
+          overruled: report === "" ? null : report,
+          askedAt: -Infinity,
+          missedAt: -Infinity
+        }
+        known = new Map([...known, [id, entry]])
+      })
+
+    return { survey, doubt, outdate }
   })
+
+const createdAt = ({ created_at }: { readonly created_at: string }): string => created_at

@@ -14,9 +14,8 @@ import { shownName } from "../../schemas/Text.ts"
 import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
 import { AgentRepository, type FoundAgent, type LocatedAgent } from "../repositories/AgentRepository.ts"
 import { Seen, type Settled } from "../repositories/Settled.ts"
-import { remaining, TimeLimits } from "../time/Deadline.ts"
 import { CreateAgent, type CreatedAgent, type CreateFailure, type CreateRequest } from "./CreateAgent.ts"
-import { changing, reading, sending, tookEffect } from "./deadlines.ts"
+import { changing, reading, sending, timeToWait, tookEffect } from "./deadlines.ts"
 import { makeStopAgent, type StopFailure, type StoppedAgent } from "./StopAgent.ts"
 
 /** How long the agents' lives are waited for. */
@@ -88,11 +87,6 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         const { create } = yield* CreateAgent
         const stop = yield* makeStopAgent
 
-        /** What is left for waiting, when what comes after is to be settled too. */
-        const timeToWait = Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
-          Duration.subtract(left, settle)
-        )
-
         const list = Effect.fn("AgentService.list")(
           function* ({ limit, offset = 0, project, status }: AgentFilter) {
             const wanted = status === undefined ? undefined : yield* readStatus(status)
@@ -147,7 +141,7 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
         /** Waits for the end of a stop; `outcome` is told where the time is over first. */
         const stopEnds = (name: string, begun: Change, outcome: Outcome) =>
           Effect.gen(function* () {
-            const change = yield* lifecycle.watch(begun, yield* timeToWait)
+            const change = yield* lifecycle.watch(begun, yield* timeToWait(1))
             if (change.state !== "at_work") return change
             return yield* halfDone(name, change, "the time of the call was over.", ["wait"], outcome)
           })
@@ -184,7 +178,7 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
               ])
             }
             yield* tookEffect
-            const change = yield* lifecycle.watch(sent.value, yield* timeToWait)
+            const change = yield* lifecycle.watch(sent.value, yield* timeToWait(1))
             if (change.state === "failed") return yield* yield* lifecycle.failure(change)
             const after = yield* agents.look(change)
             const done = isStopped(latest) ? "started" : "stopped and started"

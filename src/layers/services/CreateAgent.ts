@@ -1,4 +1,4 @@
-import { Context, Duration, Effect, Layer, Option, Schema } from "effect"
+import { Context, Effect, Layer, Option, Schema } from "effect"
 import { AgentName, type Agent, type Stage } from "../../schemas/Agent.ts"
 import {
   InvalidAgentName,
@@ -24,9 +24,9 @@ import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
 import { ProjectRepository, type FoundProject } from "../repositories/ProjectRepository.ts"
 import { TaskRepository } from "../repositories/TaskRepository.ts"
-import { lookUntil, remaining, TimeLimits } from "../time/Deadline.ts"
+import { lookUntil } from "../time/Deadline.ts"
 import { checkTask } from "./checkTask.ts"
-import { changing, sending, tookEffect } from "./deadlines.ts"
+import { changing, sending, timeToWait, tookEffect } from "./deadlines.ts"
 
 export interface CreateRequest {
   readonly name: string
@@ -90,15 +90,13 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
       const { displayName, url } = yield* CoderConfig
       const options = yield* FleetConfig
 
-      /** What is left for waiting, when a first message is to be sent and settled afterwards. */
-      const timeToWait = Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
-        Duration.subtract(left, Duration.times(settle, 2))
-      )
+      /** A first message is to be sent and settled afterwards. */
+      const timeToStart = timeToWait(2)
 
       /** Looks at the agent until it is past its start or the time is up. */
       const waitUntilReady = (accepted: Change, arrived: (seen: FoundAgent) => boolean) =>
         Effect.gen(function* () {
-          const start = yield* lifecycle.watch(accepted, yield* timeToWait)
+          const start = yield* lifecycle.watch(accepted, yield* timeToStart)
           if (start.state === "failed") return yield* yield* lifecycle.failure(start)
           const warnings = start.state === "succeeded" ? yield* lifecycle.warnings(start) : []
           let seen = yield* agents.look(start)
@@ -107,7 +105,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
             if (Option.isSome(now)) seen = yield* agents.look(now.value)
             return Option.liftPredicate(seen, arrived)
           })
-          yield* lookUntil(yield* timeToWait, look)
+          yield* lookUntil(yield* timeToStart, look)
           return { found: seen, warnings } satisfies StartedAgent
         })
 
@@ -120,7 +118,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
         !Option.exists(found.live, ({ takesTask }) => takesTask)
           ? Effect.succeed("not_delivered")
           : tasks.prepareMessage(found, task).pipe(
-              Effect.flatMap(({ send }) => send),
+              Effect.flatMap(({ send }) => Effect.ensuring(send, agents.outdate(found))),
               Effect.map((outcome): TaskDelivery => (outcome === "applied" ? "delivered" : "unknown")),
               Effect.catchAll((error) =>
                 Effect.as(

@@ -1,13 +1,12 @@
-import { Duration, Effect } from "effect"
+import { Effect } from "effect"
 import type { Agent } from "../../schemas/Agent.ts"
 import { AgentNotRunning, BuildInTheWay, type BuildFailed, type LookupFailure } from "../../schemas/errors/Agent.ts"
 import type { DeadlineExceeded } from "../../schemas/errors/Coder.ts"
 import type { NextStep } from "../../schemas/errors/NextStep.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
-import { AgentRepository, type LocatedAgent } from "../repositories/AgentRepository.ts"
-import { remaining, TimeLimits } from "../time/Deadline.ts"
-import { changing, sending, tookEffect } from "./deadlines.ts"
+import { AgentRepository, type WorkspaceHandle } from "../repositories/AgentRepository.ts"
+import { changing, sending, timeToWait, tookEffect } from "./deadlines.ts"
 
 export interface StoppedAgent {
   readonly agent: Agent
@@ -26,20 +25,15 @@ export const makeStopAgent = Effect.gen(function* () {
   const agents = yield* AgentRepository
   const lifecycle = yield* AgentLifecycle
 
-  /** What is left for waiting, when what came of it is to be looked at too. */
-  const timeToWait = Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
-    Duration.subtract(left, settle)
-  )
-
   /** The newest change, over; a stop at work that is not ours is waited for. */
-  const settledChange = (agent: LocatedAgent) =>
+  const settledChange = (name: string, agent: WorkspaceHandle) =>
     Effect.gen(function* () {
       const latest = lifecycle.latest(agent)
       const isStop = latest.transition === "stop"
-      const change = isStop ? yield* lifecycle.watch(latest, yield* timeToWait) : latest
-      if (change.state === "at_work") return yield* inTheWay(agent.name, change)
+      const change = isStop ? yield* lifecycle.watch(latest, yield* timeToWait(1)) : latest
+      if (change.state === "at_work") return yield* inTheWay(name, change)
       if (isStop && change.state === "succeeded") {
-        return yield* new AgentNotRunning({ agent_name: agent.name, build_number: change.build_number })
+        return yield* new AgentNotRunning({ agent_name: name, build_number: change.build_number })
       }
       return change
     })
@@ -53,7 +47,7 @@ export const makeStopAgent = Effect.gen(function* () {
         return stopped(agent, "unknown", [], message, ["look_at_agent"])
       }
       yield* tookEffect
-      const change = yield* lifecycle.watch(sent.value, yield* timeToWait)
+      const change = yield* lifecycle.watch(sent.value, yield* timeToWait(1))
       if (change.state === "failed") return yield* yield* lifecycle.failure(change)
       const log = yield* lifecycle.log(change)
       const { agent } = yield* agents.look(change)
@@ -65,11 +59,23 @@ export const makeStopAgent = Effect.gen(function* () {
         : stopped(agent, "unknown", log, `The stop was accepted (${build}) and is still ${change.status}.`, ["wait"])
     })
 
+  /** Where somebody else's stop came first, it is waited for as one that was seen before. */
+  const stopOnce = (name: string, latest: Change): Effect.Effect<StoppedAgent, StopFailure> =>
+    Effect.catchIf(
+      sendStop(latest),
+      (error) => error._tag === "BuildInTheWay" && error.transition === "stop",
+      () =>
+        Effect.gen(function* () {
+          const now = yield* agents.refresh(latest)
+          return yield* stopOnce(name, yield* settledChange(name, now))
+        })
+    )
+
   return Effect.fn("AgentService.stop")(
     function* (name: string) {
       const located = yield* agents.locate(name)
-      const latest = yield* settledChange(located)
-      return yield* sendStop(latest).pipe(sending(`stop the agent ${name}`))
+      const latest = yield* settledChange(located.name, located)
+      return yield* stopOnce(located.name, latest).pipe(sending(`stop the agent ${name}`))
     },
     (effect, name): Effect.Effect<StoppedAgent, StopFailure> => changing(`stop the agent ${name}`)(effect)
   )

@@ -114,7 +114,11 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
             return yield* new AgentNotIdle({ ...agent, agent_name: agent.name })
           }
           const { send } = yield* tasks.prepareMessage(found, text)
-          const outcome = yield* send.pipe(sending(`start a task of ${name}`))
+          // Before, for who looks while it is settled; afterwards, for what was seen before it arrived.
+          const outcome = yield* Effect.zipRight(agents.outdate(found), send).pipe(
+            Effect.ensuring(agents.outdate(found)),
+            sending(`start a task of ${name}`)
+          )
           return {
             agent_name: agent.name,
             task_description: text,

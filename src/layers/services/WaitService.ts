@@ -1,12 +1,13 @@
-import { Clock, Context, Duration, Effect, Layer, Option } from "effect"
+import { Context, Duration, Effect, Layer, Option } from "effect"
 import type { AgentStatus } from "../../schemas/Agent.ts"
 import { AgentNotFound } from "../../schemas/errors/Agent.ts"
 import type { CoderFailure } from "../../schemas/errors/Coder.ts"
 import { cut, listed } from "../../schemas/Text.ts"
 import { AgentRepository } from "../repositories/AgentRepository.ts"
 import type { TaskRepository } from "../repositories/TaskRepository.ts"
+import { monotonicMillis } from "../time/Monotonic.ts"
 import * as Cursor from "./wait/Cursor.ts"
-import { watched, type From, type Until, type Watched } from "./wait/matches.ts"
+import { watched, type From, type Until, type Watch } from "./wait/matches.ts"
 import { makeTelling, standing, type WaitedAgent } from "./wait/Telling.ts"
 import { makeWatcher } from "./wait/Watcher.ts"
 import { WaitProgress, WaitTime } from "./wait/WaitTime.ts"
@@ -30,6 +31,11 @@ export interface WaitAnswer {
   readonly agents: ReadonlyArray<WaitedAgent>
   /** How many agents changed, or stand, that are not told here. */
   readonly more: number
+  /** How many agents have come to what was waited for, of how many. */
+  readonly reached: number
+  readonly waited_for: number
+  /** A look has shown that there is no agent at all. */
+  readonly isEmpty: boolean
   /** How many agents have each status now. */
   readonly standing: ReadonlyArray<readonly [AgentStatus, number]>
   /** Seconds that it took, and that it might have taken. */
@@ -62,115 +68,149 @@ export class WaitService extends Context.Tag("fleet-mcp/layers/services/WaitServ
         const names =
           request.names === undefined ? undefined : [...new Set(request.names.map((name) => name.trim().toLowerCase()))]
         const subscription = { names, until }
+        const wanted = names === undefined ? undefined : new Set(names)
         const { most, usual } = yield* WaitTime
         const progress = yield* WaitProgress
         const time = Duration.min(most, request.seconds === undefined ? usual : Duration.seconds(request.seconds))
-        const began = yield* Clock.currentTimeMillis
-        const position = Option.flatMap(Option.fromNullable(cursor), (text) => Cursor.read(text, journal, subscription))
-        const isForeign = cursor !== undefined && Option.isNone(position)
+        const began = yield* monotonicMillis
+        const place = Option.flatMap(Option.fromNullable(cursor), (text) => Cursor.read(text, journal, subscription))
+        const isFresh = Option.isNone(place)
+        const isForeign = cursor !== undefined && isFresh
+        /** Who goes on with a cursor was told of all up to there. */
+        const told = Option.match(place, { onNone: () => -1, onSome: (at) => at.told })
+        const watchedFrom = (from: From) => watched(journal, { from, names, until })
 
         /** Of what was seen up to now: nothing that comes meanwhile is skipped by the cursor. */
-        const answer = (done: boolean, all: ReadonlyArray<Watched>, notes: ReadonlyArray<string>) => {
+        const answer = (done: boolean, { all, pending }: Watch, notes: ReadonlyArray<string>) => {
           const events = all
-            .flatMap(({ latest, match }) => (done && match === undefined ? [] : [{ event: match ?? latest, latest }]))
+            .flatMap(({ latest, match }) =>
+              done
+                ? match === undefined || match.position <= told
+                  ? []
+                  : [{ event: match, latest }]
+                : [{ event: latest, latest }]
+            )
             .toSorted((a, b) => a.event.position - b.event.position)
           const shown = events.slice(0, limits.told)
           const more = events.length - shown.length
-          const last = done && more > 0 ? shown.at(-1)?.event.position : undefined
-          const end = last ?? journal.position
+          const seen = journal.position
+          const end = { told: (done && more > 0 ? shown.at(-1)?.event.position : undefined) ?? seen, seen }
+          const never = pending.length === 0 ? [] : [`Not seen yet: ${cut(nameList(pending), limits.message)}.`]
           return Effect.gen(function* () {
             return {
               done,
-              agents: yield* tell(done ? shown : shown.map(({ latest }) => ({ event: latest, latest }))),
+              agents: yield* tell(shown),
               more,
+              reached: all.filter(({ match }) => match !== undefined).length,
+              waited_for: all.length + pending.length,
+              isEmpty: false,
               standing: standing(all),
-              waited: Math.round(((yield* Clock.currentTimeMillis) - began) / 1000),
+              waited: Math.round(((yield* monotonicMillis) - began) / 1000),
               limit: Duration.toSeconds(time),
-              note: [...(isForeign ? [foreign] : []), ...notes].join(" "),
+              note: [...(isForeign ? [foreign] : []), ...notes, ...never].join(" "),
               cursor: Cursor.write(journal, end, subscription)
             } satisfies WaitAnswer
           })
         }
 
-        const isDone = (all: ReadonlyArray<Watched>): boolean =>
-          mode === "any" ? all.some(({ match }) => match !== undefined) : all.every(({ match }) => match !== undefined)
+        const isDone = ({ all, pending }: Watch): boolean =>
+          mode === "any"
+            ? all.some(({ match }) => match !== undefined)
+            : pending.length === 0 && all.length > 0 && all.every(({ match }) => match !== undefined)
 
-        const unknownOf = (from: From): ReadonlyArray<string> =>
+        /** Names that nobody has; who goes on with a cursor may name those of whom it was told that they are deleted. */
+        const unknown = (): ReadonlyArray<string> =>
           (names ?? []).filter((name) => {
+            if (journal.unseenNamed(name) !== undefined) return false
             const latest = journal.named(name)
-            return latest === undefined || (latest.status === "deleted" && latest.position <= from.position)
+            return latest === undefined || (isFresh && latest.status === "deleted")
           })
 
-        const isFresh = Option.isNone(position)
+        /**
+         * How agents stand counts for who begins, and for who waits for all. For who waits for a change it counts only
+         * where changes may have been missed.
+         */
+        const stateFrom = (after: number) =>
+          (until === "changed" ? isForeign : isFresh || mode === "all") ? { after } : undefined
+
+        const hereFrom = (): From => ({ position: journal.position, seen: journal.position, state: undefined })
+
+        /** From the cursor on. */
+        const start = (state: From["state"]) =>
+          Option.map(place, (at): From => ({ position: at.told, seen: at.seen, state }))
 
         /** Looks until it is done or the time is over; looks up to that number are too old. */
-        const waiting = Effect.fn("WaitService.waiting")(function* (start: From, before: number) {
-          let from = start
+        const waiting = Effect.fn("WaitService.waiting")(function* (before: number) {
+          const state = stateFrom(before)
+          let from = Option.getOrUndefined(start(state))
           let number = before
-          let isNamed = false
+          let isSeen = false
           for (;;) {
-            const left = began + Duration.toMillis(time) - (yield* Clock.currentTimeMillis)
+            const left = began + Duration.toMillis(time) - (yield* monotonicMillis)
             const looked = yield* Effect.timeoutOption(watcher.lookAfter(number), Duration.millis(Math.max(0, left)))
-            const blind = watcher.blindness()
             if (Option.isNone(looked)) {
-              const all = watched(journal, { from: { ...from, state: false }, names, until })
-              const notes = unseen(all)
-              return mode === "any" && isDone(all)
-                ? yield* answer(true, all, notes)
-                : yield* answer(false, all, isNamed || !isFresh ? notes : [notSeen, ...notes])
+              const watch = watchedFrom(from ?? hereFrom())
+              const notes = [...(isSeen ? [] : [notSeen]), ...unseen(watch)]
+              return yield* answer(from !== undefined && isDone(watch), watch, notes)
             }
             number = looked.value
+            const blind = watcher.blindness()
             if (Option.isSome(blind)) {
-              if (!isNamed && lasts(blind.value.error)) return yield* blind.value.error
+              if (lasts(blind.value)) return yield* blind.value
               continue
             }
-            if (!isNamed) {
-              const unknown = unknownOf(from)
-              if (unknown.length > 0) return yield* new AgentNotFound({ agent_name: listed(unknown) })
-              isNamed = true
-              // For who waits for any change, this look is what the next ones are compared with.
-              if (isFresh && until === "changed") from = { position: journal.position, state: isForeign }
+            if (!isSeen) {
+              const nobody = unknown()
+              if (nobody.length > 0) return yield* new AgentNotFound({ agent_name: listed(nobody) })
+              isSeen = true
             }
-            const all = watched(journal, { from, names, until })
-            if (all.length === 0) return yield* answer(false, all, ["There is no agent."])
-            if (isDone(all)) return yield* answer(true, all, [])
+            // What happened before the end of the first look is what the next ones are compared with.
+            from ??= { ...hereFrom(), state }
+            const watch = watchedFrom(from)
+            const { all, pending } = watch
+            if (all.length + pending.length === 0) {
+              return { ...(yield* answer(false, watch, ["There is no agent."])), isEmpty: true }
+            }
+            if (isDone(watch)) return yield* answer(true, watch, isFresh ? leftOut(watch) : [])
+            const isOver = names !== undefined && all.every(({ latest }) => latest.status === "deleted")
+            if (isOver && pending.length === 0) return yield* answer(false, watch, ["All of them are deleted."])
           }
         })
 
-        const unseen = (all: ReadonlyArray<Watched>): ReadonlyArray<string> => {
-          const untold = all.filter(({ latest }) => journal.isUntold(latest)).map(({ latest }) => latest.name)
+        /** Who may have ended long ago, and is not told because nothing was heard of it: the cursor does not tell it. */
+        const leftOut = ({ all }: Watch): ReadonlyArray<string> => {
+          const some = all.filter(({ latest, match }) => match === undefined && journal.isUntold(latest))
+          const who = nameList(some.map(({ latest }) => latest))
+          return some.length === 0 ? [] : [`Not seen in the newest look, and not told: ${cut(who, limits.message)}.`]
+        }
+
+        const unseen = ({ all }: Watch): ReadonlyArray<string> => {
+          const untold = all.filter(({ latest }) => journal.isUntold(latest)).map(({ latest }) => latest)
           return [
             ...Option.match(watcher.blindness(), {
               onNone: () => [],
-              onSome: ({ error }) => [`At the end the agents could not be seen: ${cut(error.message, limits.message)}`]
+              onSome: ({ message }) => [`At the end the agents could not be seen: ${cut(message, limits.message)}`]
             }),
             ...(untold.length === 0
               ? []
-              : [`Not seen in the newest look, and told as last seen: ${cut(listed(untold), limits.message)}.`])
+              : [`Not seen in the newest look, and told as last seen: ${cut(nameList(untold), limits.message)}.`])
           ]
         }
 
         const signs = Effect.gen(function* () {
           for (;;) {
-            const all = watched(journal, { from: { position: journal.position, state: false }, names, until })
-            const said = standing(all).map(([status, count]) => `${count} ${status}`)
+            const said = standing(watchedFrom(hereFrom()).all).map(([status, count]) => `${count} ${status}`)
             yield* progress.tell(said.length === 0 ? "looking at the agents" : said.join(", "))
             yield* Effect.sleep(limits.progress)
           }
         })
 
-        const from: From = {
-          position: Option.getOrElse(position, () => journal.position),
-          state: isFresh || mode === "all"
-        }
-        if (!from.state) {
-          const all = watched(journal, { from, names, until })
-          if (isDone(all)) return yield* answer(true, all, [])
-        }
+        const watch = Option.map(start(undefined), watchedFrom)
+        if (Option.isSome(watch) && isDone(watch.value)) return yield* answer(true, watch.value, [])
         // How an agent stands is asked of it anew: it may have a task since its last report.
-        if (from.state) yield* agents.doubt(names === undefined ? undefined : new Set(names))
+        if (stateFrom(0) !== undefined) yield* agents.doubt(wanted)
         const begun = watcher.begun()
-        return yield* Effect.raceFirst(watcher.during(waiting(from, begun)), signs)
+        return yield* Effect.raceFirst(watcher.during(wanted)(waiting(begun)), signs)
       })
 
       return { wait }
@@ -182,6 +222,8 @@ const foreign =
   "The cursor is of another server, of other agents, or too old: the agents were looked at anew, and all that has ended is told."
 
 const notSeen = "The agents were not seen in time."
+
+const nameList = (agents: ReadonlyArray<{ readonly name: string }>): string => listed(agents.map(({ name }) => name))
 
 /** Errors that no waiting mends. */
 const lasts = ({ _tag }: CoderFailure): boolean => _tag !== "CoderUnavailable" && _tag !== "CoderRateLimited"

@@ -1,7 +1,7 @@
 import { Context, Duration, Effect, MutableRef, Option } from "effect"
 import { DeadlineExceeded } from "../../schemas/errors/Coder.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
-import { mutation, TimeLimits, within } from "../time/Deadline.ts"
+import { mutation, remaining, TimeLimits, within } from "../time/Deadline.ts"
 
 /** How far the change at hand has come, as its deadline would tell it; none outside of a change. */
 class Progress extends Context.Reference<Progress>()("fleet-mcp/layers/services/deadlines/Progress", {
@@ -50,6 +50,12 @@ export const sending =
         mutation(change, () => exceeded(action, change, outcome()))
       )
     })
+
+/** What is left of a change for waiting, when so many things are to be settled afterwards. */
+export const timeToWait = (settled: number): Effect.Effect<Duration.Duration> =>
+  Effect.map(Effect.all([remaining, TimeLimits]), ([left, { settle }]) =>
+    Duration.subtract(left, Duration.times(settle, settled))
+  )
 
 /** Within `sending`: from here on the change was seen to take effect, at least in part. */
 export const tookEffect: Effect.Effect<void> = reached("applied")

@@ -203,6 +203,21 @@ describe.concurrent("stop", () => {
     })
   })
 
+  it.effect("two at once: the other one waits for the stop, and is told that it is stopped", () => {
+    const fleet = fleetWith({ buildMillis: { stop: 10_000 } })
+    return inFleet(
+      fleet,
+      Effect.gen(function* () {
+        const ended = yield* settle(Effect.all([Effect.either(stop), Effect.either(stop)], { concurrency: 2 }))
+        assert.sameMembers(
+          ended.map((one) => (Either.isLeft(one) ? one.left._tag : one.right.outcome)),
+          ["applied", "AgentNotRunning"]
+        )
+        assert.deepStrictEqual(fleet.coder.transitions("bot-1"), ["start", "stop"])
+      })
+    )
+  })
+
   for (const transition of ["start", "stop", "delete"] as const) {
     it.effect(`a ${transition} build that stays in the way: nothing sent`, () => {
       const fleet = fleetWith()

@@ -302,7 +302,7 @@ describe.concurrent("a wait", () => {
           [false, 45, 45, [["busy", 2]]]
         )
         const short = yield* settle(wait({ seconds: 3, cursor: answer.cursor }))
-        assert.deepStrictEqual([short.done, short.waited, short.note], [false, 3, ""])
+        assert.deepStrictEqual([short.done, short.waited, short.note], [false, 3, "The agents were not seen in time."])
       })
     )
   })

@@ -2,9 +2,18 @@ import { Option } from "effect"
 import type { AgentStatus, Evidence } from "../../../schemas/Agent.ts"
 import type { Sighting } from "../../repositories/AgentSurvey.ts"
 
+/**
+ * What a change is to who waits for an end. `first`: an agent that was there before is told for the first time, which is
+ * no change; `return`: it is back in the status in which it was told before, without a turn, which is no end.
+ */
+export type Kind = "change" | "first" | "return"
+
 /** A change of an agent as it was seen here. Positions count up from 1, one a change. */
 export interface AgentEvent {
   readonly position: number
+  /** The number of the newest look that told this. */
+  readonly look: number
+  readonly kind: Kind
   /** Of the workspace. */
   readonly id: string
   readonly name: string
@@ -15,7 +24,16 @@ export interface AgentEvent {
   readonly message: number | null
 }
 
+/** An agent that is there, and of which no look has told anything yet. */
+export interface Unseen {
+  readonly id: string
+  readonly name: string
+}
+
 const isAtWork = (status: AgentStatus): boolean => status === "busy"
+
+/** What an agent is called while it cannot be reached, whatever it does. */
+const unreached: ReadonlySet<AgentStatus> = new Set<AgentStatus>(["offline", "degraded", "unknown"])
 
 /** Whether a turn went by between two looks that both found the agent without work. */
 const wentOn = (before: AgentEvent, { message, report }: Sighting): boolean => {
@@ -24,15 +42,21 @@ const wentOn = (before: AgentEvent, { message, report }: Sighting): boolean => {
   return report !== "" && report !== before.report
 }
 
+const keyOf = (name: string): string => name.toLowerCase()
+
 /**
- * What was seen of all agents since this journal began: the changes, of which the oldest are forgotten, and how each agent
- * stands. It belongs to one process: positions mean nothing in another journal, which its `id` tells.
+ * What was seen of all agents since this journal began: the changes, of which the oldest are forgotten, how each agent
+ * stands, and who is there but was never told. It belongs to one process: positions mean nothing in another journal, which
+ * its `id` tells.
  */
 export class AgentJournal {
   readonly id: string
   readonly #kept: number
   #events: ReadonlyArray<AgentEvent> = []
   #latest = new Map<string, AgentEvent>()
+  /** How each agent stood when it could be reached last, by name. */
+  #reached = new Map<string, AgentEvent>()
+  #unseen: ReadonlyMap<string, Unseen> = new Map()
   /** Agents that could not be told when they were looked at last, by id. */
   #untold: ReadonlySet<string> = new Set()
   #position = 0
@@ -53,8 +77,17 @@ export class AgentJournal {
     return [...this.#latest.values()]
   }
 
+  /** Who is there and was never told. */
+  get unseen(): ReadonlyArray<Unseen> {
+    return [...this.#unseen.values()]
+  }
+
   named(name: string): AgentEvent | undefined {
-    return this.#latest.get(name.toLowerCase())
+    return this.#latest.get(keyOf(name))
+  }
+
+  unseenNamed(name: string): Unseen | undefined {
+    return this.#unseen.get(keyOf(name))
   }
 
   isUntold({ id }: AgentEvent): boolean {
@@ -71,39 +104,69 @@ export class AgentJournal {
     return this.#events.filter((event) => event.position > position)
   }
 
-  /** Takes note of what a survey saw, and of who is gone. */
-  note(sightings: ReadonlyArray<Sighting>, gone: ReadonlyArray<AgentEvent>): void {
-    for (const event of gone) {
-      if (this.named(event.name)?.id === event.id) this.#add(event)
+  /** Takes note of what the look of that number saw, and of who is gone. */
+  note(
+    look: number,
+    sightings: ReadonlyArray<Sighting>,
+    gone: ReadonlyArray<{ readonly id: string; readonly name: string; readonly evidence: Evidence }>
+  ): void {
+    for (const one of gone) {
+      if (this.named(one.name)?.id === one.id) this.#add({ ...one, ...deleted, look })
     }
     this.#untold = new Set(sightings.filter(({ state }) => Option.isNone(state)).map(({ id }) => id))
-    for (const sighting of sightings) this.#see(sighting)
+    for (const sighting of sightings) this.#see(look, sighting)
+    const never = sightings.filter(({ id, name }) => this.named(name)?.id !== id)
+    this.#unseen = new Map(never.map(({ id, name }) => [keyOf(name), { id, name }]))
     this.#forget()
   }
 
-  #see(sighting: Sighting): void {
+  #see(look: number, sighting: Sighting): void {
+    if (Option.isNone(sighting.state)) return
     const before = this.named(sighting.name)
     const same = before?.id === sighting.id ? before : undefined
-    if (Option.isNone(sighting.state)) return
     const { evidence, status } = sighting.state.value
+    const { build, id, name, report } = sighting
     const message = sighting.message ?? same?.message ?? null
-    const event = { ...sighting, message, status, evidence, position: 0 }
-    const isNew =
-      same === undefined || same.status !== status || same.build !== sighting.build || wentOn(same, sighting)
-    if (isNew) this.#add(event)
-    else this.#latest.set(sighting.name.toLowerCase(), { ...event, position: same.position })
+    const seen = { id, name, status, evidence, build, report, message, look }
+    if (same === undefined) {
+      this.#add({ ...seen, kind: this.unseenNamed(name)?.id === id ? "first" : "change" })
+    } else if (same.status !== status || same.build !== build || wentOn(same, sighting)) {
+      this.#add({ ...seen, kind: this.#isReturn(sighting, status) ? "return" : "change" })
+    } else {
+      this.#keep({ ...seen, kind: same.kind, position: same.position })
+    }
   }
 
-  #add(event: AgentEvent): void {
+  #isReturn(sighting: Sighting, status: AgentStatus): boolean {
+    const before = this.#reached.get(keyOf(sighting.name))
+    return (
+      before?.id === sighting.id &&
+      before.build === sighting.build &&
+      before.status === status &&
+      !unreached.has(status) &&
+      !wentOn(before, sighting)
+    )
+  }
+
+  #add(event: Omit<AgentEvent, "position">): void {
     this.#position += 1
-    const { build, evidence, id, message, name, report, status } = event
-    const placed = { position: this.#position, id, name, status, evidence, build, report, message }
+    const placed = { ...event, position: this.#position }
     this.#events = [...this.#events, placed].slice(-this.#kept)
-    this.#latest.set(name.toLowerCase(), placed)
+    this.#keep(placed)
+  }
+
+  #keep(event: AgentEvent): void {
+    this.#latest.set(keyOf(event.name), event)
+    if (!unreached.has(event.status)) this.#reached.set(keyOf(event.name), event)
   }
 
   #forget(): void {
-    const deleted = [...this.#latest].filter(([, { status }]) => status === "deleted")
-    for (const [name] of deleted.slice(0, Math.max(0, deleted.length - this.#kept))) this.#latest.delete(name)
+    const all = [...this.#latest].filter(([, { status }]) => status === "deleted")
+    for (const [name] of all.slice(0, Math.max(0, all.length - this.#kept))) {
+      this.#latest.delete(name)
+      this.#reached.delete(name)
+    }
   }
 }
+
+const deleted = { kind: "change", status: "deleted", build: 0, report: "", message: null } as const

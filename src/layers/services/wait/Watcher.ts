@@ -1,8 +1,10 @@
-import { Clock, Context, DateTime, Deferred, Duration, Effect, Option, Random, Runtime, type Scope } from "effect"
-import type { CoderFailure } from "../../../schemas/errors/Coder.ts"
+import { Context, DateTime, Deferred, Duration, Effect, Option, Random, Runtime, type Scope } from "effect"
+import { CoderUnavailable, type CoderFailure } from "../../../schemas/errors/Coder.ts"
 import { AgentRepository } from "../../repositories/AgentRepository.ts"
+import type { Wanted } from "../../repositories/AgentSurvey.ts"
 import { late } from "../../repositories/translate.ts"
 import { Deadline, TimeLimits, within } from "../../time/Deadline.ts"
+import { monotonicMillis } from "../../time/Monotonic.ts"
 import { AgentJournal } from "./AgentJournal.ts"
 
 /** How agents are looked at while somebody waits for them. */
@@ -10,7 +12,10 @@ export class WatchLimits extends Context.Reference<WatchLimits>()(
   "fleet-mcp/layers/services/wait/Watcher/WatchLimits",
   {
     defaultValue: () => ({
-      /** Between the beginnings of two looks at all agents, whoever waits. */
+      /**
+       * Between the beginnings of two looks at the agents, whoever waits; so much for each page of the list. Longer where
+       * Coder asks for that.
+       */
       pace: Duration.seconds(4),
       /** Changes, and deleted agents, that are remembered. */
       remembered: 5000
@@ -18,24 +23,27 @@ export class WatchLimits extends Context.Reference<WatchLimits>()(
   }
 ) {}
 
-/** Why agents cannot be seen, and since when (epoch milliseconds). */
-interface Blindness {
-  readonly error: CoderFailure
-  readonly since: number
-}
-
-/** One look at all agents, again and again, for all who wait in this process. It rests while nobody waits. */
+/** Looks at the agents, again and again, for all who wait in this process. It rests while nobody waits. */
 export interface Watcher {
   readonly journal: AgentJournal
   /** The number of the look that began last. */
   readonly begun: () => number
   /** Why the newest look failed; none where it did not. */
-  readonly blindness: () => Option.Option<Blindness>
-  /** Keeps the looks going while an effect runs. */
-  readonly during: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly blindness: () => Option.Option<CoderFailure>
+  /** Keeps the looks going while an effect runs; these agents are asked, with those of all others who wait. */
+  readonly during: (wanted: Wanted) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Done when a look that began after the one of that number has ended, well or badly; answers its number. */
   readonly lookAfter: (number: number) => Effect.Effect<number>
 }
+
+const action = "look at the agents"
+
+const fault = new CoderUnavailable({
+  action,
+  reason: "a fault of fleet-mcp, whose log has the details",
+  request_id: null,
+  fault: "no_answer"
+})
 
 export const makeWatcher: Effect.Effect<Watcher, never, AgentRepository | Scope.Scope> = Effect.gen(function* () {
   const agents = yield* AgentRepository
@@ -47,75 +55,93 @@ export const makeWatcher: Effect.Effect<Watcher, never, AgentRepository | Scope.
   // Whoever makes it may be beyond interruption, and within a deadline; its looks are not.
   const runtime = yield* Effect.interruptible(Effect.runtime())
 
-  let waiting = 0
+  const waiting = new Set<{ readonly wanted: Wanted }>()
   let running = false
   let begun = 0
   let ended = 0
   let beganAt = -Infinity
+  /** From the beginning of the newest look to that of the next one. */
+  let pause = pace
   let next = yield* Deferred.make<void>()
-  let blindness: Option.Option<Blindness> = Option.none()
+  let blindness: Option.Option<CoderFailure> = Option.none()
 
-  const look = Effect.gen(function* () {
-    const now = yield* DateTime.now
-    begun += 1
-    beganAt = now.epochMillis
-    const action = "look at the agents"
-    yield* agents.survey.pipe(
-      within(read, () => late(action, read)),
-      Effect.match({
-        onSuccess: ({ gone, sightings }) => {
-          blindness = Option.none()
-          const evidence = { source: "build", detail: "its workspace is deleted", observed_at: now } as const
-          const deleted = { status: "deleted", evidence, position: 0, build: 0, report: "", message: null } as const
-          journal.note(
-            sightings,
-            gone.map((one) => ({ ...deleted, ...one }))
-          )
-        },
-        onFailure: (error) => {
-          const since = Option.match(blindness, { onNone: () => now.epochMillis, onSome: (before) => before.since })
-          blindness = Option.some({ error, since })
-        }
-      })
+  const union = (): Wanted => {
+    const all = [...waiting].map(({ wanted }) => wanted)
+    return all.includes(undefined) ? undefined : new Set(all.flatMap((wanted) => [...(wanted ?? [])]))
+  }
+
+  const see = Effect.gen(function* () {
+    const observed_at = yield* DateTime.now
+    const { gone, pages, sightings } = yield* agents.survey(union()).pipe(within(read, () => late(action, read)))
+    const evidence = { source: "build", detail: "its workspace is deleted", observed_at } as const
+    journal.note(
+      begun,
+      sightings,
+      gone.map((one) => ({ ...one, evidence }))
     )
+    blindness = Option.none()
+    pause = Duration.times(pace, pages)
+  }).pipe(
+    Effect.catchAll((error) =>
+      Effect.sync(() => {
+        blindness = Option.some(error)
+        pause = error._tag === "CoderRateLimited" ? Duration.max(pace, Duration.millis(error.retry_after_ms)) : pace
+      })
+    ),
+    Effect.catchAllDefect((defect) => {
+      blindness = Option.some(fault)
+      pause = pace
+      return Effect.logError("a look at the agents failed by a fault of fleet-mcp", defect)
+    })
+  )
+
+  const end = Effect.gen(function* () {
     ended = begun
     const done = next
     next = yield* Deferred.make<void>()
     yield* Deferred.succeed(done, undefined)
-  }).pipe(
-    Effect.catchAllDefect((defect) => Effect.logError("a look at the agents failed by a fault of fleet-mcp", defect))
-  )
+  })
+
+  const look = Effect.gen(function* () {
+    begun += 1
+    beganAt = yield* monotonicMillis
+    yield* Effect.ensuring(see, end)
+  })
 
   /** In one step: whoever comes after it starts the looks again. */
   const isWanted = () => {
-    running = waiting > 0
+    running = waiting.size > 0
     return running
   }
 
   const looks = Effect.gen(function* () {
     while (isWanted()) {
-      const rest = beganAt + Duration.toMillis(pace) - (yield* Clock.currentTimeMillis)
+      const rest = beganAt + Duration.toMillis(pause) - (yield* monotonicMillis)
       if (rest > 0) yield* Effect.sleep(Duration.millis(rest))
-      if (waiting > 0) yield* look
+      if (waiting.size > 0) yield* look
     }
   })
 
-  const begin = Effect.sync(() => {
-    waiting += 1
-    if (running) return
-    running = true
-    Runtime.runFork(runtime, Effect.provideService(looks, Deadline, Option.none()), { scope })
-  })
+  const begin = (wanted: Wanted) =>
+    Effect.sync(() => {
+      const one = { wanted }
+      waiting.add(one)
+      if (!running) {
+        running = true
+        Runtime.runFork(runtime, Effect.provideService(looks, Deadline, Option.none()), { scope })
+      }
+      return one
+    })
 
   return {
     journal,
     begun: () => begun,
     blindness: () => blindness,
-    during: (effect) =>
+    during: (wanted) => (effect) =>
       Effect.acquireUseRelease(
-        begin,
+        begin(wanted),
         () => effect,
-        () => Effect.sync(() => void (waiting -= 1))
+        (one) => Effect.sync(() => void waiting.delete(one))
       ),
     lookAfter: (number) =>
       Effect.suspend(() =>

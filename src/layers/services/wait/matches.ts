@@ -1,5 +1,5 @@
 import type { AgentStatus } from "../../../schemas/Agent.ts"
-import type { AgentEvent, AgentJournal } from "./AgentJournal.ts"
+import type { AgentEvent, AgentJournal, Unseen } from "./AgentJournal.ts"
 
 /** What is waited for: the end of work, a need of a person, or any change. */
 export type Until = "idle" | "waiting" | "changed"
@@ -10,10 +10,14 @@ const settled: Readonly<Record<Exclude<Until, "changed">, ReadonlySet<AgentStatu
   waiting: new Set<AgentStatus>(["waiting", "failed", "stopped", "canceled", "offline", "interrupted", "deleted"])
 }
 
-/** From where on the changes count; `state`: how an agent stands counts, too. */
+/**
+ * From where on changes count; `state`: how an agent stands counts, too, where a look after that number told it. What came
+ * up to `seen` had no room in the answer before: it is told by how the agents stand.
+ */
 export interface From {
   readonly position: number
-  readonly state: boolean
+  readonly seen: number
+  readonly state: { readonly after: number } | undefined
 }
 
 /** An agent that is waited for, and the change that ended the wait for it, if there was one. */
@@ -22,7 +26,17 @@ export interface Watched {
   readonly match: AgentEvent | undefined
 }
 
+/** Those that are waited for; `pending`: who is there, and was never told. */
+export interface Watch {
+  readonly all: ReadonlyArray<Watched>
+  readonly pending: ReadonlyArray<Unseen>
+}
+
 const isWanted = ({ status }: AgentEvent, until: Until): boolean => until === "changed" || settled[until].has(status)
+
+/** Whether a change is one that is waited for: an agent that is told late has not changed, nor has one ended twice. */
+const counts = (event: AgentEvent, until: Until): boolean =>
+  isWanted(event, until) && event.kind !== (until === "changed" ? "first" : "return")
 
 /** How the agents stand that are waited for (by their names in lower case; all by default). Pure. */
 export const watched = (
@@ -32,16 +46,31 @@ export const watched = (
     names,
     until
   }: { readonly from: From; readonly names: ReadonlyArray<string> | undefined; readonly until: Until }
-): ReadonlyArray<Watched> => {
-  const wanted = journal.since(from.position).filter((event) => isWanted(event, until))
+): Watch => {
+  const wanted = journal.since(from.position).filter((event) => counts(event, until))
   const newest = new Map(wanted.map((event) => [event.name.toLowerCase(), event]))
+  const { state } = from
+
+  const matchOf = (latest: AgentEvent): AgentEvent | undefined => {
+    const happened = newest.get(latest.name.toLowerCase())
+    if (happened !== undefined) return happened
+    if (latest.position > from.position && latest.position <= from.seen && isWanted(latest, until)) return latest
+    if (state === undefined || !isWanted(latest, until)) return undefined
+    return latest.look > state.after || latest.status === "deleted" ? latest : undefined
+  }
+
   const agents =
     names === undefined
       ? journal.latest.filter((event) => event.status !== "deleted" || newest.has(event.name.toLowerCase()))
       : names.flatMap((name) => journal.named(name) ?? [])
-  return agents.map((latest) => {
-    const happened = newest.get(latest.name.toLowerCase())
-    const stands = from.state && isWanted(latest, until) && !journal.isUntold(latest) ? latest : undefined
-    return { latest, match: happened ?? stands }
-  })
+  // Of a name that was given away again, what became of the one before is told, where that is new.
+  const unseen = names === undefined ? journal.unseen : names.flatMap((name) => journal.unseenNamed(name) ?? [])
+  const pending = unseen.filter(({ name }) => !newest.has(name.toLowerCase()))
+  const isPending = new Set(pending.map(({ name }) => name.toLowerCase()))
+  return {
+    all: agents
+      .filter(({ name }) => !isPending.has(name.toLowerCase()))
+      .map((latest) => ({ latest, match: matchOf(latest) })),
+    pending
+  }
 }

@@ -33,6 +33,8 @@ export class HttpLimits extends Context.Reference<HttpLimits>()("fleet-mcp/layer
     /** Calls of one session that wait for their turn; calls at work or waiting, of all sessions. */
     queue: 64,
     calls: 512,
+    /** Waits open at once, of all sessions; each holds a connection, of which the calls have the rest. */
+    waits: 1024,
     /** What a client that is refused for load is told to wait. */
     retryAfter: Duration.seconds(1),
     /** For the calls at work to end, when the server is told to. */

@@ -10,12 +10,15 @@ import * as HttpSessions from "./HttpSessions.ts"
 import type { HttpSession } from "./HttpSessions.ts"
 import { CallLimits } from "../session/CallLimits.ts"
 
-/** What counts as at work: a tool call, a request, and its id. */
+/** What counts as at work: a tool call, which may be a wait, a request, and its id. */
 interface Counted {
-  readonly call?: 0 | 1
+  readonly kind?: "call" | "wait" | undefined
   readonly request?: 0 | 1
   readonly id?: string | number
 }
+
+const toolOf = ({ params }: Readonly<Record<string, unknown>>): unknown =>
+  typeof params === "object" && params !== null ? Reflect.get(params, "name") : undefined
 
 const isKnownVersion = (version: string | ReadonlyArray<string>): boolean =>
   typeof version === "string" && SUPPORTED_PROTOCOL_VERSIONS.includes(version)
@@ -28,6 +31,7 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
     const drained = yield* Deferred.make<void>()
     let requests = 0
     let calls = 0
+    let waits = 0
     let draining = false
 
     const hand = ({ transport }: HttpSession, request: IncomingMessage, response: ServerResponse, body?: unknown) =>
@@ -38,7 +42,7 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
 
     /** Counts what is at work, in all and of this client. */
     const counted =
-      (session: HttpSession, { call = 0, id, request = 0 }: Counted) =>
+      (session: HttpSession, { id, kind, request = 0 }: Counted) =>
       <E>(effect: Effect.Effect<void, E>): Effect.Effect<void, E> => {
         const count = (by: 1 | -1) =>
           Effect.map(Clock.currentTimeMillis, (now) => {
@@ -46,8 +50,10 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
             session.open += by
             if (id !== undefined && by === 1) session.ids.add(id)
             else if (id !== undefined) session.ids.delete(id)
-            session.calls += by * call
-            calls += by * call
+            if (kind === "call") {
+              session.calls += by
+              calls += by
+            } else if (kind === "wait") waits += by
             requests += by * request
             if (draining && requests === 0) Deferred.unsafeDone(drained, Effect.void)
           })
@@ -58,10 +64,26 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
         )
       }
 
-    const admit = (session: HttpSession, { id, method }: Message): HttpRefusal.HttpRefusal | undefined => {
+    const noWaits = Effect.succeed<ReadonlySet<string>>(new Set())
+
+    const kindOf = ({ id, method, value }: Message): Effect.Effect<Counted["kind"]> => {
+      const isCall = method === "tools/call" && id !== undefined
+      const tool = toolOf(value)
+      return Effect.map(isCall ? (connect.waits ?? noWaits) : noWaits, (names) => {
+        if (!isCall) return undefined
+        return typeof tool === "string" && names.has(tool) ? "wait" : "call"
+      })
+    }
+
+    const admit = (
+      session: HttpSession,
+      { id }: Message,
+      kind: Counted["kind"]
+    ): HttpRefusal.HttpRefusal | undefined => {
       if (draining) return HttpRefusal.shuttingDown(limits)
       if (id !== undefined && session.ids.has(id)) return HttpRefusal.idInUse
-      if (method !== "tools/call" || id === undefined) return undefined
+      if (kind === "wait") return waits >= limits.waits ? HttpRefusal.tooManyWaits(limits) : undefined
+      if (kind === undefined || id === undefined) return undefined
       if (calls >= limits.calls) return HttpRefusal.overloaded(limits)
       return session.calls >= concurrent + limits.queue ? HttpRefusal.queueFull(limits, id) : undefined
     }
@@ -95,15 +117,15 @@ export const make = (connect: HttpSessions.Connect, auth: typeof BearerAuth.Serv
       })
 
     const serveMessage = (session: HttpSession, message: Message, request: IncomingMessage, response: ServerResponse) =>
-      Effect.suspend(() => {
-        const refusal = admit(session, message)
+      Effect.flatMap(kindOf(message), (kind) => {
+        const refusal = admit(session, message, kind)
         if (refusal !== undefined) return Effect.fail(refusal)
         const { id, method, value } = message
         const handed = hand(session, request, response, value)
         if (id !== undefined) {
           return handed.pipe(
             Effect.onInterrupt(() => giveUp(session, id)),
-            counted(session, { id, request: 1, call: method === "tools/call" ? 1 : 0 })
+            counted(session, { id, request: 1, kind })
           )
         }
         const served = counted(session, {})(handed)

@@ -85,6 +85,8 @@ export const tooManySessions = (limits: Limits): HttpRefusal =>
   unavailable(limits, "Too many sessions: end one (DELETE), or try again later.")
 export const overloaded = (limits: Limits): HttpRefusal =>
   unavailable(limits, "Too many calls at once: try again later.")
+export const tooManyWaits = (limits: Limits): HttpRefusal =>
+  unavailable(limits, "Too many waits at once: try again later. Other calls go on.")
 export const shuttingDown = (limits: Limits): HttpRefusal => ({
   ...unavailable(limits, "This server is shutting down: try again later.", { Connection: "close" }),
   rest: "message"

@@ -7,7 +7,11 @@ import type { HttpLimits } from "./HttpLimits.ts"
 import * as HttpRefusal from "./HttpRefusal.ts"
 
 /** Serves a client over its transport until the scope ends. */
-export type Connect = (transport: Transport, caller: Caller) => Effect.Effect<unknown, never, Scope.Scope>
+export interface Connect {
+  (transport: Transport, caller: Caller): Effect.Effect<unknown, never, Scope.Scope>
+  /** The tools whose calls last long and do little, and have a bound of their own. Default: none. */
+  readonly waits?: Effect.Effect<ReadonlySet<string>>
+}
 
 /** One client's connection, over many requests. */
 export interface HttpSession {

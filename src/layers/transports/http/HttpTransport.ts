@@ -5,6 +5,7 @@ import { Cause, Data, Duration, Effect, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
+import { TimeLimits, within } from "../../time/Deadline.ts"
 import { once } from "../../time/Shared.ts"
 import * as HttpGate from "./HttpGate.ts"
 import { HttpLimits } from "./HttpLimits.ts"
@@ -149,9 +150,20 @@ const toApp = (
  * beneath them are built at the first tool call of any client, and shared by all.
  */
 export const sessions = <R>(options: McpSessionOptions<R>): Effect.Effect<Connect, never, Scope.Scope> =>
-  Effect.map(once(options.services), (services) => (transport, { role }) => {
-    const readOnly = options.readOnly ?? (role === "read" ? "token" : undefined)
-    return McpSession.make(transport, { ...options, services, readOnly })
+  Effect.gen(function* () {
+    const { read } = yield* TimeLimits
+    const services = yield* once(options.services)
+    const waiting = yield* once(
+      Effect.map(options.tools, (all) => new Set(all.flatMap(({ name, waits }) => (waits ? [name] : [])))).pipe(
+        within(read, () => "late" as const)
+      )
+    )
+    const connect: Connect = (transport, { role }) => {
+      const readOnly = options.readOnly ?? (role === "read" ? "token" : undefined)
+      return McpSession.make(transport, { ...options, services, readOnly })
+    }
+    // Where the tools cannot be loaded, the call itself says so.
+    return Object.assign(connect, { waits: Effect.orElseSucceed(waiting, () => new Set<string>()) })
   })
 
 /**

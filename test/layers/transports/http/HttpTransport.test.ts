@@ -549,6 +549,31 @@ describe("the load of all clients", () => {
   )
 })
 
+describe("waits of all clients", () => {
+  it.scopedLive("take no place of a call, and have a limit of their own", () =>
+    Effect.gen(function* () {
+      const { entered, release, url } = yield* startServer()
+      const clients = yield* Effect.forEach([1, 2], () => Effect.promise(() => beginSession(url)))
+      const ask = (tool: string, id: number) =>
+        Effect.promise(() => send(url, { headers: clients[id % 2]?.headers ?? [], body: callTool(tool, id) }))
+      const waits = yield* Effect.fork(
+        Effect.forEach([1, 2, 3, 4], (id) => ask("wait_long", id), { concurrency: "unbounded" })
+      )
+      const ping = Effect.promise(() =>
+        send(url, { headers: clients[0]?.headers ?? [], body: message("ping", undefined, 8) })
+      )
+      yield* Effect.repeat(Effect.zipRight(ping, Ref.get(entered)), { until: (count) => count === 4 })
+      expect((yield* ask("echo", 5)).body).toContain("said: hello")
+      const more = yield* ask("wait_long", 6)
+      expect([more.status, more.headers["retry-after"]]).toEqual([503, "1"])
+      expect(more.body).toContain("Too many waits")
+      yield* Deferred.succeed(release, undefined)
+      expect((yield* Fiber.join(waits)).map(({ status }) => status)).toEqual([200, 200, 200, 200])
+      expect((yield* ask("wait_long", 7)).status).toBe(200)
+    }).pipe(Effect.provideService(HttpLimits, { ...httpLimits, calls: 2, waits: 4 }))
+  )
+})
+
 describe("the end of the server", () => {
   /** A request whose body the server waits for; answers how to send it, and the status of the answer. */
   const sendSlowly = async (url: URL, headers: ReadonlyArray<readonly [string, string]>, body: string) => {
