@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
-import { createServer } from "node:http"
+import { createServer, request, type IncomingMessage } from "node:http"
 import { once } from "node:events"
 import { dirname, join } from "node:path"
 import { Effect } from "effect"
@@ -103,6 +103,59 @@ describe("a supervisor", () => {
     await one.exit
     await good(await state.frontEnd(), "list_agents")
     expect(isAlive(pidOf(state))).toBe(true)
+  })
+
+  it(
+    "that is stopped in its tracks is told as one that does not answer, within the limit",
+    { timeout: 60_000 },
+    async () => {
+      await using state = new SupervisedState()
+      await good(await state.frontEnd(), "list_agents")
+      const pid = pidOf(state)
+      process.kill(pid, "SIGSTOP")
+      try {
+        const { isError, text } = await (await state.frontEnd()).call("list_agents")
+        expect(isError).toBe(true)
+        expect(text).toContain(`process ${pid} does not answer`)
+        expect(text).not.toContain("did not start")
+      } finally {
+        process.kill(pid, "SIGCONT")
+      }
+      await good(await state.frontEnd(), "list_agents")
+      expect(pidOf(state)).toBe(pid)
+    }
+  )
+
+  it("takes a client that registers again under its token, and keeps it until its last connection ends", async () => {
+    await using state = new SupervisedState()
+    await good(await state.frontEnd(), "list_agents")
+    const { socket, token } = JSON.parse(readFileSync(state.file("supervisor.json"), "utf8")) as Record<string, string>
+    const body = JSON.stringify({
+      token: "abcdefghij-abcdefghijabcdefghijab",
+      working_directory: state.repository,
+      project_advice: "",
+      allow_shell: false,
+      environment: {},
+      agent_environment: []
+    })
+    const clients = async () =>
+      (JSON.parse((await state.run("status", "--json")).stdout) as { clients: number }).clients
+    const register = async () => {
+      const headers = { "content-type": "application/json", "coder-session-token": token }
+      const sent = request({ socketPath: socket, method: "POST", path: "/fleet/v1/clients", agent: false, headers })
+      sent.on("error", () => undefined).end(body)
+      const [response] = (await once(sent, "response")) as [IncomingMessage]
+      expect(String((await once(response, "data"))[0])).toBe("registered\n")
+      return sent
+    }
+    const first = await register()
+    const second = await register()
+    expect(await clients()).toBe(2)
+    first.destroy()
+    await once(first, "close")
+    expect(await clients()).toBe(2)
+    second.destroy()
+    while ((await clients()) !== 1);
   })
 
   it("ends by itself when nobody needs it, and not while an agent works", { timeout: 60_000 }, async () => {

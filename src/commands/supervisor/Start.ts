@@ -3,6 +3,7 @@ import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { Readable } from "node:stream"
 import { agentEnvironment } from "../../layers/agenthost/process/Environment.ts"
+import { isAlive } from "../Processes.ts"
 import type { Environment } from "../Settings.ts"
 import type { Place } from "./Place.ts"
 import { readReport, reportVariable, type StartReport } from "./Report.ts"
@@ -25,13 +26,11 @@ const environmentOf = (environment: Environment, { stateDirectory }: Place) => {
 /** How long who has begun to start a supervisor is waited for (ms). */
 const longestStart = 10_000
 
-const isThere = (pid: number): boolean => Option.isSome(Option.liftThrowable(() => process.kill(pid, 0))())
-
 /** Whether somebody else is starting the supervisor just now. It only saves processes: the supervisor's lock decides. */
 const isStarting = (file: string, now: number): boolean =>
   Option.liftThrowable(() => {
     const { mtimeMs } = fs.statSync(file)
-    return now - mtimeMs < longestStart && isThere(Number(fs.readFileSync(file, "utf8")) || process.pid)
+    return now - mtimeMs < longestStart && isAlive(Number(fs.readFileSync(file, "utf8")) || process.pid)
   })().pipe(Option.getOrElse(() => false))
 
 /** Whether this process is the one to start the supervisor. */

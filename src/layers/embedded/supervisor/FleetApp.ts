@@ -49,10 +49,7 @@ const handlers = (supervisor: SupervisorProcess) =>
               .pipe(Effect.provideService(TurnCaller, Option.some(caller)), Effect.catchTag("StoreFailed", storeFailed))
             const client = { ...caller, token: payload.token, named }
             const presence = Stream.unwrapScoped(
-              callers.register(client).pipe(
-                Effect.map(() => Stream.concat(Stream.make(registered), Stream.never)),
-                Effect.catchTag("TokenTaken", () => Effect.succeed(Stream.empty))
-              )
+              Effect.as(callers.register(client), Stream.concat(Stream.make(registered), Stream.never))
             )
             return HttpServerResponse.stream(presence, { contentType: "text/plain" })
           })
