@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
-import { createServer, request, type IncomingMessage } from "node:http"
+import { createServer, request, type IncomingMessage, type RequestListener } from "node:http"
 import { once } from "node:events"
 import { dirname, join } from "node:path"
 import { Effect } from "effect"
@@ -39,6 +39,23 @@ const pidOf = (state: SupervisedState): number => {
   const { pid } = state
   if (pid === undefined) throw new Error("no supervisor")
   return pid
+}
+
+/** A server of the test in place of a supervisor. */
+const pretended = async (state: SupervisedState, answer: RequestListener) => {
+  mkdirSync(state.state, { mode: 0o700 })
+  const server = createServer(answer).listen(state.file("supervisor.sock"))
+  await once(server, "listening")
+  const info = {
+    pid: process.pid,
+    since: "",
+    version: "1",
+    contract: 1,
+    token: "x",
+    socket: state.file("supervisor.sock")
+  }
+  writeFileSync(state.file("supervisor.json"), JSON.stringify(info), { mode: 0o600 })
+  return server
 }
 
 describe("a supervisor", () => {
@@ -210,6 +227,68 @@ describe("stop, status and logs", () => {
   })
 })
 
+describe("status, stop and logs, where it is not as usual", () => {
+  it("do not take a supervisor that does not answer for none", { timeout: 60_000 }, async () => {
+    await using state = new SupervisedState()
+    await good(await state.frontEnd(), "list_agents")
+    const pid = pidOf(state)
+    process.kill(pid, "SIGSTOP")
+    try {
+      for (const command of ["status", "stop"]) {
+        const { code, stderr, stdout } = await state.run(command)
+        expect(code).toBe(1)
+        expect(stderr).toContain(`process ${pid} does not answer: nothing came within 5 s`)
+        expect(stdout).toBe("")
+      }
+    } finally {
+      process.kill(pid, "SIGCONT")
+    }
+  })
+
+  it("tell what an answer that is none of theirs says, and that agents could not be counted", async () => {
+    await using state = new SupervisedState()
+    const told = { pid: process.pid, since: "", version: "1", contract: 1, clients: 0, at_work: [], store_bytes: 0 }
+    const server = await pretended(state, ({ url }, response) => {
+      const isStatus = url === "/fleet/v1/status"
+      response.writeHead(isStatus ? 200 : 500, { "content-type": "application/json" })
+      response.end(JSON.stringify(isStatus ? told : { message: "The disk is full." }))
+    })
+    try {
+      expect((await state.run("status")).stdout).toMatch(/agents {6}could not be counted: \S/)
+      expect(JSON.parse((await state.run("status", "--json")).stdout)).toMatchObject({ running: true, agents: null })
+      const stopped = await state.run("stop")
+      expect(stopped.code).toBe(1)
+      expect(stopped.stderr).toContain(`process ${process.pid} refuses: The disk is full.`)
+    } finally {
+      server.closeAllConnections()
+      server.close()
+      rmSync(state.file("supervisor.json"))
+    }
+  })
+
+  it("tell that one is starting, of a start that a process which lives began", async () => {
+    await using state = new SupervisedState()
+    mkdirSync(state.state, { mode: 0o700 })
+    writeFileSync(state.file("supervisor.starting"), String(process.pid))
+    expect((await state.run("status")).stdout).toContain("is starting")
+    expect(JSON.parse((await state.run("status", "--json")).stdout)).toMatchObject({ running: false, starting: true })
+    const stopped = await state.run("stop")
+    expect(stopped.code).toBe(1)
+    expect(stopped.stderr).toContain("is starting")
+    writeFileSync(state.file("supervisor.starting"), "")
+    expect((await state.run("status")).stdout).toContain("No supervisor runs")
+  })
+
+  it("tell a log that cannot be read from one that is not there", async () => {
+    await using state = new SupervisedState()
+    expect(await state.run("logs")).toMatchObject({ code: 0, stderr: expect.stringContaining("no log yet") as string })
+    mkdirSync(state.file("supervisor.log"), { recursive: true, mode: 0o700 })
+    const { code, stderr } = await state.run("logs")
+    expect(code).toBe(1)
+    expect(stderr).toContain("The log cannot be read")
+  })
+})
+
 describe("what is each front end's own", () => {
   it("its environment: a first one with an empty one leaves the next its own", async () => {
     await using state = new SupervisedState()
@@ -241,6 +320,20 @@ describe("what is each front end's own", () => {
     const refusedAgent = await other.call("create_agent", { name: "second", project: "shop", task: "echo no" })
     expect(refusedAgent).toMatchObject({ isError: true })
     expect(await good(one, "show_agent_log", { agent_name: "writer", page_size: 10 })).not.toContain("echo no")
+  })
+
+  it("its right to run commands is not wanted for a restart, which runs none; the agent is as it was", async () => {
+    await using state = new SupervisedState()
+    const one = await state.frontEnd()
+    await create(one, "writer", "echo $((6 * 7))")
+    await untilSaid(one, "writer", "exit code 0")
+    const other = state.start({ args: ["--local"] })
+    await other.initialize()
+    await good(other, "restart_agent", { agent_name: "writer" })
+    const refused = await other.call("start_agent_task", { agent_name: "writer", task_description: "echo no" })
+    expect(refused).toMatchObject({ isError: true })
+    await good(one, "start_agent_task", { agent_name: "writer", task_description: "echo $((7 * 8))" })
+    expect(await untilSaid(one, "writer", "56")).not.toContain("echo no")
   })
 
   it("its projects: two of one name are told apart by their paths, and what is none is told to who named it", async () => {

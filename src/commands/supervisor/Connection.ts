@@ -8,7 +8,7 @@ import type { Environment } from "../Settings.ts"
 import { type Place, readInfo, type SupervisorInfo } from "./Place.ts"
 import { NobodyThere, present } from "./Presence.ts"
 import { startSupervisor } from "./Start.ts"
-import { wireTo } from "./Wire.ts"
+import { wasNeverSent, wireTo } from "./Wire.ts"
 
 /** How a front end looks for its supervisor. */
 export class ConnectLimits extends Context.Reference<ConnectLimits>()(
@@ -169,12 +169,6 @@ const findOrStart = (options: ConnectOptions, scope: Scope.Scope, adopt: (connec
 
     return yield* Effect.timeoutFail(search, { duration: time, onTimeout: () => problem() })
   })
-
-/** Codes of a connection that was never made: nothing was sent. */
-const neverSent = new Set(["ENOENT", "ECONNREFUSED"])
-
-const wasNeverSent = ({ cause }: HttpClientError.HttpClientError): boolean =>
-  typeof cause === "object" && cause !== null && "code" in cause && neverSent.has(String(cause.code))
 
 /**
  * An `HttpClient` that reaches the supervisor and nothing else. The first connection is made now, and another where the

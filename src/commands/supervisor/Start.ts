@@ -26,20 +26,34 @@ const environmentOf = (environment: Environment, { stateDirectory }: Place) => {
 /** How long who has begun to start a supervisor is waited for (ms). */
 const longestStart = 10_000
 
-/** Whether somebody else is starting the supervisor just now. It only saves processes: the supervisor's lock decides. */
-const isStarting = (file: string, now: number): boolean =>
+/**
+ * Whether somebody is starting the supervisor just now (`now` in ms): a process that lives began it, and not long ago, nor
+ * in the future. It only saves processes: the supervisor's lock decides.
+ */
+export const isStarting = ({ starting }: Place, now: number): boolean =>
   Option.liftThrowable(() => {
-    const { mtimeMs } = fs.statSync(file)
-    return now - mtimeMs < longestStart && isAlive(Number(fs.readFileSync(file, "utf8")) || process.pid)
+    const { mtimeMs } = fs.statSync(starting)
+    const pid = Number(fs.readFileSync(starting, "utf8"))
+    return Math.abs(now - mtimeMs) < longestStart && pid > 0 && isAlive(pid)
   })().pipe(Option.getOrElse(() => false))
 
+/** Makes the file with all that it says, or not at all. */
+const makeStarting = Option.liftThrowable((starting: string) => {
+  const draft = `${starting}.${process.pid}`
+  fs.writeFileSync(draft, String(process.pid), { mode: 0o600 })
+  try {
+    fs.linkSync(draft, starting)
+  } finally {
+    fs.rmSync(draft, { force: true })
+  }
+})
+
 /** Whether this process is the one to start the supervisor. */
-const begin = ({ starting }: Place, now: number): boolean => {
-  const make = Option.liftThrowable(() => fs.writeFileSync(starting, String(process.pid), { flag: "wx", mode: 0o600 }))
-  if (Option.isSome(make())) return true
-  if (isStarting(starting, now)) return false
-  fs.rmSync(starting, { force: true })
-  return Option.isSome(make())
+const begin = (place: Place, now: number): boolean => {
+  if (Option.isSome(makeStarting(place.starting))) return true
+  if (isStarting(place, now)) return false
+  fs.rmSync(place.starting, { force: true })
+  return Option.isSome(makeStarting(place.starting))
 }
 
 const spawned = (place: Place, program: string, environment: Environment) =>

@@ -99,6 +99,8 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
     readonly findPreset: (
       presetId: string
     ) => Effect.Effect<Option.Option<{ readonly preset: Preset; readonly kind: AgentKind }>>
+    /** The kind of the agents of a preset, whether or not the caller at hand is offered it. */
+    readonly kindOfPreset: (presetId: string) => Option.Option<AgentKind>
     /** What an agent is when no preset says so; none where no kind is offered. */
     readonly defaultKind: Effect.Effect<Option.Option<AgentKind>>
     /** How a template is called, whoever asks. */
@@ -191,6 +193,12 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           Option.map(Array.findFirst(entries.values(), isIt), (entry) => view(entry, kinds))
         )
 
+      const presetBy = (id: string) =>
+        Array.findFirst(
+          [...entries.values()].flatMap(({ presets }) => presets),
+          ({ preset }) => preset.ID === id
+        )
+
       const byDefault = (directory: string) =>
         inspect(directory).pipe(
           Effect.orElseSucceed(() => directory),
@@ -264,12 +272,8 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
         findTemplate: (id) => find((entry) => entry.template_id === id),
         findVersion: (id) => find((entry) => entry.version_id === id),
         findPreset: (id) =>
-          Effect.map(offered, (kinds) =>
-            Array.findFirst(
-              [...entries.values()].flatMap(({ presets }) => presets),
-              ({ kind, preset }) => preset.ID === id && kinds.includes(kind)
-            )
-          ),
+          Effect.map(offered, (kinds) => Option.filter(presetBy(id), ({ kind }) => kinds.includes(kind))),
+        kindOfPreset: (id) => Option.map(presetBy(id), ({ kind }) => kind),
         defaultKind: Effect.map(offered, (kinds) => Array.findFirst(kinds, ({ isDefault }) => isDefault)),
         nameOf: (id) => Option.fromNullable(entries.get(id)),
         register: Effect.fn("Catalog.register")(function* (named) {
