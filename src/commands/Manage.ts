@@ -138,7 +138,7 @@ export const stop = (settings: Settings, now: boolean) =>
       const answer = asked.value
       if (!answer.stopping) {
         return yield* new NoAnswer({
-          message: `Not stopped: at work are ${answer.at_work.join(", ")}. fleet-mcp stop --now ends their work; worktrees and branches stay.`
+          message: `Not stopped: ${answer.at_work.length === 0 ? "a change is under way" : `at work are ${answer.at_work.join(", ")}`}. fleet-mcp stop --now ends their work; worktrees and branches stay.`
         })
       }
       yield* untilGone(info.pid)

@@ -222,7 +222,9 @@ describe("stop, status and logs", () => {
   it("a second supervisor says that there is one", async () => {
     await using state = new SupervisedState()
     await good(await state.frontEnd(), "list_agents")
-    await state.run("supervisor")
+    const { code, stderr } = await state.run("supervisor")
+    expect(code).toBe(1)
+    expect(stderr).toContain(`runs already (process ${pidOf(state)})`)
     expect((await state.run("logs")).stdout).toContain(`runs already (process ${pidOf(state)})`)
   })
 })
@@ -386,6 +388,43 @@ describe("places that cannot be used", () => {
     process.kill(pidOf(state), "SIGKILL")
     await good(one, "list_agents")
     expect(existsSync(dirname(info.socket))).toBe(false)
+  })
+
+  it("the directory of the socket is the runtime directory's, where there is one", async () => {
+    await using state = new SupervisedState(`state-${"x".repeat(120)}`)
+    const runtime = join(state.directory, "run")
+    mkdirSync(runtime)
+    await good(await state.frontEnd({ env: { XDG_RUNTIME_DIR: runtime } }), "list_agents")
+    const { socket } = JSON.parse(readFileSync(state.file("supervisor.json"), "utf8")) as { readonly socket: string }
+    expect(dirname(dirname(socket))).toBe(runtime)
+    expect(statSync(dirname(socket)).mode & 0o777).toBe(0o700)
+  })
+
+  it("a file that cannot be written is told to whoever starts it, and in the foreground", async () => {
+    await using state = new SupervisedState()
+    mkdirSync(join(state.file("supervisor.json"), "x"), { recursive: true, mode: 0o700 })
+    const { isError, text } = await (await state.frontEnd()).call("list_agents")
+    expect(isError).toBe(true)
+    expect(text).toContain("supervisor.json cannot be removed")
+    const { code, stderr } = await state.run("supervisor")
+    expect(code).toBe(1)
+    expect(stderr).toContain("supervisor.json cannot be removed")
+    rmSync(state.file("supervisor.json"), { recursive: true })
+  })
+
+  it("files that are removed from a supervisor that lives: it writes its own again, or makes room for an heir", async () => {
+    await using state = new SupervisedState()
+    const one = await state.frontEnd({ env: { FLEET_MCP_IDLE_MINUTES: "0.1" } })
+    await good(one, "list_agents")
+    const pid = pidOf(state)
+    rmSync(state.file("supervisor.json"))
+    await good(await state.frontEnd(), "list_agents")
+    expect(pidOf(state)).toBe(pid)
+    rmSync(state.file("supervisor.sock"))
+    await state.closeAll()
+    await seen("the end of the supervisor", () => !isAlive(pid))
+    await good(await state.frontEnd(), "list_agents")
+    expect(pidOf(state)).not.toBe(pid)
   })
 
   it("a supervisor that is newer is named, and not ended", async () => {

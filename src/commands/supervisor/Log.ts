@@ -27,10 +27,12 @@ export const rotatingFile = (file: string, longest = longestLog): Writable => {
   })
 }
 
-/** Whatever is printed from now on goes to the log. */
-export const printTo = (file: string): void => {
+/** Whatever is printed from now on goes to the log, until what this gives is called. */
+export const printTo = (file: string): (() => void) => {
   const log = rotatingFile(file)
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.write = (chunk: string | Uint8Array) => log.write(chunk)
+  const streams = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write }))
+  for (const { stream } of streams) stream.write = (chunk: string | Uint8Array) => log.write(chunk)
+  return () => {
+    for (const { stream, write } of streams) stream.write = write
   }
 }

@@ -1,4 +1,4 @@
-import { Clock, Effect, Option } from "effect"
+import { Clock, Effect, Option, Predicate, Record } from "effect"
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { Readable } from "node:stream"
@@ -9,15 +9,13 @@ import type { Place } from "./Place.ts"
 import { readReport, reportVariable, type StartReport } from "./Report.ts"
 
 /** Variables of the fleet that a supervisor has from whoever starts it. */
-const settings = ["FLEET_MCP_IDLE_MINUTES", "LOG_LEVEL"]
+const settings = ["FLEET_MCP_IDLE_MINUTES", "LOG_LEVEL", "XDG_RUNTIME_DIR"]
 
 const environmentOf = (environment: Environment, { stateDirectory }: Place) => {
-  const given = Object.fromEntries(
-    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  )
+  const given = Record.filter(environment, Predicate.isNotUndefined)
   return {
     ...agentEnvironment(given),
-    ...Object.fromEntries(settings.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))),
+    ...Record.filter(given, (_, name) => settings.includes(name)),
     FLEET_MCP_STATE_DIR: stateDirectory,
     [reportVariable]: "true"
   }

@@ -29,6 +29,9 @@ export class Callers extends Context.Tag("fleet-mcp/layers/embedded/api/Callers"
     readonly register: (client: Client) => Effect.Effect<void, never, Scope.Scope>
     /** How many clients there are. */
     readonly count: Effect.Effect<number>
+    /** Whether clients are taken: where not, they are not known, and none should register. True at first. */
+    readonly isOpen: () => boolean
+    readonly setOpen: (open: boolean) => void
   }
 >() {
   static readonly layer: Layer.Layer<Callers, never, Deployment> = Layer.effect(
@@ -37,9 +40,10 @@ export class Callers extends Context.Tag("fleet-mcp/layers/embedded/api/Callers"
       const own = digest(Redacted.value(sessionToken))
       // By digest, so that how long a look takes tells nothing of a token.
       const clients = new Map<string, Client>()
+      let isOpen = true
       const keyOf = (token: string) => digest(token).toString("hex")
       return {
-        isKnown: (token) => timingSafeEqual(digest(token), own) || clients.has(keyOf(token)),
+        isKnown: (token) => timingSafeEqual(digest(token), own) || (isOpen && clients.has(keyOf(token))),
         clientOf: (request) =>
           Option.flatMap(Option.fromNullable(credentialOf(request)), ({ token }) =>
             Option.fromNullable(clients.get(keyOf(token)))
@@ -54,7 +58,11 @@ export class Callers extends Context.Tag("fleet-mcp/layers/embedded/api/Callers"
               })
           )
         },
-        count: Effect.sync(() => clients.size)
+        count: Effect.sync(() => clients.size),
+        isOpen: () => isOpen,
+        setOpen: (open) => {
+          isOpen = open
+        }
       }
     })
   )
