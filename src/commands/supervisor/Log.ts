@@ -30,9 +30,14 @@ export const rotatingFile = (file: string, longest = longestLog): Writable => {
 /** Whatever is printed from now on goes to the log, until what this gives is called. */
 export const printTo = (file: string): (() => void) => {
   const log = rotatingFile(file)
-  const streams = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write }))
-  for (const { stream } of streams) stream.write = (chunk: string | Uint8Array) => log.write(chunk)
+  const before = [process.stdout, process.stderr].map((stream) => {
+    const write = stream.write.bind(stream)
+    stream.write = (chunk: string | Uint8Array) => log.write(chunk)
+    return () => {
+      stream.write = write
+    }
+  })
   return () => {
-    for (const { stream, write } of streams) stream.write = write
+    for (const restore of before) restore()
   }
 }

@@ -9,13 +9,13 @@ import type { Place } from "./Place.ts"
 import { readReport, reportVariable, type StartReport } from "./Report.ts"
 
 /** Variables of the fleet that a supervisor has from whoever starts it. */
-const settings = ["FLEET_MCP_IDLE_MINUTES", "LOG_LEVEL", "XDG_RUNTIME_DIR"]
+const settings = new Set(["FLEET_MCP_IDLE_MINUTES", "LOG_LEVEL", "XDG_RUNTIME_DIR"])
 
 const environmentOf = (environment: Environment, { stateDirectory }: Place) => {
   const given = Record.filter(environment, Predicate.isNotUndefined)
   return {
     ...agentEnvironment(given),
-    ...Record.filter(given, (_, name) => settings.includes(name)),
+    ...Record.filter(given, (_, name) => settings.has(name)),
     FLEET_MCP_STATE_DIR: stateDirectory,
     [reportVariable]: "true"
   }

@@ -3,6 +3,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { expect, it } from "@effect/vitest"
 import { Context, Duration, Effect, Layer, Redacted, Schema } from "effect"
 import { once } from "node:events"
+import { rmSync } from "node:fs"
 import { createServer, request } from "node:http"
 import { join } from "node:path"
 import { makeToken } from "../../../../src/commands/supervisor/Place.ts"
@@ -11,15 +12,14 @@ import { wireTo } from "../../../../src/commands/supervisor/Wire.ts"
 import * as SupervisedCoder from "../../../../src/layers/embedded/supervisor/SupervisedCoder.ts"
 import { LeaveLimits } from "../../../../src/layers/embedded/supervisor/Supervision.ts"
 import { fleetContract } from "../../../../src/schemas/fleet/FleetApi.ts"
-import { makeRepository } from "../../../support/EmbeddedFixture.ts"
+import { makeRepository, silence } from "../../../support/EmbeddedFixture.ts"
 import { environment, temporaryDirectory } from "../../agenthost/support.ts"
 
 const Answer = Schema.Struct({ stopping: Schema.Boolean, at_work: Schema.Array(Schema.String) })
 
-/** A supervisor on a socket that notes when it was told to end and does not, and a client of it. */
-const supervised = Effect.gen(function* () {
-  const directory = yield* temporaryDirectory
-  const repository = makeRepository(join(directory, "shop"))
+/** A supervisor on a socket that notes when it was told to end and does not, and a client of it that names a project. */
+const supervisedIn = Effect.fn(function* (directory: string, name: string) {
+  const repository = join(directory, name)
   const socket = join(directory, "sock")
   const token = makeToken()
   let stops = 0
@@ -33,7 +33,7 @@ const supervised = Effect.gen(function* () {
   )
   const client = {
     token: makeToken(),
-    projects: [{ name: "shop", directory: repository }],
+    projects: [{ name, directory: repository }],
     working_directory: repository,
     project_advice: "",
     allow_shell: true,
@@ -54,6 +54,12 @@ const supervised = Effect.gen(function* () {
     )
   const statusOf = Effect.map(send("GET", "/api/v2/users/me", null), ({ status }) => status)
   return { client, register, send, socket, statusOf, stop, stops: () => stops }
+})
+
+const supervised = Effect.gen(function* () {
+  const directory = yield* temporaryDirectory
+  makeRepository(join(directory, "shop"))
+  return yield* supervisedIn(directory, "shop")
 })
 
 it.scopedLive("from when it is told to end it takes no client and no change, and again where it does not end", () =>
@@ -108,4 +114,33 @@ it.scopedLive("does not end while a change is under way that nobody sees yet", (
     yield* Effect.promise(() => once(change, "response"))
     expect(yield* stop(false)).toEqual({ stopping: true, at_work: [] })
   }).pipe(Effect.provideService(LeaveLimits, { settle: Duration.millis(200), changes: 100 }))
+)
+
+const Templates = Schema.Array(Schema.Struct({ name: Schema.String, deprecation_message: Schema.String }))
+
+it.scopedLive("knows its projects at once, also one whose disk does not answer; one that is gone is forgotten", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporaryDirectory
+    for (const name of ["gone", "shop", "third"]) makeRepository(join(directory, name))
+    yield* Effect.scoped(supervisedIn(directory, "gone"))
+    yield* Effect.scoped(supervisedIn(directory, "shop"))
+    silence(join(directory, "shop"))
+    rmSync(join(directory, "gone"), { recursive: true })
+    const listed = ({ send }: Effect.Effect.Success<ReturnType<typeof supervisedIn>>, query: string) =>
+      Effect.flatMap(send("GET", `/api/v2/templates?q=deprecated:${query}`, null), ({ json }) =>
+        Effect.flatMap(json, Schema.decodeUnknown(Templates))
+      )
+    yield* Effect.gen(function* () {
+      const life = yield* Effect.timeout(supervisedIn(directory, "third"), "5 seconds")
+      expect((yield* listed(life, "false")).map(({ name }) => name)).toEqual(["third"])
+      const [shop, ...others] = yield* listed(life, "true")
+      expect(shop?.deprecation_message).toContain("shop cannot be looked at")
+      expect(others).toEqual([])
+    }).pipe(Effect.scoped)
+    makeRepository(join(directory, "gone"))
+    yield* Effect.gen(function* () {
+      const life = yield* supervisedIn(directory, "third")
+      expect((yield* listed(life, "false")).map(({ name }) => name)).toEqual(["third"])
+    }).pipe(Effect.scoped)
+  })
 )
