@@ -49,17 +49,17 @@ const demo = Command.make("demo", {}, () =>
 
 const root = Command.make("fleet-mcp", options, (given) => Effect.flatMap(settingsOf(given), stdio))
 
-/** What `token` reads its variables from: the options before it count there, too. */
-const provider = Effect.map(
-  Effect.flatMap(root, (before) => settingsOf(before)),
-  providerOf
-)
+/** What the options before a command say, for commands that have none of these themselves. */
+const settings = Effect.flatMap(root, (before) => settingsOf(before))
+
+/** What `token` reads its variables from. */
+const provider = Effect.map(settings, providerOf)
 
 const http = Command.make("http", { ...options, ...httpOptions }, (given) =>
   Effect.gen(function* () {
-    const settings = yield* settingsOf(yield* root, given)
+    const all = yield* settingsOf(yield* root, given)
     const module = yield* Effect.promise(() => import("./Http.ts"))
-    return yield* module.http(settings, given)
+    return yield* module.http(all, given)
   })
 ).pipe(
   Command.withDescription(
@@ -85,17 +85,14 @@ const configure = Command.make("configure", { ...options, ...configureOptions },
   })
 ).pipe(Command.withDescription("Prints the entry with which an MCP client starts this program, or writes it"))
 
-const manage = Effect.promise(() => import("./Manage.ts"))
+const managing = Effect.all([Effect.promise(() => import("./Manage.ts")), settings])
 
 const supervisor = Command.make("supervisor", {}, () =>
-  Effect.flatMap(
-    Effect.promise(() => import("./Supervisor.ts")),
-    (module) =>
-      Effect.flatMap(
-        Effect.flatMap(root, (before) => settingsOf(before)),
-        ({ environment }) => module.supervisor(environment)
-      )
-  )
+  Effect.gen(function* () {
+    const { environment } = yield* settings
+    const module = yield* Effect.promise(() => import("./Supervisor.ts"))
+    return yield* module.supervisor(environment)
+  })
 ).pipe(
   Command.withDescription(
     "Runs this machine's fleet for all clients of this state directory; with FLEET_MCP_SUPERVISOR=true the first that needs it starts it"
@@ -105,26 +102,18 @@ const supervisor = Command.make("supervisor", {}, () =>
 const status = Command.make(
   "status",
   { json: Options.boolean("json").pipe(Options.withDescription("Print one line of JSON")) },
-  ({ json }) =>
-    Effect.all([manage, Effect.flatMap(root, (before) => settingsOf(before))]).pipe(
-      Effect.flatMap(([module, settings]) => module.status(settings, json))
-    )
+  ({ json }) => Effect.flatMap(managing, ([module, given]) => module.status(given, json))
 ).pipe(Command.withDescription("Tells whether a supervisor runs, and what of"))
 
 const stop = Command.make(
   "stop",
   { now: Options.boolean("now").pipe(Options.withDescription("Also where agents are at work: their work is ended")) },
-  ({ now }) =>
-    Effect.all([manage, Effect.flatMap(root, (before) => settingsOf(before))]).pipe(
-      Effect.flatMap(([module, settings]) => module.stop(settings, now))
-    )
+  ({ now }) => Effect.flatMap(managing, ([module, given]) => module.stop(given, now))
 ).pipe(Command.withDescription("Ends the supervisor, unless agents are at work"))
 
-const logs = Command.make("logs", {}, () =>
-  Effect.all([manage, Effect.flatMap(root, (before) => settingsOf(before))]).pipe(
-    Effect.flatMap(([module, settings]) => module.logs(settings))
-  )
-).pipe(Command.withDescription("Prints where the log of the supervisor is, and its end"))
+const logs = Command.make("logs", {}, () => Effect.flatMap(managing, ([module, given]) => module.logs(given))).pipe(
+  Command.withDescription("Prints where the log of the supervisor is, and its end")
+)
 
 const described = Command.withDescription("Calls one tool of the fleet as an MCP client would, and prints its answer")
 
@@ -156,7 +145,7 @@ const wrongUsage = new Set(["EnvFileUnusable", "Contradiction", "HttpNotStarted"
 
 /** `--option=value` as two arguments: the parser takes that form, but not of options that are repeatable. */
 const split = (argument: string): ReadonlyArray<string> => {
-  const [, option, value] = /^(--[a-z-]+)=(.*)$/s.exec(argument) ?? []
+  const [, option, value] = /^(--[a-z_-]+)=(.*)$/s.exec(argument) ?? []
   return option === undefined || value === undefined ? [argument] : [option, value]
 }
 

@@ -2,7 +2,8 @@ import { Command, FileSystem, Path } from "@effect/platform"
 import { Duration, Effect, Schedule, Schema } from "effect"
 import { connect, environmentOf, type FleetClient } from "./demo/FleetClient.ts"
 import { makeScreen, type Screen } from "./demo/Screen.ts"
-import { DemoFailed, fixedSlug, git, isAlive, makeScratch, run, worktreeOf, type Scratch } from "./demo/Scratch.ts"
+import { isAlive } from "./Processes.ts"
+import { DemoFailed, fixedSlug, git, makeScratch, run, worktreeOf, type Scratch } from "./demo/Scratch.ts"
 
 const Rows = Schema.Struct({
   agents: Schema.Array(
@@ -115,7 +116,7 @@ const cancelLongTask = (client: FleetClient, scratch: Scratch, screen: Screen) =
     )
     yield* eventually(
       "the process of the long task",
-      Effect.flatMap(readPid, (pid) => (pid > 0 ? isAlive(pid) : Effect.succeed(false)))
+      Effect.map(readPid, (pid) => pid > 0 && isAlive(pid))
     )
     const pid = yield* readPid
     yield* eventually(
@@ -126,7 +127,7 @@ const cancelLongTask = (client: FleetClient, scratch: Scratch, screen: Screen) =
     )
     const canceled = yield* client.call("cancel_agent_task", { agent_name: "tester" }, Changed)
     yield* expect(canceled.outcome === "applied", `the cancellation: ${canceled.message}`)
-    yield* expect(!(yield* isAlive(pid)), `process ${pid} of the cancelled task still runs`)
+    yield* expect(!isAlive(pid), `process ${pid} of the cancelled task still runs`)
     yield* eventually("tester idle", allIdle(client, screen))
     yield* fs.remove(pidFile)
     yield* screen.step(`a task of ten minutes cancelled; process ${pid} is gone`)
@@ -188,7 +189,7 @@ const supervisor = (scratch: Scratch, program: string) =>
 const ended = (what: string, pid: number) =>
   eventually(
     what,
-    Effect.map(isAlive(pid), (alive) => !alive)
+    Effect.sync(() => !isAlive(pid))
   )
 
 /** One client after the other, each with a server of its own. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
-import { createServer } from "node:http"
+import { createServer, request, type IncomingMessage, type RequestListener } from "node:http"
 import { once } from "node:events"
 import { dirname, join } from "node:path"
 import { Effect } from "effect"
@@ -39,6 +39,23 @@ const pidOf = (state: SupervisedState): number => {
   const { pid } = state
   if (pid === undefined) throw new Error("no supervisor")
   return pid
+}
+
+/** A server of the test in place of a supervisor. */
+const pretended = async (state: SupervisedState, answer: RequestListener) => {
+  mkdirSync(state.state, { mode: 0o700 })
+  const server = createServer(answer).listen(state.file("supervisor.sock"))
+  await once(server, "listening")
+  const info = {
+    pid: process.pid,
+    since: "",
+    version: "1",
+    contract: 1,
+    token: "x",
+    socket: state.file("supervisor.sock")
+  }
+  writeFileSync(state.file("supervisor.json"), JSON.stringify(info), { mode: 0o600 })
+  return server
 }
 
 describe("a supervisor", () => {
@@ -105,6 +122,59 @@ describe("a supervisor", () => {
     expect(isAlive(pidOf(state))).toBe(true)
   })
 
+  it(
+    "that is stopped in its tracks is told as one that does not answer, within the limit",
+    { timeout: 60_000 },
+    async () => {
+      await using state = new SupervisedState()
+      await good(await state.frontEnd(), "list_agents")
+      const pid = pidOf(state)
+      process.kill(pid, "SIGSTOP")
+      try {
+        const { isError, text } = await (await state.frontEnd()).call("list_agents")
+        expect(isError).toBe(true)
+        expect(text).toContain(`process ${pid} does not answer`)
+        expect(text).not.toContain("did not start")
+      } finally {
+        process.kill(pid, "SIGCONT")
+      }
+      await good(await state.frontEnd(), "list_agents")
+      expect(pidOf(state)).toBe(pid)
+    }
+  )
+
+  it("takes a client that registers again under its token, and keeps it until its last connection ends", async () => {
+    await using state = new SupervisedState()
+    await good(await state.frontEnd(), "list_agents")
+    const { socket, token } = JSON.parse(readFileSync(state.file("supervisor.json"), "utf8")) as Record<string, string>
+    const body = JSON.stringify({
+      token: "abcdefghij-abcdefghijabcdefghijab",
+      working_directory: state.repository,
+      project_advice: "",
+      allow_shell: false,
+      environment: {},
+      agent_environment: []
+    })
+    const clients = async () =>
+      (JSON.parse((await state.run("status", "--json")).stdout) as { clients: number }).clients
+    const register = async () => {
+      const headers = { "content-type": "application/json", "coder-session-token": token }
+      const sent = request({ socketPath: socket, method: "POST", path: "/fleet/v1/clients", agent: false, headers })
+      sent.on("error", () => undefined).end(body)
+      const [response] = (await once(sent, "response")) as [IncomingMessage]
+      expect(String((await once(response, "data"))[0])).toBe("registered\n")
+      return sent
+    }
+    const first = await register()
+    const second = await register()
+    expect(await clients()).toBe(2)
+    first.destroy()
+    await once(first, "close")
+    expect(await clients()).toBe(2)
+    second.destroy()
+    while ((await clients()) !== 1);
+  })
+
   it("ends by itself when nobody needs it, and not while an agent works", { timeout: 60_000 }, async () => {
     await using state = new SupervisedState()
     const env = { FLEET_MCP_IDLE_MINUTES: "0.01" }
@@ -152,8 +222,72 @@ describe("stop, status and logs", () => {
   it("a second supervisor says that there is one", async () => {
     await using state = new SupervisedState()
     await good(await state.frontEnd(), "list_agents")
-    await state.run("supervisor")
+    const { code, stderr } = await state.run("supervisor")
+    expect(code).toBe(1)
+    expect(stderr).toContain(`runs already (process ${pidOf(state)})`)
     expect((await state.run("logs")).stdout).toContain(`runs already (process ${pidOf(state)})`)
+  })
+})
+
+describe("status, stop and logs, where it is not as usual", () => {
+  it("do not take a supervisor that does not answer for none", { timeout: 60_000 }, async () => {
+    await using state = new SupervisedState()
+    await good(await state.frontEnd(), "list_agents")
+    const pid = pidOf(state)
+    process.kill(pid, "SIGSTOP")
+    try {
+      for (const command of ["status", "stop"]) {
+        const { code, stderr, stdout } = await state.run(command)
+        expect(code).toBe(1)
+        expect(stderr).toContain(`process ${pid} does not answer: nothing came within 5 s`)
+        expect(stdout).toBe("")
+      }
+    } finally {
+      process.kill(pid, "SIGCONT")
+    }
+  })
+
+  it("tell what an answer that is none of theirs says, and that agents could not be counted", async () => {
+    await using state = new SupervisedState()
+    const told = { pid: process.pid, since: "", version: "1", contract: 1, clients: 0, at_work: [], store_bytes: 0 }
+    const server = await pretended(state, ({ url }, response) => {
+      const isStatus = url === "/fleet/v1/status"
+      response.writeHead(isStatus ? 200 : 500, { "content-type": "application/json" })
+      response.end(JSON.stringify(isStatus ? told : { message: "The disk is full." }))
+    })
+    try {
+      expect((await state.run("status")).stdout).toMatch(/agents {6}could not be counted: \S/)
+      expect(JSON.parse((await state.run("status", "--json")).stdout)).toMatchObject({ running: true, agents: null })
+      const stopped = await state.run("stop")
+      expect(stopped.code).toBe(1)
+      expect(stopped.stderr).toContain(`process ${process.pid} refuses: The disk is full.`)
+    } finally {
+      server.closeAllConnections()
+      server.close()
+      rmSync(state.file("supervisor.json"))
+    }
+  })
+
+  it("tell that one is starting, of a start that a process which lives began", async () => {
+    await using state = new SupervisedState()
+    mkdirSync(state.state, { mode: 0o700 })
+    writeFileSync(state.file("supervisor.starting"), String(process.pid))
+    expect((await state.run("status")).stdout).toContain("is starting")
+    expect(JSON.parse((await state.run("status", "--json")).stdout)).toMatchObject({ running: false, starting: true })
+    const stopped = await state.run("stop")
+    expect(stopped.code).toBe(1)
+    expect(stopped.stderr).toContain("is starting")
+    writeFileSync(state.file("supervisor.starting"), "")
+    expect((await state.run("status")).stdout).toContain("No supervisor runs")
+  })
+
+  it("tell a log that cannot be read from one that is not there", async () => {
+    await using state = new SupervisedState()
+    expect(await state.run("logs")).toMatchObject({ code: 0, stderr: expect.stringContaining("no log yet") as string })
+    mkdirSync(state.file("supervisor.log"), { recursive: true, mode: 0o700 })
+    const { code, stderr } = await state.run("logs")
+    expect(code).toBe(1)
+    expect(stderr).toContain("The log cannot be read")
   })
 })
 
@@ -188,6 +322,20 @@ describe("what is each front end's own", () => {
     const refusedAgent = await other.call("create_agent", { name: "second", project: "shop", task: "echo no" })
     expect(refusedAgent).toMatchObject({ isError: true })
     expect(await good(one, "show_agent_log", { agent_name: "writer", page_size: 10 })).not.toContain("echo no")
+  })
+
+  it("its right to run commands is not wanted for a restart, which runs none; the agent is as it was", async () => {
+    await using state = new SupervisedState()
+    const one = await state.frontEnd()
+    await create(one, "writer", "echo $((6 * 7))")
+    await untilSaid(one, "writer", "exit code 0")
+    const other = state.start({ args: ["--local"] })
+    await other.initialize()
+    await good(other, "restart_agent", { agent_name: "writer" })
+    const refused = await other.call("start_agent_task", { agent_name: "writer", task_description: "echo no" })
+    expect(refused).toMatchObject({ isError: true })
+    await good(one, "start_agent_task", { agent_name: "writer", task_description: "echo $((7 * 8))" })
+    expect(await untilSaid(one, "writer", "56")).not.toContain("echo no")
   })
 
   it("its projects: two of one name are told apart by their paths, and what is none is told to who named it", async () => {
@@ -240,6 +388,43 @@ describe("places that cannot be used", () => {
     process.kill(pidOf(state), "SIGKILL")
     await good(one, "list_agents")
     expect(existsSync(dirname(info.socket))).toBe(false)
+  })
+
+  it("the directory of the socket is the runtime directory's, where there is one", async () => {
+    await using state = new SupervisedState(`state-${"x".repeat(120)}`)
+    const runtime = join(state.directory, "run")
+    mkdirSync(runtime)
+    await good(await state.frontEnd({ env: { XDG_RUNTIME_DIR: runtime } }), "list_agents")
+    const { socket } = JSON.parse(readFileSync(state.file("supervisor.json"), "utf8")) as { readonly socket: string }
+    expect(dirname(dirname(socket))).toBe(runtime)
+    expect(statSync(dirname(socket)).mode & 0o777).toBe(0o700)
+  })
+
+  it("a file that cannot be written is told to whoever starts it, and in the foreground", async () => {
+    await using state = new SupervisedState()
+    mkdirSync(join(state.file("supervisor.json"), "x"), { recursive: true, mode: 0o700 })
+    const { isError, text } = await (await state.frontEnd()).call("list_agents")
+    expect(isError).toBe(true)
+    expect(text).toContain("supervisor.json cannot be removed")
+    const { code, stderr } = await state.run("supervisor")
+    expect(code).toBe(1)
+    expect(stderr).toContain("supervisor.json cannot be removed")
+    rmSync(state.file("supervisor.json"), { recursive: true })
+  })
+
+  it("files that are removed from a supervisor that lives: it writes its own again, or makes room for an heir", async () => {
+    await using state = new SupervisedState()
+    const one = await state.frontEnd({ env: { FLEET_MCP_IDLE_MINUTES: "0.1" } })
+    await good(one, "list_agents")
+    const pid = pidOf(state)
+    rmSync(state.file("supervisor.json"))
+    await good(await state.frontEnd(), "list_agents")
+    expect(pidOf(state)).toBe(pid)
+    rmSync(state.file("supervisor.sock"))
+    await state.closeAll()
+    await seen("the end of the supervisor", () => !isAlive(pid))
+    await good(await state.frontEnd(), "list_agents")
+    expect(pidOf(state)).not.toBe(pid)
   })
 
   it("a supervisor that is newer is named, and not ended", async () => {

@@ -3,7 +3,7 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
 import { join } from "node:path"
@@ -40,6 +40,13 @@ export const makeRepository = (directory: string): string => {
   git(directory, "add", ".")
   git(directory, "commit", "--quiet", "-m", "Say hello")
   return directory
+}
+
+/** A repository whose disk does not answer, as far as git can tell: its HEAD is a pipe that nobody writes to. */
+export const silence = (repository: string): void => {
+  const head = join(repository, ".git", "HEAD")
+  rmSync(head)
+  execFileSync("mkfifo", [head])
 }
 
 /** What a test has around its embedded Coder. Everything is gone when the test has ended. */

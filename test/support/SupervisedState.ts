@@ -58,6 +58,11 @@ export class SupervisedState implements AsyncDisposable {
     return { code, stdout: program.lines.join("\n"), stderr: program.stderr }
   }
 
+  /** Ends all front ends. */
+  async closeAll(): Promise<void> {
+    for (const program of this.#programs) await program[Symbol.asyncDispose]()
+  }
+
   /** The process that says that it supervises. */
   get pid(): number | undefined {
     const text = read(this.file("supervisor.json"))
@@ -68,7 +73,7 @@ export class SupervisedState implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const program of this.#programs) await program[Symbol.asyncDispose]()
+    await this.closeAll()
     if (this.pid !== undefined) await this.run("stop", "--now")
     const left = [...this.seen].filter((pid) => isAlive(pid))
     for (const pid of left) process.kill(pid, "SIGKILL")

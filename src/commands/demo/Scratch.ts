@@ -77,17 +77,3 @@ export const worktreeOf = (scratch: Scratch, branch: string) =>
     const directory = entry?.split("\n")[0]?.replace(/^worktree /, "")
     return directory ?? (yield* new DemoFailed({ message: `git knows no worktree of the branch ${branch}` }))
   })
-
-/**
- * Whether a process lives, by the process table itself; one that is dead and not yet reaped does not. Without /proc
- * (macOS) a signal 0 tells.
- */
-export const isAlive = (pid: number) =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    if (yield* fs.exists("/proc/self/stat")) {
-      const stat = yield* Effect.option(fs.readFileString(`/proc/${pid}/stat`))
-      return stat._tag === "Some" && !/^\d+ \(.*\) [ZX] /s.test(stat.value)
-    }
-    return yield* Effect.try(() => process.kill(pid, 0)).pipe(Effect.orElseSucceed(() => false))
-  })

@@ -1,26 +1,14 @@
 import { HttpClient, HttpClientError } from "@effect/platform"
-import {
-  Context,
-  Data,
-  Duration,
-  Effect,
-  ExecutionStrategy,
-  Exit,
-  Layer,
-  Option,
-  Random,
-  Redacted,
-  Schema,
-  Scope
-} from "effect"
-import * as http from "node:http"
+import { Clock, Context, Data, Duration, Effect, ExecutionStrategy, Exit, Layer, Option, Random, Scope } from "effect"
 import * as net from "node:net"
 import { BackendNotConfigured } from "../../schemas/errors/Coder.ts"
-import { fleetContract, RegisterClient } from "../../schemas/fleet/FleetApi.ts"
+import { fleetContract, type RegisterClient } from "../../schemas/fleet/FleetApi.ts"
+import { isAlive } from "../Processes.ts"
 import type { Environment } from "../Settings.ts"
 import { type Place, readInfo, type SupervisorInfo } from "./Place.ts"
+import { NobodyThere, present } from "./Presence.ts"
 import { startSupervisor } from "./Start.ts"
-import { wireTo } from "./Wire.ts"
+import { wasNeverSent, wireTo } from "./Wire.ts"
 
 /** How a front end looks for its supervisor. */
 export class ConnectLimits extends Context.Reference<ConnectLimits>()(
@@ -29,16 +17,19 @@ export class ConnectLimits extends Context.Reference<ConnectLimits>()(
     defaultValue: () => ({
       /** For all of it, the start of a supervisor included. */
       time: Duration.seconds(15),
-      /** Between two looks: at least, and at most. */
-      pause: [15, 45] as const,
+      /** Between two looks (ms): at least at first, each longer than the one before, and at most. */
+      shortestPause: 15,
+      longestPause: 1000,
+      /** Between two starts, where the first found that another supervisor runs. */
+      respawn: Duration.seconds(1),
       /** For one answer to a registration. */
       answer: Duration.seconds(5)
     })
   }
 ) {}
 
-/** Nobody answers where a supervisor said that it was. */
-class NobodyThere extends Data.TaggedError("NobodyThere") {}
+/** A supervisor is there and did not answer in time. */
+class Silent extends Data.TaggedError("Silent")<{ readonly pid: number }> {}
 
 /** A connection to a supervisor, at which this process is registered. */
 interface Connection {
@@ -47,56 +38,6 @@ interface Connection {
   readonly isOpen: () => boolean
   readonly close: Effect.Effect<void>
 }
-
-const encodeClient = Schema.encodeSync(Schema.parseJson(RegisterClient))
-
-/** Holds a request open by which a supervisor knows that this client is there. */
-const present = (info: SupervisorInfo, client: RegisterClient) =>
-  Effect.acquireRelease(
-    Effect.async<{ readonly request: http.ClientRequest; open: boolean }, NobodyThere | BackendNotConfigured>(
-      (resume) => {
-        const request = http.request({
-          socketPath: info.socket,
-          method: "POST",
-          path: "/fleet/v1/clients",
-          // Its own, which ends with the request.
-          agent: false,
-          headers: {
-            host: "embedded.fleet-mcp.internal",
-            "content-type": "application/json",
-            "coder-session-token": Redacted.value(info.token)
-          }
-        })
-        const presence = { request, open: false }
-        const gone = () => {
-          presence.open = false
-          resume(new NobodyThere())
-        }
-        request.on("error", gone).on("close", gone)
-        request.on("response", (response) => {
-          response.on("error", gone).on("close", gone)
-          const { statusCode } = response
-          if (statusCode !== 200) {
-            response.resume()
-            if (statusCode === 401) return gone()
-            return resume(
-              new BackendNotConfigured({
-                problem: `The supervisor of this machine's fleet (process ${info.pid}) does not take this client (${statusCode}).`,
-                remedy: "See fleet-mcp logs; fleet-mcp stop ends it, and the next call starts another."
-              })
-            )
-          }
-          response.on("data", () => {
-            presence.open = true
-            resume(Effect.succeed(presence))
-          })
-        })
-        request.end(encodeClient(client))
-        return Effect.sync(() => request.destroy())
-      }
-    ),
-    ({ request }) => Effect.sync(() => request.destroy())
-  )
 
 const answers = (socket: string): Effect.Effect<boolean> =>
   Effect.async((resume) => {
@@ -119,35 +60,35 @@ const contractDiffers = ({ contract, pid, version }: SupervisorInfo) =>
         : "Run fleet-mcp stop when its agents are at rest (it says what is at work); the next call starts this version. No agent was ended."
   })
 
-/** Supervisors of this version alone are spoken to. */
-const compatible = (place: Place) =>
-  Effect.gen(function* () {
-    const info = readInfo(place)
-    if (info === undefined) return yield* new NobodyThere()
-    if (info.contract === fleetContract) return info
-    return yield* (yield* answers(info.socket)) ? contractDiffers(info) : new NobodyThere()
-  })
-
-const connectOnce = (place: Place, client: RegisterClient, parent: Scope.Scope) =>
+/** Registers with the supervisor that the place names; those of this contract alone are spoken to. */
+const open = ({ client, place }: ConnectOptions) =>
   Effect.gen(function* () {
     const { answer } = yield* ConnectLimits
-    const info = yield* compatible(place)
-    const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
-    return yield* Effect.gen(function* () {
-      const presence = yield* present(info, client).pipe(
-        Effect.interruptible,
-        Effect.timeoutFail({ duration: answer, onTimeout: () => new NobodyThere() })
-      )
-      return {
-        wire: Context.get(yield* Layer.build(wireTo(info.socket)), HttpClient.HttpClient),
-        isOpen: () => presence.open,
-        close: Scope.close(scope, Exit.void)
-      } satisfies Connection
-    }).pipe(
-      Scope.extend(scope),
-      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
-    )
+    const info = readInfo(place)
+    if (info === undefined) return yield* new NobodyThere({ reason: `${place.info} is not there or cannot be read` })
+    if (info.contract !== fleetContract) {
+      return yield* (yield* answers(info.socket)) ? contractDiffers(info) : new NobodyThere({ reason: info.socket })
+    }
+    const isOpen = yield* Effect.timeoutFail(present(info, client), {
+      duration: answer,
+      onTimeout: () => new Silent({ pid: info.pid })
+    })
+    return { isOpen, wire: Context.get(yield* Layer.build(wireTo(info.socket)), HttpClient.HttpClient) }
   })
+
+/** A connection is never made without being adopted: nobody else knows that it has to be closed. */
+const connectOnce = (options: ConnectOptions, parent: Scope.Scope, adopt: (connection: Connection) => void) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const own = yield* Scope.fork(parent, ExecutionStrategy.sequential)
+      const opened = yield* restore(Scope.extend(open(options), own)).pipe(
+        Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
+      )
+      const connection: Connection = { ...opened, close: Scope.close(own, Exit.void) }
+      adopt(connection)
+      return connection
+    })
+  )
 
 export interface ConnectOptions {
   readonly place: Place
@@ -164,31 +105,70 @@ const notStarted = (place: Place, problem: string) =>
     remedy: `Look at ${place.log}, and call again.`
   })
 
-/** Connects to the supervisor; where nobody answers, starts one. */
-const findOrStart = ({ client, environment, place, program }: ConnectOptions, scope: Scope.Scope) =>
-  Effect.gen(function* () {
-    const { pause } = yield* ConnectLimits
-    for (;;) {
-      const connection = yield* Effect.catchTag(
-        Effect.asSome(connectOnce(place, client, scope)),
-        "NobodyThere",
-        () => Effect.succeedNone
-      )
-      if (Option.isSome(connection)) return connection.value
-      const report = yield* startSupervisor(place, program, environment)
-      if (Option.isSome(report) && report.value.state === "failed")
-        return yield* notStarted(place, report.value.message)
-      if (Option.isNone(report) || report.value.state === "taken") {
-        yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(...pause)))
-      }
-    }
+const silent = (pid: number) =>
+  new BackendNotConfigured({
+    problem: `The supervisor of this machine's fleet (process ${pid}) is there, but process ${pid} does not answer.`,
+    remedy: `Call again. If it stays so, end it (kill -9 ${pid}): the next call starts another, which brings the agents up again; a turn that runs is cut.`
   })
 
-/** Codes of a connection that was never made: nothing was sent. */
-const neverSent = new Set(["ENOENT", "ECONNREFUSED"])
+/** A supervisor lives, as its lock tells, and is not where its file says, or there is no such file. */
+const unreachable = (place: Place, reason: string) => {
+  const pid = readInfo(place)?.pid
+  const which = pid !== undefined && isAlive(pid) ? `process ${pid}` : "its process is not known"
+  return new BackendNotConfigured({
+    problem: `A supervisor holds ${place.lock} (${which}), but cannot be reached: ${reason}.`,
+    remedy: `It mends its files within seconds, or ends when no client is connected: call again. If it stays so, close the other clients, or end the process "fleet-mcp supervisor" of ${place.stateDirectory}.`
+  })
+}
 
-const wasNeverSent = ({ cause }: HttpClientError.HttpClientError): boolean =>
-  typeof cause === "object" && cause !== null && "code" in cause && neverSent.has(String(cause.code))
+/**
+ * Connects to the supervisor; where nobody answers, starts one. One that lives is not started again: it is looked for,
+ * more and more seldom.
+ */
+const findOrStart = (options: ConnectOptions, scope: Scope.Scope, adopt: (connection: Connection) => void) =>
+  Effect.gen(function* () {
+    const { environment, place, program } = options
+    const { longestPause, respawn, shortestPause, time } = yield* ConnectLimits
+    let problem = () => notStarted(place, `nobody answered within ${Duration.toSeconds(time)} s`)
+    let pause = shortestPause
+    let startsAt = 0
+    let isHeld = false
+
+    const start = Effect.gen(function* () {
+      const report = yield* startSupervisor(place, program, environment)
+      // Somebody else is starting one.
+      if (Option.isNone(report)) return
+      const { message, state } = report.value
+      if (state === "failed") return yield* notStarted(place, message)
+      isHeld = state === "taken"
+      startsAt = (yield* Clock.currentTimeMillis) + Duration.toMillis(respawn)
+    })
+
+    const search = Effect.gen(function* () {
+      for (;;) {
+        const found = yield* connectOnce(options, scope, adopt).pipe(
+          Effect.asSome,
+          Effect.catchTags({
+            Silent: ({ pid }) => {
+              problem = () => silent(pid)
+              return Effect.succeedNone
+            },
+            NobodyThere: ({ reason }) =>
+              Effect.gen(function* () {
+                if (isHeld) problem = () => unreachable(place, reason)
+                if ((yield* Clock.currentTimeMillis) >= startsAt) yield* start
+                return Option.none<Connection>()
+              })
+          })
+        )
+        if (Option.isSome(found)) return found.value
+        yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(Math.ceil(pause / 2), pause)))
+        pause = Math.min(2 * pause, longestPause)
+      }
+    })
+
+    return yield* Effect.timeoutFail(search, { duration: time, onTimeout: () => problem() })
+  })
 
 /**
  * An `HttpClient` that reaches the supervisor and nothing else. The first connection is made now, and another where the
@@ -199,29 +179,25 @@ export const connected = (
 ): Effect.Effect<HttpClient.HttpClient, BackendNotConfigured, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
-    const { time } = yield* ConnectLimits
     const inTurn = yield* Effect.makeSemaphore(1)
     let current: Connection | undefined
 
+    const forget = (before: Connection) =>
+      Effect.suspend(() => {
+        if (current === before) current = undefined
+        return before.close
+      })
+
     const connection = Effect.gen(function* () {
       if (current?.isOpen() === true) return current
-      if (current !== undefined) yield* current.close
-      current = undefined
-      current = yield* findOrStart(options, scope).pipe(
-        Effect.timeoutFail({
-          duration: time,
-          onTimeout: () => notStarted(options.place, `nobody answered within ${Duration.toSeconds(time)} s`)
-        })
-      )
-      return current
+      if (current !== undefined) yield* forget(current)
+      return yield* findOrStart(options, scope, (made) => {
+        current = made
+      })
     }).pipe(inTurn.withPermits(1))
 
     /** Another connection than one that did not work. */
-    const anotherThan = (before: Connection) =>
-      Effect.zipRight(
-        Effect.suspend(() => (current === before ? before.close : Effect.void)),
-        connection
-      )
+    const anotherThan = (before: Connection) => Effect.zipRight(forget(before), connection)
 
     yield* connection
     return HttpClient.make((request) => {

@@ -27,10 +27,17 @@ export const rotatingFile = (file: string, longest = longestLog): Writable => {
   })
 }
 
-/** Whatever is printed from now on goes to the log. */
-export const printTo = (file: string): void => {
+/** Whatever is printed from now on goes to the log, until what this gives is called. */
+export const printTo = (file: string): (() => void) => {
   const log = rotatingFile(file)
-  for (const stream of [process.stdout, process.stderr]) {
+  const before = [process.stdout, process.stderr].map((stream) => {
+    const write = stream.write.bind(stream)
     stream.write = (chunk: string | Uint8Array) => log.write(chunk)
+    return () => {
+      stream.write = write
+    }
+  })
+  return () => {
+    for (const restore of before) restore()
   }
 }

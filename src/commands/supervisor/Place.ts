@@ -43,8 +43,12 @@ export const readInfo = ({ info }: Place): SupervisorInfo | undefined => Either.
 export const writeInfo = ({ info }: Place, supervisor: SupervisorInfo): void => {
   const draft = `${info}.${process.pid}`
   fs.rmSync(draft, { force: true })
-  fs.writeFileSync(draft, encodeInfo(supervisor), { mode: 0o600, flag: "wx" })
-  fs.renameSync(draft, info)
+  try {
+    fs.writeFileSync(draft, encodeInfo(supervisor), { mode: 0o600, flag: "wx" })
+    fs.renameSync(draft, info)
+  } finally {
+    fs.rmSync(draft, { force: true })
+  }
 }
 
 export const removeInfo = ({ info }: Place): void => fs.rmSync(info, { force: true })
@@ -63,10 +67,10 @@ const longestSocket = 103
 const elsewhere = "fleet-mcp-"
 
 /** The path of the socket; where that of the state directory is too long, in a new directory of this user's alone. */
-export const makeSocketPath = ({ stateDirectory }: Place): string => {
+export const makeSocketPath = ({ stateDirectory }: Place, runtimeDirectory: string | undefined): string => {
   const usual = join(stateDirectory, "supervisor.sock")
   if (Buffer.byteLength(usual) <= longestSocket) return usual
-  const bases = [process.env["XDG_RUNTIME_DIR"] ?? "", tmpdir(), "/tmp"]
+  const bases = [runtimeDirectory ?? "", tmpdir(), "/tmp"]
   const base = bases.find(
     (path) => path.startsWith("/") && fs.existsSync(path) && Buffer.byteLength(path) <= longestSocket - 32
   )
@@ -79,9 +83,22 @@ export const socketProblem = (socket: string): string | undefined => {
   return found === undefined || found.isSocket() ? undefined : `${socket} is not a socket: move it away.`
 }
 
-/** Takes away the socket of a supervisor that is not there any more, and the directory that was made for it. */
+const isSocket = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true
+
+/** Whether what was written of a supervisor, and its socket, are still there. */
+export const isReachable = (place: Place, { pid, socket }: SupervisorInfo) => ({
+  info: readInfo(place)?.pid === pid,
+  socket: isSocket(socket)
+})
+
+/** Takes away a socket that nobody listens at any more. What is no socket stays. */
+export const removeStale = (socket: string): void => {
+  if (isSocket(socket)) fs.rmSync(socket, { force: true })
+}
+
+/** Takes away the socket of a supervisor that is not there any more, and the directory that was made for it alone. */
 export const removeSocket = ({ stateDirectory }: Place, socket: string): void => {
-  if (fs.lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === true) fs.rmSync(socket, { force: true })
+  removeStale(socket)
   const directory = dirname(socket)
   if (directory === stateDirectory || !/\/fleet-mcp-[^/]+$/.test(directory)) return
   Option.liftThrowable(() => fs.rmdirSync(directory))()

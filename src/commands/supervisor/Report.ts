@@ -16,8 +16,11 @@ const decode = Schema.decodeUnknownEither(Line)
 /** The variable by which a supervisor knows that a front end waits for its report on file descriptor 3. */
 export const reportVariable = "FLEET_MCP_REPORT_START"
 
+/** Whether a front end started this process, and was not told yet how that went. */
+export const isWaitedFor = (): boolean => process.env[reportVariable] !== undefined
+
 const tell = (report: StartReport): void => {
-  if (process.env[reportVariable] === undefined) return
+  if (!isWaitedFor()) return
   delete process.env[reportVariable]
   Option.liftThrowable(() => {
     fs.writeSync(3, `${encode(report)}\n`)

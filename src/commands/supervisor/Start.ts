@@ -1,22 +1,21 @@
-import { Clock, Effect, Option } from "effect"
+import { Clock, Effect, Option, Predicate, Record } from "effect"
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { Readable } from "node:stream"
 import { agentEnvironment } from "../../layers/agenthost/process/Environment.ts"
+import { isAlive } from "../Processes.ts"
 import type { Environment } from "../Settings.ts"
 import type { Place } from "./Place.ts"
 import { readReport, reportVariable, type StartReport } from "./Report.ts"
 
 /** Variables of the fleet that a supervisor has from whoever starts it. */
-const settings = ["FLEET_MCP_IDLE_MINUTES", "LOG_LEVEL"]
+const settings = new Set(["FLEET_MCP_IDLE_MINUTES", "LOG_LEVEL", "XDG_RUNTIME_DIR"])
 
 const environmentOf = (environment: Environment, { stateDirectory }: Place) => {
-  const given = Object.fromEntries(
-    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  )
+  const given = Record.filter(environment, Predicate.isNotUndefined)
   return {
     ...agentEnvironment(given),
-    ...Object.fromEntries(settings.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))),
+    ...Record.filter(given, (_, name) => settings.has(name)),
     FLEET_MCP_STATE_DIR: stateDirectory,
     [reportVariable]: "true"
   }
@@ -25,22 +24,34 @@ const environmentOf = (environment: Environment, { stateDirectory }: Place) => {
 /** How long who has begun to start a supervisor is waited for (ms). */
 const longestStart = 10_000
 
-const isThere = (pid: number): boolean => Option.isSome(Option.liftThrowable(() => process.kill(pid, 0))())
-
-/** Whether somebody else is starting the supervisor just now. It only saves processes: the supervisor's lock decides. */
-const isStarting = (file: string, now: number): boolean =>
+/**
+ * Whether somebody is starting the supervisor just now (`now` in ms): a process that lives began it, and not long ago, nor
+ * in the future. It only saves processes: the supervisor's lock decides.
+ */
+export const isStarting = ({ starting }: Place, now: number): boolean =>
   Option.liftThrowable(() => {
-    const { mtimeMs } = fs.statSync(file)
-    return now - mtimeMs < longestStart && isThere(Number(fs.readFileSync(file, "utf8")) || process.pid)
+    const { mtimeMs } = fs.statSync(starting)
+    const pid = Number(fs.readFileSync(starting, "utf8"))
+    return Math.abs(now - mtimeMs) < longestStart && pid > 0 && isAlive(pid)
   })().pipe(Option.getOrElse(() => false))
 
+/** Makes the file with all that it says, or not at all. */
+const makeStarting = Option.liftThrowable((starting: string) => {
+  const draft = `${starting}.${process.pid}`
+  fs.writeFileSync(draft, String(process.pid), { mode: 0o600 })
+  try {
+    fs.linkSync(draft, starting)
+  } finally {
+    fs.rmSync(draft, { force: true })
+  }
+})
+
 /** Whether this process is the one to start the supervisor. */
-const begin = ({ starting }: Place, now: number): boolean => {
-  const make = Option.liftThrowable(() => fs.writeFileSync(starting, String(process.pid), { flag: "wx", mode: 0o600 }))
-  if (Option.isSome(make())) return true
-  if (isStarting(starting, now)) return false
-  fs.rmSync(starting, { force: true })
-  return Option.isSome(make())
+const begin = (place: Place, now: number): boolean => {
+  if (Option.isSome(makeStarting(place.starting))) return true
+  if (isStarting(place, now)) return false
+  fs.rmSync(place.starting, { force: true })
+  return Option.isSome(makeStarting(place.starting))
 }
 
 const spawned = (place: Place, program: string, environment: Environment) =>

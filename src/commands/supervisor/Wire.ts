@@ -1,4 +1,4 @@
-import type { HttpClient } from "@effect/platform"
+import type { HttpClient, HttpClientError } from "@effect/platform"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Layer } from "effect"
 
@@ -7,3 +7,10 @@ export const wireTo = (socketPath: string): Layer.Layer<HttpClient.HttpClient> =
   const options = { socketPath, keepAlive: true }
   return NodeHttpClient.layerWithoutAgent.pipe(Layer.provide(NodeHttpClient.makeAgentLayer(options)), Layer.fresh)
 }
+
+/** Codes of a connection that was never made: nothing was sent. */
+const neverSent = new Set(["ENOENT", "ECONNREFUSED"])
+
+/** Whether nobody listens at the socket, and so nothing of a request was sent. */
+export const wasNeverSent = ({ cause }: Pick<HttpClientError.RequestError, "cause">): boolean =>
+  typeof cause === "object" && cause !== null && "code" in cause && neverSent.has(String(cause.code))

@@ -1,9 +1,10 @@
 import { assert, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import { CatalogLimits } from "../../../src/layers/embedded/engine/Catalog.ts"
 import type { Template } from "../../../src/schemas/coder/Templates.ts"
-import { EmbeddedFixture, embedded, makeRepository } from "../../support/EmbeddedFixture.ts"
+import { EmbeddedFixture, embedded, makeRepository, silence } from "../../support/EmbeddedFixture.ts"
 import { git } from "../agenthost/support.ts"
 import { get, send } from "./Requests.ts"
 
@@ -154,6 +155,37 @@ it.live("directories that are no usable projects are deprecated templates that s
         projects: unusable,
         environment: (directory) => ({ PATH: process.env["PATH"] ?? "", HOME: directory })
       })
+    )
+  )
+)
+
+const silent = (directory: string) => {
+  const repository = makeRepository(join(directory, "silent"))
+  silence(repository)
+  return { name: "silent", directory: repository }
+}
+
+it.live("a project whose disk does not answer is told as such in time, and keeps no other from being used", () =>
+  Effect.gen(function* () {
+    const look = Effect.all([templates(), templates("deprecated:true")])
+    const [[good], [template]] = yield* Effect.timeout(look, "4 seconds")
+    assert.strictEqual(good?.name, "good")
+    assert.match(template?.deprecation_message ?? "", /silent cannot be looked at: nothing came within 1s/)
+    // The look that goes on is not waited for again.
+    assert.strictEqual((yield* Effect.timeout(look, "900 millis"))[1][0]?.id, template?.id)
+  }).pipe(
+    Effect.provide(
+      embedded({
+        allowShell: true,
+        projects: (directory) => [silent(directory), { name: "good", directory: join(directory, "sample") }]
+      }).pipe(
+        Layer.provide(
+          Layer.effect(
+            CatalogLimits,
+            Effect.map(CatalogLimits, (limits) => ({ ...limits, time: Duration.seconds(1) }))
+          )
+        )
+      )
     )
   )
 )

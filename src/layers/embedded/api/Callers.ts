@@ -1,5 +1,5 @@
 import type { HttpServerRequest } from "@effect/platform"
-import { Context, Data, Effect, Layer, Option, Redacted, type Scope } from "effect"
+import { Context, Effect, Layer, Option, Redacted, type Scope } from "effect"
 import { createHash, timingSafeEqual } from "node:crypto"
 import type { Caller } from "../../agenthost/process/TurnCaller.ts"
 import { Deployment } from "../Deployment.ts"
@@ -13,9 +13,6 @@ export interface Client extends Caller {
   readonly named: ReadonlySet<string>
 }
 
-/** Another client has this token. */
-export class TokenTaken extends Data.TaggedError("TokenTaken") {}
-
 const digest = (token: string): Buffer => createHash("sha256").update(token).digest()
 
 /** Who may ask: whoever has the token of the deployment, and clients that registered, as long as they are there. */
@@ -25,10 +22,16 @@ export class Callers extends Context.Tag("fleet-mcp/layers/embedded/api/Callers"
     readonly isKnown: (token: string) => boolean
     /** The client that a request comes from; none where it carries the token of the deployment, or none that is known. */
     readonly clientOf: (request: HttpServerRequest.HttpServerRequest) => Option.Option<Client>
-    /** The client may ask until the scope closes. */
-    readonly register: (client: Client) => Effect.Effect<void, TokenTaken, Scope.Scope>
+    /**
+     * The client may ask until the scope closes. One that is known already, by its token, is replaced: the end of its
+     * older presence takes nothing from the newer.
+     */
+    readonly register: (client: Client) => Effect.Effect<void, never, Scope.Scope>
     /** How many clients there are. */
     readonly count: Effect.Effect<number>
+    /** Whether clients are taken: where not, they are not known, and none should register. True at first. */
+    readonly isOpen: () => boolean
+    readonly setOpen: (open: boolean) => void
   }
 >() {
   static readonly layer: Layer.Layer<Callers, never, Deployment> = Layer.effect(
@@ -37,9 +40,10 @@ export class Callers extends Context.Tag("fleet-mcp/layers/embedded/api/Callers"
       const own = digest(Redacted.value(sessionToken))
       // By digest, so that how long a look takes tells nothing of a token.
       const clients = new Map<string, Client>()
+      let isOpen = true
       const keyOf = (token: string) => digest(token).toString("hex")
       return {
-        isKnown: (token) => timingSafeEqual(digest(token), own) || clients.has(keyOf(token)),
+        isKnown: (token) => timingSafeEqual(digest(token), own) || (isOpen && clients.has(keyOf(token))),
         clientOf: (request) =>
           Option.flatMap(Option.fromNullable(credentialOf(request)), ({ token }) =>
             Option.fromNullable(clients.get(keyOf(token)))
@@ -47,15 +51,18 @@ export class Callers extends Context.Tag("fleet-mcp/layers/embedded/api/Callers"
         register: (client) => {
           const key = keyOf(Redacted.value(client.token))
           return Effect.acquireRelease(
-            Effect.suspend(() => {
-              if (clients.has(key)) return new TokenTaken()
-              clients.set(key, client)
-              return Effect.void
-            }),
-            () => Effect.sync(() => clients.delete(key))
+            Effect.sync(() => clients.set(key, client)),
+            () =>
+              Effect.sync(() => {
+                if (clients.get(key) === client) clients.delete(key)
+              })
           )
         },
-        count: Effect.sync(() => clients.size)
+        count: Effect.sync(() => clients.size),
+        isOpen: () => isOpen,
+        setOpen: (open) => {
+          isOpen = open
+        }
       }
     })
   )

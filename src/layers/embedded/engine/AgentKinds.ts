@@ -1,3 +1,4 @@
+import { Array, Option } from "effect"
 import type { CodingAgent } from "../../agenthost/AgentHost.ts"
 import { ShellAgent, type ShellAgentOptions } from "../../agenthost/shell/ShellAgent.ts"
 import { passedOn } from "../../agenthost/process/Environment.ts"
@@ -20,6 +21,9 @@ const shell: AgentKind = {
 }
 
 export const allKinds: ReadonlyArray<AgentKind> = [shell]
+
+/** The one taken when a request names none. */
+export const defaultKind: Option.Option<AgentKind> = Array.findFirst(allKinds, ({ isDefault }) => isDefault)
 
 /** The kinds of agents that this configuration, or this caller, is offered. */
 export const offeredKinds = ({ allowShell }: Pick<EmbeddedOptions, "allowShell">): ReadonlyArray<AgentKind> =>

@@ -8,7 +8,7 @@ import { refusedNames } from "../../agenthost/process/Environment.ts"
 import { endStrays, straysText } from "../../agenthost/process/Strays.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { AgentHosts } from "./AgentHosts.ts"
-import { type AgentKind, noKindOffered } from "./AgentKinds.ts"
+import { type AgentKind, defaultKind, noKindOffered } from "./AgentKinds.ts"
 import { Catalog, promptParameter } from "./Catalog.ts"
 import { Faults } from "./Faults.ts"
 import type { AgentRow, BuildState, JobChange, WorktreeRow } from "../store/Rows.ts"
@@ -79,15 +79,17 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
           store.appendBuildLog(build.id, { log_source: "provisioner_daemon", log_level: "info", stage, output: "" })
         )
 
-      const kindOf = ({ build }: BuildState) =>
-        Effect.gen(function* () {
-          const preset =
-            build.template_version_preset_id === null
-              ? Option.none()
-              : yield* catalog.findPreset(build.template_version_preset_id)
-          const kind = Option.map(preset, (found) => found.kind)
-          return yield* Option.isSome(kind) ? kind : yield* catalog.defaultKind
-        }).pipe(Effect.mapError(() => new JobFailed({ message: noKindOffered })))
+      /**
+       * Chosen among what its creator is offered, and the same ever after: to start it anew gives nobody a right, since
+       * each prompt is checked by itself.
+       */
+      const kindOf = ({ build: { build_number, template_version_preset_id: preset } }: BuildState) => {
+        const byDefault = build_number === 1 ? catalog.defaultKind : Effect.succeed(defaultKind)
+        return Option.match(Option.flatMap(Option.fromNullable(preset), catalog.kindOfPreset), {
+          onSome: Effect.succeed,
+          onNone: () => Effect.mapError(Effect.flatten(byDefault), () => new JobFailed({ message: noKindOffered }))
+        })
+      }
 
       /** Ends the agent of a workspace, with all of its processes, and answers what else was ended. */
       const endAgent = (workspaceId: string) =>

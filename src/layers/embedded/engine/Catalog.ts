@@ -1,4 +1,5 @@
-import { Array, Context, Duration, Effect, Either, Layer, Option, Schema } from "effect"
+import { Array, Clock, Context, Deferred, Duration, Effect, Either, Layer, Option, Schema } from "effect"
+import { stat } from "node:fs"
 import { resolve } from "node:path"
 import type { Preset, RichParameter } from "../../../schemas/coder/Templates.ts"
 import { type NotAProject } from "../../agenthost/git/ProjectDirectory.ts"
@@ -33,6 +34,8 @@ export class CatalogLimits extends Context.Reference<CatalogLimits>()(
     defaultValue: () => ({
       /** How long what was seen of a project's folder counts. */
       inspection: Duration.seconds(1),
+      /** How long a look at a folder is waited for: less than a client waits for its registration. */
+      time: Duration.seconds(2),
       /** For so many callers with programs or a home of their own. */
       surroundings: 16,
       /** Folders looked at at once. */
@@ -63,6 +66,14 @@ export interface Project {
    * counts for a second.
    */
   readonly repository: Effect.Effect<string, ProjectUnusable>
+}
+
+/** One look at the folder of a project. */
+interface Look {
+  readonly result: Deferred.Deferred<string, ProjectUnusable>
+  /** When it began and when it ended (ms). */
+  readonly began: number
+  ended: number | undefined
 }
 
 /** What is the same of a project for every caller. */
@@ -99,6 +110,8 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
     readonly findPreset: (
       presetId: string
     ) => Effect.Effect<Option.Option<{ readonly preset: Preset; readonly kind: AgentKind }>>
+    /** The kind of the agents of a preset, whether or not the caller at hand is offered it. */
+    readonly kindOfPreset: (presetId: string) => Option.Option<AgentKind>
     /** What an agent is when no preset says so; none where no kind is offered. */
     readonly defaultKind: Effect.Effect<Option.Option<AgentKind>>
     /** How a template is called, whoever asks. */
@@ -110,13 +123,17 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
     readonly register: (named: NamedProjects) => Effect.Effect<ReadonlySet<string>, StoreFailed>
     /** Keeps the project of a template in the store: an agent is to be of it. */
     readonly keep: (templateId: string) => Effect.Effect<void, StoreFailed>
-    /** Adds the projects that are kept in the store; forgets those whose folder is gone and that no agent is of. */
+    /**
+     * Adds the projects that are kept in the store, without a look at their folders; those whose folder is gone and that no
+     * agent is of are forgotten in the background.
+     */
     readonly restore: Effect.Effect<void, StoreFailed>
   }
 >() {
-  static readonly layer: Layer.Layer<Catalog, never, EmbeddedConfig | RowStore | Worktree> = Layer.effect(
+  static readonly layer: Layer.Layer<Catalog, never, EmbeddedConfig | RowStore | Worktree> = Layer.scoped(
     this,
     Effect.gen(function* () {
+      const scope = yield* Effect.scope
       const options = yield* EmbeddedConfig
       const limits = yield* CatalogLimits
       const store = yield* RowStore
@@ -142,18 +159,51 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
       const unusable = (advice: string) => (error: NotAProject) =>
         new ProjectUnusable({ message: `${error.message} ${advice}`.trim(), gone: error.reason === "no_directory" })
 
-      /** What was seen counts for a while; what is seen depends on whose git and whose home it is. */
-      const inspected = <A, E>(look: Effect.Effect<A, E>) => {
-        const seen = new Map<string, Effect.Effect<A, E>>()
+      /**
+       * What was seen counts for a while; what is seen depends on whose git and whose home it is. A look goes on when
+       * nobody waits for it any more, and as long as it does there is no other: a disk that does not answer holds one.
+       */
+      const inspected = (directory: string, advice: string) => {
+        const seen = new Map<string, Look>()
+        const begin = (key: string, now: number) =>
+          Effect.gen(function* () {
+            const look: Look = { result: yield* Deferred.make<string, ProjectUnusable>(), began: now, ended: undefined }
+            seen.set(key, look)
+            yield* inspect(directory).pipe(
+              Effect.mapError(unusable(advice)),
+              Effect.onExit((exit) =>
+                Effect.flatMap(Clock.currentTimeMillis, (ended) => {
+                  look.ended = ended
+                  return Deferred.done(look.result, exit)
+                })
+              ),
+              Effect.interruptible,
+              Effect.forkIn(scope)
+            )
+            return look
+          }).pipe(Effect.uninterruptible)
         return Effect.gen(function* () {
           const { HOME, PATH } = environmentFor(yield* TurnCaller, options.environment)
           const key = JSON.stringify([HOME, PATH])
-          const cached = seen.get(key) ?? (yield* Effect.cachedWithTTL(look, limits.inspection))
-          if (seen.size >= limits.surroundings) seen.clear()
-          seen.set(key, cached)
-          return yield* cached
+          const now = yield* Clock.currentTimeMillis
+          const before = seen.get(key)
+          const counts = before?.ended === undefined || now - before.ended < Duration.toMillis(limits.inspection)
+          if (before === undefined && seen.size >= limits.surroundings) seen.clear()
+          const look = before !== undefined && counts ? before : yield* begin(key, now)
+          if (look.ended !== undefined) return yield* Deferred.await(look.result)
+          const time = Duration.subtract(limits.time, Duration.millis(now - look.began))
+          return yield* Effect.timeoutFail(Deferred.await(look.result), {
+            duration: time,
+            onTimeout: () => slow(directory)
+          })
         })
       }
+
+      const slow = (directory: string) =>
+        new ProjectUnusable({
+          message: `${directory} cannot be looked at: nothing came within ${Duration.format(limits.time)}.`,
+          gone: false
+        })
 
       const add = (
         { directory, name, template_name }: EmbeddedProject & Pick<Project, "template_name">,
@@ -169,7 +219,7 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           display_name: name,
           directory,
           parameters,
-          repository: inspected(inspect(directory).pipe(Effect.mapError(unusable(advice)))),
+          repository: inspected(directory, advice),
           presets: presetsOf(identity),
           known
         }
@@ -191,8 +241,14 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           Option.map(Array.findFirst(entries.values(), isIt), (entry) => view(entry, kinds))
         )
 
+      const presetBy = (id: string) =>
+        Array.findFirst(
+          [...entries.values()].flatMap(({ presets }) => presets),
+          ({ preset }) => preset.ID === id
+        )
+
       const byDefault = (directory: string) =>
-        inspect(directory).pipe(
+        inspected(directory, "").pipe(
           Effect.orElseSucceed(() => directory),
           Effect.map((root) => [{ name: folderName(root), directory: root }])
         )
@@ -206,9 +262,6 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           add({ ...project, template_name: templateName(project.name, taken()) }, true, adviceOf(options))
         }
       }
-
-      // A name is chosen and taken in one go: no two clients get the same.
-      const inTurn = yield* Effect.makeSemaphore(1)
 
       const keep = (entry: Entry) => {
         const { directory, display_name: name, known, template_id: id, template_name } = entry
@@ -224,25 +277,24 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           )
       }
 
-      const registerOne = (project: EmbeddedProject, advice: string) =>
-        Effect.gen(function* () {
-          const id = derivedId("template", resolve(project.directory), project.name)
-          const entry =
-            entries.get(id) ?? add({ ...project, template_name: templateName(project.name, taken()) }, false, advice)
-          if (yield* Effect.isSuccess(entry.repository)) yield* keep(entry)
-          return id
-        })
+      /** A name is chosen and taken in one go: no two clients get the same. */
+      const entryOf = (project: EmbeddedProject, advice: string): Entry =>
+        entries.get(derivedId("template", resolve(project.directory), project.name)) ??
+        add({ ...project, template_name: templateName(project.name, taken()) }, false, advice)
 
-      const restoreOne = (row: ProjectRow, isUsed: boolean) =>
+      const keepUsable = (entry: Entry) => Effect.whenEffect(keep(entry), Effect.isSuccess(entry.repository))
+
+      /** Forgets a project whose folder is gone and that no agent is of. One that is named again is kept again. */
+      const forgetGone = ({ directory, id }: ProjectRow) =>
         Effect.gen(function* () {
-          const isGone = Effect.map(
-            Effect.flip(inspect(row.directory)),
-            ({ reason }) => reason === "no_directory"
-          ).pipe(Effect.orElseSucceed(() => false))
-          if (!isUsed && (yield* isGone)) {
-            return yield* store.transaction("forgetProject", (rows) => Either.right(rows.projects.remove(row.id)))
-          }
-          add(row, true, "")
+          if (!(yield* isGone(directory))) return
+          const forgotten = yield* store.transaction("forgetProject", (rows) => {
+            const isUsed = rows.workspaces.select("deleted", "false").some(({ template_id }) => template_id === id)
+            if (!isUsed) rows.projects.remove(id)
+            return Either.right(!isUsed)
+          })
+          const entry = entries.get(id)
+          if (forgotten && entry !== undefined) entry.known = false
         })
 
       return {
@@ -264,34 +316,44 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
         findTemplate: (id) => find((entry) => entry.template_id === id),
         findVersion: (id) => find((entry) => entry.version_id === id),
         findPreset: (id) =>
-          Effect.map(offered, (kinds) =>
-            Array.findFirst(
-              [...entries.values()].flatMap(({ presets }) => presets),
-              ({ kind, preset }) => preset.ID === id && kinds.includes(kind)
-            )
-          ),
+          Effect.map(offered, (kinds) => Option.filter(presetBy(id), ({ kind }) => kinds.includes(kind))),
+        kindOfPreset: (id) => Option.map(presetBy(id), ({ kind }) => kind),
         defaultKind: Effect.map(offered, (kinds) => Array.findFirst(kinds, ({ isDefault }) => isDefault)),
         nameOf: (id) => Option.fromNullable(entries.get(id)),
         register: Effect.fn("Catalog.register")(function* (named) {
           const projects = named.projects ?? (yield* byDefault(named.workingDirectory))
-          const ids = yield* Effect.forEach(projects, (project) => registerOne(project, adviceOf(named)))
-          return new Set(ids)
-        }, inTurn.withPermits(1)),
+          const own = projects.map((project) => entryOf(project, adviceOf(named)))
+          // One that takes longer is kept as soon as an agent is of it.
+          yield* Effect.timeoutOption(
+            Effect.forEach(own, keepUsable, { concurrency: limits.concurrency, discard: true }),
+            limits.time
+          )
+          return new Set(own.map(({ template_id }) => template_id))
+        }),
         keep: (id) =>
           Effect.suspend(() =>
             Option.match(Option.fromNullable(entries.get(id)), { onNone: () => Effect.void, onSome: keep })
           ),
         restore: Effect.gen(function* () {
-          const { rows, used } = yield* store.read("projects", (all) => ({
-            rows: all.projects.select("all", "all"),
-            used: new Set(all.workspaces.select("deleted", "false").map(({ template_id }) => template_id))
-          }))
-          yield* Effect.forEach(rows, (row) => restoreOne(row, used.has(row.id)), { discard: true })
-        }).pipe(inTurn.withPermits(1), Effect.withSpan("Catalog.restore"))
+          const rows = yield* store.read("projects", (all) => all.projects.select("all", "all"))
+          for (const row of rows) add(row, true, "")
+          yield* Effect.forEach(rows, forgetGone, { discard: true }).pipe(
+            Effect.catchTag("StoreFailed", ({ message }) =>
+              Effect.logWarning(`Projects whose folder is gone are still known: ${message}`)
+            ),
+            Effect.forkIn(scope)
+          )
+        }).pipe(Effect.withSpan("Catalog.restore"))
       }
     })
   )
 }
+
+/** Whether there is no such directory; where that cannot be told there may be. */
+const isGone = (directory: string): Effect.Effect<boolean> =>
+  Effect.async((resume) => {
+    stat(directory, (error) => resume(Effect.succeed(error?.code === "ENOENT")))
+  })
 
 const folderName = (directory: string): string => directory.split("/").findLast((part) => part !== "") ?? directory
 

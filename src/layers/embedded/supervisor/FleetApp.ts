@@ -47,12 +47,11 @@ const handlers = (supervisor: SupervisorProcess) =>
                 projectAdvice: payload.project_advice
               })
               .pipe(Effect.provideService(TurnCaller, Option.some(caller)), Effect.catchTag("StoreFailed", storeFailed))
+            // It looks for the heir, as where nobody knows it.
+            if (!callers.isOpen()) return yield* CoderError.answer(401, "This supervisor is about to end.")
             const client = { ...caller, token: payload.token, named }
             const presence = Stream.unwrapScoped(
-              callers.register(client).pipe(
-                Effect.map(() => Stream.concat(Stream.make(registered), Stream.never)),
-                Effect.catchTag("TokenTaken", () => Effect.succeed(Stream.empty))
-              )
+              Effect.as(callers.register(client), Stream.concat(Stream.make(registered), Stream.never))
             )
             return HttpServerResponse.stream(presence, { contentType: "text/plain" })
           })
@@ -73,10 +72,11 @@ const handlers = (supervisor: SupervisorProcess) =>
         )
         .handle("stop", ({ payload }) =>
           Effect.gen(function* () {
-            const at_work = yield* atWork
-            const stopping = payload.now || at_work.length === 0
-            if (stopping) yield* supervisor.stop
-            return { stopping, at_work }
+            const { leaving, rest } = yield* supervision
+              .leave(({ atWork: names, isSettled }) => payload.now || (isSettled && names.length === 0))
+              .pipe(Effect.catchTag("StoreFailed", storeFailed))
+            if (leaving) yield* supervisor.stop
+            return { stopping: leaving, at_work: rest.atWork }
           })
         )
     })

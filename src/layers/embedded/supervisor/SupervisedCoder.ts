@@ -12,11 +12,12 @@ import { Supervision } from "./Supervision.ts"
 export type SupervisedOptions = Pick<EmbeddedOptions, "stateDirectory" | "environment"> &
   Required<Pick<EmbeddedOptions, "sessionToken">>
 
-const requests = Effect.map(Effect.all([CoderApp, FleetApp]), ([coder, fleet]) =>
+const requests = Effect.map(Effect.all([CoderApp, FleetApp, Supervision]), ([coder, fleet, supervision]) =>
   // Each of the two refuses by itself who may not ask, so it is no matter of safety which of them gets a request.
-  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
-    url.startsWith("/fleet/") ? fleet.httpApp : coder.httpApp
-  )
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ method, url }) => {
+    if (url.startsWith("/fleet/")) return fleet.httpApp
+    return method === "GET" || method === "HEAD" ? coder.httpApp : supervision.changing(coder.httpApp)
+  })
 )
 
 /**
