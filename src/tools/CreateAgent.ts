@@ -39,7 +39,7 @@ export const createAgent = Tool.make({
   program: (request) =>
     Effect.map(
       Effect.flatMap(AgentService, (agents) => agents.create(request)),
-      Change.told({ look_at_agent: "Call show_agent to watch it." })
+      Change.told({ look_at_agent: "Call wait_for_agents, which tells when it is done." })
     ),
   fit: Change.fit,
   text: Change.text

@@ -117,10 +117,10 @@ const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
         return "A person has to answer it, in the agent's terminal; cancel_agent_task refuses what it asks."
       }
       if (next.includes("cancel_task")) {
-        return "Wait until it is idle (show_agent), or stop its work with cancel_agent_task."
+        return "Wait until it is idle (wait_for_agents), or stop its work with cancel_agent_task."
       }
       if (next.includes("restart_agent")) return "Start it with restart_agent."
-      return "Call show_agent until it is idle."
+      return "Call wait_for_agents, which tells when it is idle."
     },
     AgentNotBusy: usual,
     DialogueNotRefusable: () =>
