@@ -56,6 +56,7 @@ describe("fleet-mcp call", () => {
 
   it.each([
     ["an agent that is not there", ["show_agent", "--agent_name", "nobody"], 1, "AgentNotFound"],
+    ["an agent that is not there, said in one argument", ["show_agent", "--agent_name=nobody"], 1, "AgentNotFound"],
     ["an argument of the wrong kind", ["list_agents", "--limit", "many"], 2, "limit: Expected an integer"],
     ["an argument too few", ["show_agent"], 2, "--agent_name"],
     ["no such argument", ["list_agents", "--colour", "red"], 2, "--colour"],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { createServer, request, type IncomingMessage, type RequestListener } from "node:http"
 import { once } from "node:events"
 import { dirname, join } from "node:path"
@@ -277,6 +277,8 @@ describe("status, stop and logs, where it is not as usual", () => {
     const stopped = await state.run("stop")
     expect(stopped.code).toBe(1)
     expect(stopped.stderr).toContain("is starting")
+    utimesSync(state.file("supervisor.starting"), new Date(), new Date("2100-01-01"))
+    expect((await state.run("status")).stdout).toContain("No supervisor runs")
     writeFileSync(state.file("supervisor.starting"), "")
     expect((await state.run("status")).stdout).toContain("No supervisor runs")
   })

@@ -46,7 +46,7 @@ export const makeRepository = (directory: string): string => {
 export const silence = (repository: string): void => {
   const head = join(repository, ".git", "HEAD")
   rmSync(head)
-  execFileSync("mkfifo", [head])
+  execFileSync("sh", ["-c", 'mkfifo "$1"', "sh", head])
 }
 
 /** What a test has around its embedded Coder. Everything is gone when the test has ended. */

@@ -72,18 +72,17 @@ export class Supervision extends Context.Tag("fleet-mcp/layers/embedded/supervis
         clients: callers.count,
         atWork,
         changing: underWay.withPermits(1),
-        leave: (ends) =>
-          Effect.gen(function* () {
+        leave: Effect.fn("Supervision.leave")(
+          function* (ends) {
             callers.setOpen(false)
             const isSettled = yield* settled
             const rest: Rest = { isSettled, clients: yield* callers.count, atWork: yield* atWork }
             hasLeft = hasLeft || ends(rest)
             return { leaving: hasLeft, rest }
-          }).pipe(
-            Effect.ensuring(Effect.sync(() => callers.setOpen(!hasLeft))),
-            inTurn.withPermits(1),
-            Effect.withSpan("Supervision.leave")
-          )
+          },
+          Effect.ensuring(Effect.sync(() => callers.setOpen(!hasLeft))),
+          inTurn.withPermits(1)
+        )
       }
     })
   )
