@@ -120,7 +120,7 @@ const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
         return "Wait until it is idle (wait_for_agents), or stop its work with cancel_agent_task."
       }
       if (next.includes("restart_agent")) return "Start it with restart_agent."
-      return "Call wait_for_agents, which tells when it is idle."
+      return "Call show_agent until it is idle."
     },
     AgentNotBusy: usual,
     DialogueNotRefusable: () =>

@@ -118,12 +118,15 @@ export class WaitService extends Context.Tag("fleet-mcp/layers/services/WaitServ
             ? all.some(({ match }) => match !== undefined)
             : pending.length === 0 && all.length > 0 && all.every(({ match }) => match !== undefined)
 
-        /** Names that nobody has; who goes on with a cursor may name those of whom it was told that they are deleted. */
-        const unknown = (): ReadonlyArray<string> =>
+        /**
+         * Names that nobody has. Deleted ones may be named by who goes on with a cursor, who was told of that; and by who
+         * begins, where that was seen after the look of that number.
+         */
+        const unknown = (before: number): ReadonlyArray<string> =>
           (names ?? []).filter((name) => {
             if (journal.unseenNamed(name) !== undefined) return false
             const latest = journal.named(name)
-            return latest === undefined || (isFresh && latest.status === "deleted")
+            return latest === undefined || (isFresh && latest.status === "deleted" && latest.look <= before)
           })
 
         /**
@@ -160,7 +163,7 @@ export class WaitService extends Context.Tag("fleet-mcp/layers/services/WaitServ
               continue
             }
             if (!isSeen) {
-              const nobody = unknown()
+              const nobody = unknown(before)
               if (nobody.length > 0) return yield* new AgentNotFound({ agent_name: listed(nobody) })
               isSeen = true
             }
