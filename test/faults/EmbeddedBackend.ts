@@ -3,6 +3,7 @@ import { Context, Duration, Effect, Fiber, Layer, Ref } from "effect"
 import { CoderHttpLimits } from "../../src/layers/clients/CoderHttp.ts"
 import { ReadRetry } from "../../src/layers/clients/RetryPolicy.ts"
 import { RowStore } from "../../src/layers/embedded/store/RowStore.ts"
+import { CatalogLimits } from "../../src/layers/embedded/engine/Catalog.ts"
 import { StoreLimits } from "../../src/layers/embedded/store/StoreLimits.ts"
 import { LookLimits } from "../../src/layers/repositories/AgentLook.ts"
 import { LifeLimits } from "../../src/layers/services/AgentService.ts"
@@ -53,9 +54,16 @@ const limitsOf = (seconds: number) =>
     Layer.succeed(ReadRetry, { attempts: 3, firstPause: Duration.millis(10), longestPause: Duration.millis(500) })
   )
 
-const quickStore = Layer.effect(
-  StoreLimits,
-  Effect.map(StoreLimits, (limits) => ({ ...limits, retries: 3, retryDelay: Duration.millis(1) }))
+/** The store gives up soon; a folder is waited for however busy the machine is, since no fault is one of it. */
+const serverLimits = Layer.merge(
+  Layer.effect(
+    StoreLimits,
+    Effect.map(StoreLimits, (limits) => ({ ...limits, retries: 3, retryDelay: Duration.millis(1) }))
+  ),
+  Layer.effect(
+    CatalogLimits,
+    Effect.map(CatalogLimits, (limits) => ({ ...limits, time: Duration.minutes(2) }))
+  )
 )
 
 /**
@@ -71,7 +79,7 @@ export const makeEmbedded = Effect.gen(function* () {
     rememberingConversations(conversations),
     Layer.provide(faultyRowStore(storeFaults), Layer.succeed(RowStore, rows))
   )
-  const coder = yield* Layer.build(Layer.provide(embeddedApp({ allowShell: true, faults }, stores), quickStore))
+  const coder = yield* Layer.build(Layer.provide(embeddedApp({ allowShell: true, faults }, stores), serverLimits))
   let count = 0
 
   return (op: EmbeddedOperation): Effect.Effect<Backend> =>

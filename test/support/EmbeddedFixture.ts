@@ -1,9 +1,9 @@
 import { FetchHttpClient, HttpApp, HttpClient, HttpMiddleware, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted, type Scope } from "effect"
 import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, renameSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
 import { join } from "node:path"
@@ -42,11 +42,20 @@ export const makeRepository = (directory: string): string => {
   return directory
 }
 
-/** A repository whose disk does not answer, as far as git can tell: its HEAD is a pipe that nobody writes to. */
-export const silence = (repository: string): void => {
+/**
+ * For as long as the scope, the disk of a repository does not answer, as far as git can tell: its HEAD is a pipe that
+ * nobody writes to.
+ */
+export const silence = (repository: string): Effect.Effect<void, never, Scope.Scope> => {
   const head = join(repository, ".git", "HEAD")
-  rmSync(head)
-  execFileSync("sh", ["-c", 'mkfifo "$1"', "sh", head])
+  return Effect.acquireRelease(
+    Effect.sync(() => {
+      renameSync(head, `${head}.before`)
+      execFileSync("sh", ["-c", 'mkfifo "$1"', "sh", head])
+    }),
+    // What is left is looked through, by git too.
+    () => Effect.sync(() => renameSync(`${head}.before`, head))
+  )
 }
 
 /** What a test has around its embedded Coder. Everything is gone when the test has ended. */

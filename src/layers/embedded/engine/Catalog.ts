@@ -34,8 +34,10 @@ export class CatalogLimits extends Context.Reference<CatalogLimits>()(
     defaultValue: () => ({
       /** How long what was seen of a project's folder counts. */
       inspection: Duration.seconds(1),
-      /** How long a look at a folder is waited for: less than a client waits for its registration. */
-      time: Duration.seconds(2),
+      /** How long a look at a folder is waited for, from its beginning: a machine may be busy with other work. */
+      time: Duration.seconds(10),
+      /** How long a client that registers waits for looks at its folders: less than it waits for the answer. */
+      registration: Duration.seconds(2),
       /** For so many callers with programs or a home of their own. */
       surroundings: 16,
       /** Folders looked at at once. */
@@ -326,7 +328,7 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           // One that takes longer is kept as soon as an agent is of it.
           yield* Effect.timeoutOption(
             Effect.forEach(own, keepUsable, { concurrency: limits.concurrency, discard: true }),
-            limits.time
+            limits.registration
           )
           return new Set(own.map(({ template_id }) => template_id))
         }),

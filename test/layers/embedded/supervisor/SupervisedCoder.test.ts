@@ -124,14 +124,14 @@ it.scopedLive("knows its projects at once, also one whose disk does not answer; 
     for (const name of ["gone", "shop", "third"]) makeRepository(join(directory, name))
     yield* Effect.scoped(supervisedIn(directory, "gone"))
     yield* Effect.scoped(supervisedIn(directory, "shop"))
-    silence(join(directory, "shop"))
+    yield* silence(join(directory, "shop"))
     rmSync(join(directory, "gone"), { recursive: true })
     const listed = ({ send }: Effect.Effect.Success<ReturnType<typeof supervisedIn>>, query: string) =>
       Effect.flatMap(send("GET", `/api/v2/templates?q=deprecated:${query}`, null), ({ json }) =>
         Effect.flatMap(json, Schema.decodeUnknown(Templates))
       )
     yield* Effect.gen(function* () {
-      const life = yield* Effect.timeout(supervisedIn(directory, "third"), "5 seconds")
+      const life = yield* Effect.timeout(supervisedIn(directory, "third"), "50 seconds")
       expect((yield* listed(life, "false")).map(({ name }) => name)).toEqual(["third"])
       const [shop, ...others] = yield* listed(life, "true")
       expect(shop?.deprecation_message).toContain("shop cannot be looked at")
