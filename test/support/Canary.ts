@@ -135,6 +135,8 @@ export const makeScan = (canaries: ReadonlyArray<Canary>): Scan => {
 /** Every object of a repository, also those that nothing refers to. */
 const gitObjects = (directory: string): Buffer =>
   execFileSync("git", ["--git-dir", directory, "cat-file", "--batch-all-objects", "--batch", "--unordered"], {
+    // A repository that git waits for is told, and keeps no run from its end.
+    timeout: 120_000,
     maxBuffer: 2 ** 30,
     stdio: ["ignore", "pipe", "pipe"]
   })
