@@ -83,7 +83,7 @@ try {
   failed += await against(
     ["dist/bin/fleet-mcp.js", "http", "--local"],
     (port) => ["--port", `${port}`, "--allow-origin", `http://localhost:${port}`],
-    { FLEET_MCP_AUTH_ENABLED: "false", FLEET_MCP_STATE_DIR: join(scratch, "state") },
+    { FLEET_MCP_AUTH_ENABLED: "false", FLEET_MCP_STATE_DIR: join(scratch, "state"), FLEET_MCP_SUPERVISOR: "false" },
     nameFree.map((scenario) => ["--scenario", scenario, "--spec-version", version])
   )
 } finally {

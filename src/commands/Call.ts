@@ -51,7 +51,7 @@ const endsHere: ToolFailure = {
   _tag: "FleetEndsHere",
   outcome: "not_applied",
   message:
-    "The fleet of this command is private, and ends with it: nothing was called. Set FLEET_MCP_SUPERVISOR=true for a fleet that outlives its clients."
+    "FLEET_MCP_SUPERVISOR=false makes the fleet of this command private: it would end with it. Nothing was called. Without that variable the fleet outlives its clients."
 }
 
 /** The answer of a call, through the same exit as that of an MCP client. */

@@ -95,7 +95,7 @@ const supervisor = Command.make("supervisor", {}, () =>
   })
 ).pipe(
   Command.withDescription(
-    "Runs this machine's fleet for all clients of this state directory; with FLEET_MCP_SUPERVISOR=true the first that needs it starts it"
+    "Runs this machine's fleet for all clients of this state directory; the first that needs it starts it"
   )
 )
 

@@ -37,8 +37,11 @@ export const providerOf = ({ environment, flags }: Settings): ConfigProvider.Con
   return ConfigProvider.fromMap(new Map(variables.filter((entry): entry is [string, string] => entry[1] !== undefined)))
 }
 
-/** Whether this machine's fleet is that of a supervisor: `FLEET_MCP_SUPERVISOR`, `true` or `false` (default). */
-export const supervisorConfig: Config.Config<boolean> = flag("FLEET_MCP_SUPERVISOR", false)
+/**
+ * Whether this machine's fleet is that of a supervisor: `FLEET_MCP_SUPERVISOR`, `true` (default) or `false`, which makes
+ * it private to this process, in memory, and ends it together with this process.
+ */
+export const supervisorConfig: Config.Config<boolean> = flag("FLEET_MCP_SUPERVISOR", true)
 
 /** What is told where the configuration cannot be read. */
 export const cannotBeRead = ({ message }: ConfigError.ConfigError) => ({

@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { bearer, send, type Answer, type Sent } from "../layers/transports/http/HttpFixture.ts"
 import { canaryValue, describeFinding, makeScan, scanTree, type Canary } from "../support/Canary.ts"
 import { Program, type Message, type StartOptions } from "../support/Program.ts"
 import { discard } from "../support/Secrets.ts"
-import { Sinks, processesFrom } from "../support/Sinks.ts"
+import { Sinks, processesFrom, type Started } from "../support/Sinks.ts"
 
 type Environment = Readonly<Record<string, string>>
 
@@ -130,11 +130,23 @@ export class Scene implements AsyncDisposable {
   look(program: Program): number {
     const [itself, ...others] = processesFrom(program.child.pid ?? Number.NaN)
     this.sinks.add("arguments", itself?.argv ?? "")
-    for (const { argv, environment } of others) {
-      this.sinks.add("arguments", argv)
-      this.sinks.add("environments of agents", environment)
-    }
+    this.#addProcesses(others)
     return others.length + (itself === undefined ? 0 : 1)
+  }
+
+  /** The same for the supervisor of a state directory, whose own environment is looked at, too. */
+  lookAtSupervisor(state: string): number {
+    const { pid } = JSON.parse(readFileSync(join(state, "supervisor.json"), "utf8")) as { readonly pid: number }
+    const processes = processesFrom(pid)
+    this.#addProcesses(processes)
+    return processes.length
+  }
+
+  #addProcesses(processes: ReadonlyArray<Started>): void {
+    for (const { argv, environment } of processes) {
+      this.sinks.add("arguments", argv)
+      this.sinks.add("environments", environment)
+    }
   }
 
   /** Everywhere that a canary is, once all programs have ended. */

@@ -23,7 +23,7 @@ const run = (...args: ReadonlyArray<string>) =>
     execFile(
       process.execPath,
       [program, ...args],
-      { cwd: repository, env: { PATH: process.env["PATH"] ?? "", HOME: home } },
+      { cwd: repository, env: { PATH: process.env["PATH"] ?? "", HOME: home, FLEET_MCP_SUPERVISOR: "false" } },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
     )
   })

@@ -62,7 +62,10 @@ const badCalls: ReadonlyArray<readonly [string, object]> = [
   ["no_such_tool", {}]
 ]
 
-it("on this machine, no secret leaves its place", { timeout: 60_000 }, async () => {
+it.each([
+  ["a private fleet", false],
+  ["a supervisor", true]
+])("on this machine, with %s, no secret leaves its place", async (_, supervised) => {
   await using scene = new Scene()
   const providerKey = scene.plant("provider key", canaryValue("sk-", '/+="&%'), join(scene.home, ".provider/key"))
   const coderToken = scene.plant("Coder token")
@@ -77,7 +80,8 @@ it("on this machine, no secret leaves its place", { timeout: 60_000 }, async () 
     ANTHROPIC_API_KEY: providerKey,
     CODER_URL: "https://coder.test",
     CODER_SESSION_TOKEN: coderToken,
-    FLEET_MCP_STATE_DIR: scene.path("state")
+    FLEET_MCP_STATE_DIR: scene.path("state"),
+    FLEET_MCP_SUPERVISOR: String(supervised)
   }
   const local = { cwd: shop, args: ["--local", "--allow-shell"], env }
 
@@ -98,7 +102,8 @@ it("on this machine, no secret leaves its place", { timeout: 60_000 }, async () 
     const pid = join(scene.path("tmp"), "at-work")
     await call("start_agent_task", { agent_name: "writer", task_description: `sleep 1000 & echo $! > '${pid}'; wait` })
     while (!existsSync(pid) || readFileSync(pid, "utf8") === "") await call("show_agent", { agent_name: "writer" })
-    expect(scene.look(program)).toBeGreaterThan(2)
+    const looked = scene.look(program)
+    expect(supervised ? scene.lookAtSupervisor(env.FLEET_MCP_STATE_DIR) : looked).toBeGreaterThan(2)
     await call("list_agents", { status_filter: "busy" })
     await call("cancel_agent_task", { agent_name: "writer" })
     await call("stop_agent", { agent_name: "writer" })
@@ -127,6 +132,8 @@ it("on this machine, no secret leaves its place", { timeout: 60_000 }, async () 
   await stdio.call("show_agent", { agent_name: "nobody" })
   stdio.child.stdin.end()
   expect(await stdio.exit).toEqual({ code: 0, signal: null })
+
+  if (supervised) expect(await scene.run(["stop", "--now"], env)).toBe(0)
 
   expect(scene.stderr).toContain("level=DEBUG")
   expect(scene.stderr).toContain("requests without a valid token were refused")

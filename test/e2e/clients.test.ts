@@ -11,6 +11,7 @@ import { startHttp, type HttpProgram } from "../support/HttpProgram.ts"
 import { httpClients, stdioClients, type McpClient } from "../support/McpClients.ts"
 import { program } from "../support/Program.ts"
 import { discard } from "../support/Secrets.ts"
+import { SupervisedState } from "../support/SupervisedState.ts"
 import { SilentCoder } from "../support/SilentCoder.ts"
 
 // The same expectations of each client that people have, against the built program.
@@ -111,7 +112,8 @@ describe.each(httpClients)("the client $kind over HTTP", ({ connect, unauthorize
 
 describe.each(stdioClients)("the client $kind over stdio", ({ connect }) => {
   it("finds the fleet", async () => {
-    const env = { PATH: process.env["PATH"] ?? "", FLEET_MCP_STATE_DIR: join(scratch, "stdio") }
+    await using state = new SupervisedState()
+    const env = { PATH: process.env["PATH"] ?? "", ...state.env }
     await using client = await connect({ args: [program, "--local"], cwd: repository, env })
     await expectTheFleet(client)
   })

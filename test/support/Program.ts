@@ -20,15 +20,18 @@ export interface Message {
 
 export interface StartOptions {
   readonly args?: ReadonlyArray<string>
-  /** The whole environment, but for PATH, a secret and the level of the log. */
+  /** The whole environment, but for PATH, a secret, the level of the log and `FLEET_MCP_SUPERVISOR`. */
   readonly env?: Readonly<Record<string, string>>
+  /** With a supervisor, which outlives the program: whoever wants one ends it. Default: a fleet of the program's own. */
+  readonly supervised?: boolean
   readonly cwd?: string
 }
 
-const environmentOf = ({ env }: StartOptions) => ({
+const environmentOf = ({ env, supervised = false }: StartOptions) => ({
   PATH: process.env["PATH"] ?? "",
   ANTHROPIC_API_KEY: secrets.providerKey,
   LOG_LEVEL: "TRACE",
+  ...(supervised ? {} : { FLEET_MCP_SUPERVISOR: "false" }),
   ...env
 })
 

@@ -26,18 +26,17 @@ export class SupervisedState implements AsyncDisposable {
     return join(this.state, name)
   }
 
+  get env() {
+    return { HOME: this.directory, LOG_LEVEL: "INFO", FLEET_MCP_STATE_DIR: this.state }
+  }
+
   /** A program of this state directory. */
   start({ args = [], cwd = this.repository, env = {} }: StartOptions): Program {
     const program = new Program({
       args,
       cwd,
-      env: {
-        HOME: this.directory,
-        LOG_LEVEL: "INFO",
-        FLEET_MCP_STATE_DIR: this.state,
-        FLEET_MCP_SUPERVISOR: "true",
-        ...env
-      }
+      supervised: true,
+      env: { ...this.env, ...env }
     })
     this.#programs.push(program)
     return program

@@ -1,0 +1,3 @@
+import { toolsSuite } from "./ToolsSuite.ts"
+
+toolsSuite(true)
