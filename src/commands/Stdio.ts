@@ -6,9 +6,12 @@ import { StdioTransport } from "../layers/transports/stdio/StdioTransport.ts"
 import { asked, exitWithin, served, unreadable } from "./Serving.ts"
 import { providerOf, type Settings } from "./Settings.ts"
 
-/** When the client has gone: for the calls at work, and for all of the process. */
-const callsEnd = Duration.millis(300)
-const processEnds = Duration.millis(800)
+/**
+ * When the client has gone: for the calls at work, and for all of the process. Claude Code kills a server 490 ms after it
+ * asked it to end.
+ */
+const callsEnd = Duration.millis(200)
+const processEnds = Duration.millis(350)
 
 /** A scope that ends in time; what lies in it may finish in the background. */
 const briefly = (time: Duration.Duration) =>

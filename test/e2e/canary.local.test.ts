@@ -133,7 +133,7 @@ it.each([
   stdio.child.stdin.end()
   expect(await stdio.exit).toEqual({ code: 0, signal: null })
 
-  if (supervised) expect(await scene.run(["stop", "--now"], env)).toBe(0)
+  expect(await scene.run(["stop", "--now"], env)).toBe(0)
 
   expect(scene.stderr).toContain("level=DEBUG")
   expect(scene.stderr).toContain("requests without a valid token were refused")

@@ -102,7 +102,7 @@ export interface ConnectOptions {
 const notStarted = (place: Place, problem: string) =>
   new BackendNotConfigured({
     problem: `The supervisor of this machine's fleet did not start: ${problem}`,
-    remedy: `Look at ${place.log}, and call again.`
+    remedy: `Look at ${place.log}, and call again. With FLEET_MCP_SUPERVISOR=false this server has a private fleet, in memory, and needs no supervisor.`
   })
 
 const silent = (pid: number) =>

@@ -1,14 +1,15 @@
 import { HttpBody, HttpClient } from "@effect/platform"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { expect, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Redacted, Schema } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Option, Redacted, Schema } from "effect"
 import { once } from "node:events"
 import { rmSync } from "node:fs"
 import { createServer, request } from "node:http"
-import { join } from "node:path"
+import * as path from "node:path"
 import { makeToken } from "../../../../src/commands/supervisor/Place.ts"
 import { present } from "../../../../src/commands/supervisor/Presence.ts"
 import { wireTo } from "../../../../src/commands/supervisor/Wire.ts"
+import { ClientLimits } from "../../../../src/layers/embedded/supervisor/FairShare.ts"
 import * as SupervisedCoder from "../../../../src/layers/embedded/supervisor/SupervisedCoder.ts"
 import { LeaveLimits } from "../../../../src/layers/embedded/supervisor/Supervision.ts"
 import { fleetContract } from "../../../../src/schemas/fleet/FleetApi.ts"
@@ -19,16 +20,16 @@ const Answer = Schema.Struct({ stopping: Schema.Boolean, at_work: Schema.Array(S
 
 /** A supervisor on a socket that notes when it was told to end and does not, and a client of it that names a project. */
 const supervisedIn = Effect.fn(function* (directory: string, name: string) {
-  const repository = join(directory, name)
-  const socket = join(directory, "sock")
+  const repository = path.join(directory, name)
+  const socket = path.join(directory, "sock")
   const token = makeToken()
   let stops = 0
   const about = { pid: process.pid, since: "", version: "1" }
   yield* Layer.build(
     SupervisedCoder.layer(
-      join(directory, "store.db"),
+      path.join(directory, "store.db"),
       { ...about, storeBytes: Effect.succeed(0), stop: Effect.sync(() => void stops++) },
-      { stateDirectory: join(directory, "state"), environment, sessionToken: token }
+      { stateDirectory: path.join(directory, "state"), environment, sessionToken: token }
     ).pipe(Layer.provide(NodeHttpServer.layer(() => createServer(), { path: socket })))
   )
   const client = {
@@ -40,8 +41,11 @@ const supervisedIn = Effect.fn(function* (directory: string, name: string) {
     environment: Redacted.make(environment),
     agent_environment: []
   }
-  const register = Effect.scoped(present({ ...about, socket, token, contract: fleetContract }, client))
-  yield* present({ ...about, socket, token, contract: fleetContract }, client)
+  /** As a client with a token of its own, until the scope closes. */
+  const join = (by: Redacted.Redacted) =>
+    present({ ...about, socket, token, contract: fleetContract }, { ...client, token: by })
+  const register = Effect.scoped(join(client.token))
+  yield* join(client.token)
   const wire = Context.get(yield* Layer.build(wireTo(socket)), HttpClient.HttpClient)
   const send = (method: "GET" | "POST", path: string, body: unknown, by: Redacted.Redacted = client.token) =>
     wire[method === "GET" ? "get" : "post"](`http://embedded.fleet-mcp.internal${path}`, {
@@ -53,12 +57,33 @@ const supervisedIn = Effect.fn(function* (directory: string, name: string) {
       Effect.flatMap(response.json, Schema.decodeUnknown(Answer))
     )
   const statusOf = Effect.map(send("GET", "/api/v2/users/me", null), ({ status }) => status)
-  return { client, register, send, socket, statusOf, stop, stops: () => stops }
+  /** A change whose body is still to come. */
+  const beginChange = (by: Redacted.Redacted = client.token) =>
+    Effect.gen(function* () {
+      const headers = {
+        host: "embedded.fleet-mcp.internal",
+        "content-type": "application/json",
+        "content-length": "100",
+        expect: "100-continue",
+        "coder-session-token": Redacted.value(by)
+      }
+      const change = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          request({ socketPath: socket, method: "POST", path: "/api/v2/users/me/workspaces", agent: false, headers })
+        ),
+        (sent) => Effect.sync(() => sent.on("error", () => undefined).destroy())
+      )
+      const begun = once(change, "continue")
+      change.flushHeaders()
+      yield* Effect.promise(() => begun)
+      return change
+    })
+  return { beginChange, client, join, register, send, statusOf, stop, stops: () => stops }
 })
 
 const supervised = Effect.gen(function* () {
   const directory = yield* temporaryDirectory
-  makeRepository(join(directory, "shop"))
+  makeRepository(path.join(directory, "shop"))
   return yield* supervisedIn(directory, "shop")
 })
 
@@ -90,23 +115,8 @@ it.scopedLive("from when it is told to end it takes no client and no change, and
 
 it.scopedLive("does not end while a change is under way that nobody sees yet", () =>
   Effect.gen(function* () {
-    const { client, socket, statusOf, stop, stops } = yield* supervised
-    const headers = {
-      host: "embedded.fleet-mcp.internal",
-      "content-type": "application/json",
-      "content-length": "100",
-      expect: "100-continue",
-      "coder-session-token": Redacted.value(client.token)
-    }
-    const change = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        request({ socketPath: socket, method: "POST", path: "/api/v2/users/me/workspaces", agent: false, headers })
-      ),
-      (sent) => Effect.sync(() => sent.on("error", () => undefined).destroy())
-    )
-    const begun = once(change, "continue")
-    change.flushHeaders()
-    yield* Effect.promise(() => begun)
+    const { beginChange, statusOf, stop, stops } = yield* supervised
+    const change = yield* beginChange()
     expect(yield* stop(false)).toEqual({ stopping: false, at_work: [] })
     expect(stops()).toBe(0)
     expect(yield* statusOf).toBe(200)
@@ -116,16 +126,35 @@ it.scopedLive("does not end while a change is under way that nobody sees yet", (
   }).pipe(Effect.provideService(LeaveLimits, { settle: Duration.millis(200), changes: 100 }))
 )
 
+it.scopedLive("the requests of one client, however many, do not keep those of another waiting", () =>
+  Effect.gen(function* () {
+    const { beginChange, join, send, statusOf } = yield* supervised
+    const other = makeToken()
+    yield* join(other)
+    const changes = [yield* beginChange(), yield* beginChange()]
+    const waiting = yield* Effect.fork(statusOf)
+    const givenUp = yield* Effect.fork(statusOf)
+    for (let round = 0; round < 20; round++) {
+      expect((yield* send("GET", "/api/v2/users/me", null, other)).status).toBe(200)
+    }
+    expect(yield* Fiber.poll(waiting)).toEqual(Option.none())
+    yield* Fiber.interrupt(givenUp)
+    for (const change of changes) change.end("x".repeat(100))
+    expect(yield* Fiber.join(waiting)).toBe(200)
+    expect(yield* Effect.all([statusOf, statusOf, statusOf], { concurrency: 3 })).toEqual([200, 200, 200])
+  }).pipe(Effect.provideService(ClientLimits, { requests: 2 }))
+)
+
 const Templates = Schema.Array(Schema.Struct({ name: Schema.String, deprecation_message: Schema.String }))
 
 it.scopedLive("knows its projects at once, also one whose disk does not answer; one that is gone is forgotten", () =>
   Effect.gen(function* () {
     const directory = yield* temporaryDirectory
-    for (const name of ["gone", "shop", "third"]) makeRepository(join(directory, name))
+    for (const name of ["gone", "shop", "third"]) makeRepository(path.join(directory, name))
     yield* Effect.scoped(supervisedIn(directory, "gone"))
     yield* Effect.scoped(supervisedIn(directory, "shop"))
-    yield* silence(join(directory, "shop"))
-    rmSync(join(directory, "gone"), { recursive: true })
+    yield* silence(path.join(directory, "shop"))
+    rmSync(path.join(directory, "gone"), { recursive: true })
     const listed = ({ send }: Effect.Effect.Success<ReturnType<typeof supervisedIn>>, query: string) =>
       Effect.flatMap(send("GET", `/api/v2/templates?q=deprecated:${query}`, null), ({ json }) =>
         Effect.flatMap(json, Schema.decodeUnknown(Templates))
@@ -137,7 +166,7 @@ it.scopedLive("knows its projects at once, also one whose disk does not answer; 
       expect(shop?.deprecation_message).toContain("shop cannot be looked at")
       expect(others).toEqual([])
     }).pipe(Effect.scoped)
-    makeRepository(join(directory, "gone"))
+    makeRepository(path.join(directory, "gone"))
     yield* Effect.gen(function* () {
       const life = yield* supervisedIn(directory, "third")
       expect((yield* listed(life, "false")).map(({ name }) => name)).toEqual(["third"])
