@@ -25,11 +25,8 @@ export const baseEnvironment = {
 }
 
 /** Spawns a peer; the moment of the call is the beginning of every start-up figure. */
-export const spawnPeer = (args: ReadonlyArray<string>): StdioPeer => {
-  const child: ChildProcess = spawn(process.execPath, args, {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: baseEnvironment
-  })
+export const spawnPeer = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv = baseEnvironment): StdioPeer => {
+  const child: ChildProcess = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"], env })
   const { stdin, stdout } = child
   if (stdin === null || stdout === null) throw new Error("no pipes")
   const waiting = new Map<unknown, (answer: unknown) => void>()

@@ -284,7 +284,8 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
         entries.get(derivedId("template", resolve(project.directory), project.name)) ??
         add({ ...project, template_name: templateName(project.name, taken()) }, false, advice)
 
-      const keepUsable = (entry: Entry) => Effect.whenEffect(keep(entry), Effect.isSuccess(entry.repository))
+      const keepUsable = (entry: Entry) =>
+        entry.known ? Effect.void : Effect.whenEffect(keep(entry), Effect.isSuccess(entry.repository))
 
       /** Forgets a project whose folder is gone and that no agent is of. One that is named again is kept again. */
       const forgetGone = ({ directory, id }: ProjectRow) =>
