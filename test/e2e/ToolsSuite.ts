@@ -1,10 +1,11 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { execFileSync } from "node:child_process"
+import { execFile, execFileSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { isAlive } from "../layers/agenthost/support.ts"
 import { program } from "../support/Program.ts"
 import { discard } from "../support/Secrets.ts"
@@ -19,11 +20,42 @@ interface Answer {
 
 const agentOf = (keys: Keys) => keys["agent"] as Keys
 
+/** A fleet for a program to find. */
+export interface ToolsFleet {
+  readonly args: ReadonlyArray<string>
+  readonly env: Readonly<Record<string, string>>
+  readonly close: () => Promise<void>
+}
+
+export interface ToolsPlace {
+  /** Empty, and its home. */
+  readonly scratch: string
+  /** A project called `shop`. */
+  readonly repository: string
+  /** Where its agents' worktrees are to be. */
+  readonly stateDirectory: string
+}
+
+/** A fleet of the program's own, or that of a supervisor. */
+export const onThisMachine =
+  (supervised: boolean) =>
+  ({ stateDirectory: FLEET_MCP_STATE_DIR }: ToolsPlace): Promise<ToolsFleet> => {
+    const env = { FLEET_MCP_STATE_DIR, FLEET_MCP_SUPERVISOR: String(supervised) }
+    return Promise.resolve({
+      args: ["--local", "--allow-shell"],
+      env,
+      close: async () => {
+        if (supervised) await promisify(execFile)(process.execPath, [program, "stop", "--now"], { env })
+      }
+    })
+  }
+
 /**
  * All tools over the built program, by the SDK's client, which checks every result against the tool's schema: the same
- * for a fleet of the program's own and for that of a supervisor.
+ * for every fleet.
  */
-export const toolsSuite = (supervised: boolean): void => {
+export const toolsSuite = (open: (place: ToolsPlace) => Promise<ToolsFleet>): void => {
+  let fleet: ToolsFleet
   let scratch: string
   let repository: string
   let client: Client
@@ -61,14 +93,6 @@ export const toolsSuite = (supervised: boolean): void => {
     return readFileSync(file, "utf8")
   }
 
-  const env = () => ({
-    PATH: process.env["PATH"] ?? "",
-    HOME: scratch,
-    FLEET_MCP_STATE_DIR: join(scratch, "state"),
-    FLEET_MCP_SUPERVISOR: String(supervised),
-    LOG_LEVEL: "WARNING"
-  })
-
   beforeAll(async () => {
     scratch = mkdtempSync(join(tmpdir(), "fleet-tools-"))
     repository = join(scratch, "shop")
@@ -76,13 +100,14 @@ export const toolsSuite = (supervised: boolean): void => {
     writeFileSync(join(repository, "README.md"), "# Shop\n")
     git("add", ".")
     git("commit", "-qm", "first")
+    fleet = await open({ scratch, repository, stateDirectory: join(scratch, "state") })
     client = new Client({ name: "test", version: "1" })
     await client.connect(
       new StdioClientTransport({
         command: process.execPath,
-        args: [program, "--local", "--allow-shell"],
+        args: [program, ...fleet.args],
         cwd: repository,
-        env: env(),
+        env: { PATH: process.env["PATH"] ?? "", HOME: scratch, LOG_LEVEL: "WARNING", ...fleet.env },
         stderr: "inherit"
       })
     )
@@ -92,7 +117,7 @@ export const toolsSuite = (supervised: boolean): void => {
 
   afterAll(async () => {
     await client.close()
-    if (supervised) execFileSync(process.execPath, [program, "stop", "--now"], { env: env(), stdio: "ignore" })
+    await fleet.close()
     discard(scratch)
   })
 

@@ -1,3 +1,3 @@
-import { toolsSuite } from "./ToolsSuite.ts"
+import { onThisMachine, toolsSuite } from "./ToolsSuite.ts"
 
-toolsSuite(true)
+toolsSuite(onThisMachine(true))

@@ -6,9 +6,9 @@ import { isAlive } from "../layers/agenthost/support.ts"
 import { makeRepository } from "../support/EmbeddedFixture.ts"
 import { Program } from "../support/Program.ts"
 import { discard } from "../support/Secrets.ts"
-import { toolsSuite } from "./ToolsSuite.ts"
+import { onThisMachine, toolsSuite } from "./ToolsSuite.ts"
 
-toolsSuite(false)
+toolsSuite(onThisMachine(false))
 
 describe("the server's own end", () => {
   it.each([
