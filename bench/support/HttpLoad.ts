@@ -1,4 +1,5 @@
 import { Agent, request } from "node:http"
+import { percentile } from "./report.ts"
 
 // Keep-alive clients in a closed loop: each sends its next request when it has the answer to the last.
 
@@ -45,8 +46,7 @@ const initialize = rpc(0, "initialize", {
   clientInfo: { name: "bench", version: "0" }
 })
 
-const percentile = (sorted: ReadonlyArray<number>, part: number) =>
-  Number((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN).toFixed(2))
+const rounded = (sorted: ReadonlyArray<number>, part: number): number => Number(percentile(sorted, part).toFixed(2))
 
 /** Opens sessions, and leaves them alone. */
 export const openSessions = async (url: URL, token: string, count: number): Promise<void> => {
@@ -91,8 +91,8 @@ export const load = async (url: URL, token: string, clients: number, millisecond
   times.sort((a, b) => a - b)
   return {
     requests_per_second: Math.round((times.length / took) * 1000),
-    p50_ms: percentile(times, 0.5),
-    p99_ms: percentile(times, 0.99),
+    p50_ms: rounded(times, 0.5),
+    p99_ms: rounded(times, 0.99),
     errors
   }
 }

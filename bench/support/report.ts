@@ -6,6 +6,10 @@ export const median = (values: ReadonlyArray<number>): number => {
   return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2
 }
 
+/** The value below which a part of the sorted values lies. */
+export const percentile = (sorted: ReadonlyArray<number>, part: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
+
 /** One line of JSON on stdout: a figure, its baseline of the same run, and their ratio. Times in milliseconds. */
 export const report = (
   benchmark: string,

@@ -101,7 +101,7 @@ export interface ConnectOptions {
 
 const notStarted = (place: Place, problem: string) =>
   new BackendNotConfigured({
-    problem: `The supervisor of this machine's fleet did not start: ${problem}`,
+    problem: `The supervisor of this machine's fleet did not start: ${problem.replace(/\.$/, "")}.`,
     remedy: `Look at ${place.log}, and call again. With FLEET_MCP_SUPERVISOR=false this server has a private fleet, in memory, and needs no supervisor.`
   })
 
