@@ -1,6 +1,6 @@
-import { HttpBody, HttpClient } from "@effect/platform"
+import { HttpClient } from "@effect/platform"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
 import { join } from "node:path"
 import { makeToken } from "../../src/commands/supervisor/Place.ts"
@@ -12,8 +12,6 @@ import * as SupervisedCoder from "../../src/layers/embedded/supervisor/Supervise
 import { fleetContract, type RegisterClient } from "../../src/schemas/fleet/FleetApi.ts"
 import { environment } from "../layers/agenthost/support.ts"
 
-const Answer = Schema.Struct({ stopping: Schema.Boolean, at_work: Schema.Array(Schema.String) })
-
 export interface SupervisedOptions {
   /** That of the process that supervises. */
   readonly environment?: Readonly<Record<string, string>>
@@ -22,19 +20,18 @@ export interface SupervisedOptions {
 }
 
 /**
- * A supervisor in this process, on a socket in `directory`, that notes when it was told to end and does not; and a client
- * of it that names a project, the repository `name` in `directory`.
+ * A supervisor in this process, on a socket in `directory`, that ends with the scope; and a client of it that names a
+ * project, the repository `name` in `directory`.
  */
 export const supervisedIn = Effect.fn(function* (directory: string, name: string, options: SupervisedOptions = {}) {
   const repository = join(directory, name)
   const socket = join(directory, "sock")
   const token = makeToken()
-  let stops = 0
   const about = { pid: process.pid, since: "", version: "1" }
   yield* Layer.build(
     SupervisedCoder.layer(
       join(directory, "store.db"),
-      { ...about, storeBytes: Effect.succeed(0), stop: Effect.sync(() => void stops++) },
+      { ...about, storeBytes: Effect.succeed(0), stop: Effect.void },
       {
         stateDirectory: join(directory, "state"),
         environment: options.environment ?? environment,
@@ -60,22 +57,11 @@ export const supervisedIn = Effect.fn(function* (directory: string, name: string
       return client
     })
   const client = yield* joined(options.client)
-  const register = Effect.scoped(present(info, client))
-  const send = (method: "GET" | "POST", path: string, body: unknown, by: Redacted.Redacted = client.token) =>
-    wire[method === "GET" ? "get" : "post"](`${embeddedUrl}${path}`, {
-      headers: { "coder-session-token": Redacted.value(by) },
-      ...(method === "GET" ? {} : { body: HttpBody.unsafeJson(body) })
-    })
-  const stop = (now: boolean) =>
-    Effect.flatMap(send("POST", "/fleet/v1/stop", { now }, token), (response) =>
-      Effect.flatMap(response.json, Schema.decodeUnknown(Answer))
-    )
-  const statusOf = Effect.map(send("GET", "/api/v2/users/me", null), ({ status }) => status)
   /** For requests as another client, or as the first. */
   const as = ({ token: sessionToken }: Pick<RegisterClient, "token">) =>
     Layer.merge(
       Layer.succeed(HttpClient.HttpClient, wire),
       CoderConfig.layer({ url: new URL(embeddedUrl), sessionToken })
     )
-  return { as, client, joined, register, send, socket, statusOf, stop, stops: () => stops }
+  return { as, client, joined }
 })

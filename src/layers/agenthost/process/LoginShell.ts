@@ -1,4 +1,4 @@
-import { Context, Deferred, Duration, Effect, Either, Option, Schema } from "effect"
+import { Context, Deferred, Duration, Effect, Option, Schema } from "effect"
 import { randomBytes } from "node:crypto"
 import { existsSync } from "node:fs"
 import { userInfo } from "node:os"

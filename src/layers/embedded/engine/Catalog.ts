@@ -324,7 +324,8 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           entries.get(derivedId("template", resolve(project.directory), project.name)) ??
           add({ ...project, template_name: templateName(project.name, taken()) }, false, advice)
 
-        const keepUsable = (entry: Entry) => Effect.whenEffect(keep(entry), Effect.isSuccess(entry.repository))
+        const keepUsable = (entry: Entry) =>
+        entry.known ? Effect.void : Effect.whenEffect(keep(entry), Effect.isSuccess(entry.repository))
 
         /** Takes projects out of the store, unless agents are of them; they can be kept again. */
         const forget = (directory: string) =>

@@ -1,13 +1,60 @@
+import { HttpBody, HttpClient } from "@effect/platform"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { expect, it } from "@effect/vitest"
-import { Duration, Effect, Redacted, Schema } from "effect"
+import { Context, Duration, Effect, Layer, Redacted, Schema } from "effect"
 import { once } from "node:events"
 import { rmSync } from "node:fs"
-import { request } from "node:http"
+import { createServer, request } from "node:http"
 import { join } from "node:path"
+import { makeToken } from "../../../../src/commands/supervisor/Place.ts"
+import { present } from "../../../../src/commands/supervisor/Presence.ts"
+import { wireTo } from "../../../../src/commands/supervisor/Wire.ts"
+import * as SupervisedCoder from "../../../../src/layers/embedded/supervisor/SupervisedCoder.ts"
 import { LeaveLimits } from "../../../../src/layers/embedded/supervisor/Supervision.ts"
+import { fleetContract } from "../../../../src/schemas/fleet/FleetApi.ts"
 import { makeRepository, silence } from "../../../support/EmbeddedFixture.ts"
-import { supervisedIn } from "../../../support/SupervisedFixture.ts"
-import { temporaryDirectory } from "../../agenthost/support.ts"
+import { environment, temporaryDirectory } from "../../agenthost/support.ts"
+
+const Answer = Schema.Struct({ stopping: Schema.Boolean, at_work: Schema.Array(Schema.String) })
+
+/** A supervisor on a socket that notes when it was told to end and does not, and a client of it that names a project. */
+const supervisedIn = Effect.fn(function* (directory: string, name: string) {
+  const repository = join(directory, name)
+  const socket = join(directory, "sock")
+  const token = makeToken()
+  let stops = 0
+  const about = { pid: process.pid, since: "", version: "1" }
+  yield* Layer.build(
+    SupervisedCoder.layer(
+      join(directory, "store.db"),
+      { ...about, storeBytes: Effect.succeed(0), stop: Effect.sync(() => void stops++) },
+      { stateDirectory: join(directory, "state"), environment, sessionToken: token }
+    ).pipe(Layer.provide(NodeHttpServer.layer(() => createServer(), { path: socket })))
+  )
+  const client = {
+    token: makeToken(),
+    projects: [{ name, directory: repository }],
+    working_directory: repository,
+    project_advice: "",
+    allow_shell: true,
+    environment: Redacted.make(environment),
+    agent_environment: []
+  }
+  const register = Effect.scoped(present({ ...about, socket, token, contract: fleetContract }, client))
+  yield* present({ ...about, socket, token, contract: fleetContract }, client)
+  const wire = Context.get(yield* Layer.build(wireTo(socket)), HttpClient.HttpClient)
+  const send = (method: "GET" | "POST", path: string, body: unknown, by: Redacted.Redacted = client.token) =>
+    wire[method === "GET" ? "get" : "post"](`http://embedded.fleet-mcp.internal${path}`, {
+      headers: { "coder-session-token": Redacted.value(by) },
+      ...(method === "GET" ? {} : { body: HttpBody.unsafeJson(body) })
+    })
+  const stop = (now: boolean) =>
+    Effect.flatMap(send("POST", "/fleet/v1/stop", { now }, token), (response) =>
+      Effect.flatMap(response.json, Schema.decodeUnknown(Answer))
+    )
+  const statusOf = Effect.map(send("GET", "/api/v2/users/me", null), ({ status }) => status)
+  return { client, register, send, socket, statusOf, stop, stops: () => stops }
+})
 
 const supervised = Effect.gen(function* () {
   const directory = yield* temporaryDirectory
