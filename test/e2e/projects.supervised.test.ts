@@ -1,22 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeRepository } from "../support/EmbeddedFixture.ts"
 import type { Program } from "../support/Program.ts"
 import { SupervisedState } from "../support/SupervisedState.ts"
 
 // The projects of a supervisor, through real front ends and commands, each test with a state directory of its own.
-
-interface Known {
-  readonly name: string
-  readonly template_name: string
-  readonly directory: string
-  readonly problem: string | null
-  readonly agents: ReadonlyArray<string>
-}
-
-const known = async (state: SupervisedState) =>
-  JSON.parse((await state.run("projects", "--json")).stdout) as ReadonlyArray<Known>
 
 const good = async (program: Program, name: string, args: object = {}): Promise<string> => {
   const { isError, text } = await program.call(name, args)
@@ -25,87 +14,36 @@ const good = async (program: Program, name: string, args: object = {}): Promise<
 }
 
 describe("fleet-mcp projects", () => {
-  it("lists what clients have named, and none of its own; two of one name by their paths", async () => {
+  it("lists what clients have named, refuses to forget what has agents, and forgets the rest", async () => {
     await using state = new SupervisedState()
-    const second = makeRepository(join(state.directory, "else where", "shop"))
+    symlinkSync("shop", join(state.directory, "link"))
+    const link = join(state.directory, "link")
     expect((await state.run("projects")).stdout).toContain("No project is known yet")
     const one = await state.frontEnd()
-    await good(one, "list_agents")
-    await good(await state.frontEnd({ args: ["--project", second] }), "list_agents")
-    expect((await known(state)).map(({ directory, template_name }) => [directory, template_name])).toEqual([
-      [second, "shop-2"],
-      [state.repository, "shop"]
-    ])
-    await good(one, "create_agent", { name: "writer", project: "local/shop", task: "echo hello", wait_ready: true })
-    expect((await state.run("projects")).stdout).toBe(`shop  ${second}\nshop  ${state.repository}\n  agents: writer`)
-  })
-
-  it("knows neither / nor the home directory, nor what is no repository, whoever started there", async () => {
-    await using state = new SupervisedState()
-    mkdirSync(join(state.directory, "plain"))
-    for (const cwd of ["/", state.directory, join(state.directory, "plain")]) {
-      await good(await state.frontEnd({ cwd }), "list_agents")
-    }
-    makeRepository(state.directory)
-    // A desktop program may say nothing of the home directory.
-    await good(await state.frontEnd({ cwd: state.directory, env: { HOME: "", PATH: "" } }), "list_agents")
-    expect(await known(state)).toEqual([])
-    rmSync(join(state.directory, ".git"), { recursive: true })
-  })
-
-  it("remove forgets one for good, also in the next supervisor; one that is named again is known again", async () => {
-    await using state = new SupervisedState()
-    await good(await state.frontEnd(), "list_agents")
-    await state.closeAll()
-    symlinkSync("shop", join(state.directory, "link"))
-    const { code, stdout } = await state.run("projects", "remove", join(state.directory, "link"))
-    expect({ code, stdout }).toEqual({
-      code: 0,
-      stdout: expect.stringContaining(`Forgotten: shop (${state.repository})`) as string
-    })
-    expect(existsSync(join(state.repository, ".git"))).toBe(true)
-    expect(await known(state)).toEqual([])
-    await state.run("stop")
-    expect(await known(state)).toEqual([])
-    const again = await state.run("projects", "remove", state.repository)
-    expect(again.code).toBe(1)
-    expect(again.stderr).toContain(`No project of ${state.repository} is known.`)
-    await good(await state.frontEnd(), "list_agents")
-    expect(await known(state)).toHaveLength(1)
-  })
-
-  it("remove refuses a project that has agents, with their names, and takes nothing", async () => {
-    await using state = new SupervisedState()
-    const one = await state.frontEnd()
-    for (const name of ["writer", "reader"]) {
-      await good(one, "create_agent", { name, project: "shop", task: "echo hello", wait_ready: true })
-    }
-    await good(one, "stop_agent", { agent_name: "reader" })
-    const refused = await state.run("projects", "remove", state.repository)
+    await good(one, "create_agent", { name: "writer", project: "shop", task: "echo hello" })
+    expect((await state.run("projects")).stdout).toBe(`shop  ${state.repository}\n  agents: writer`)
+    const refused = await state.run("projects", "remove", link)
     expect(refused.code).toBe(1)
-    expect(refused.stderr).toContain("has the agents writer, reader, and stays: delete them first.")
+    expect(refused.stderr).toContain("has the agent writer, and stays: delete it first.")
     await good(one, "delete_agent", { agent_name: "writer" })
-    expect((await state.run("projects", "remove", state.repository)).stderr).toContain("the agent reader, and")
-    await good(one, "delete_agent", { agent_name: "reader" })
-    expect((await state.run("projects", "remove", state.repository)).code).toBe(0)
+    const { code, stdout } = await state.run("projects", "remove", link)
+    expect(code).toBe(0)
+    expect(stdout).toContain(`Forgotten: shop (${state.repository})`)
+    expect(existsSync(join(state.repository, ".git"))).toBe(true)
+    expect(JSON.parse((await state.run("projects", "--json")).stdout)).toEqual([])
   })
 
-  it("one whose folder is gone stays as long as it has agents, and is told", async () => {
+  it("knows neither / nor the home directory, also of a client that says nothing of a home directory", async () => {
     await using state = new SupervisedState()
-    const one = await state.frontEnd()
-    await good(one, "create_agent", { name: "writer", project: "shop", task: "echo hello", wait_ready: true })
-    renameSync(state.repository, `${state.repository}.moved`)
-    await state.closeAll()
-    await state.run("stop", "--now")
-    expect(await known(state)).toMatchObject([
-      {
-        directory: state.repository,
-        agents: ["writer"],
-        problem: expect.stringContaining("no such directory") as string
-      }
-    ])
-    expect((await state.run("projects")).stdout).toContain("not usable now:")
-    renameSync(`${state.repository}.moved`, state.repository)
+    makeRepository(state.directory)
+    for (const [cwd, env] of [
+      ["/", {}],
+      [state.directory, { HOME: "", PATH: "" }]
+    ] as const) {
+      await good(await state.frontEnd({ cwd, env }), "list_agents")
+    }
+    expect(JSON.parse((await state.run("projects", "--json")).stdout)).toEqual([])
+    rmSync(join(state.directory, ".git"), { recursive: true })
   })
 })
 
