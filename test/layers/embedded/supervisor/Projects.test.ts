@@ -1,10 +1,9 @@
-import { HttpApiClient, HttpClient, HttpClientRequest } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
 import { renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { embeddedUrl } from "../../../../src/layers/embedded/Deployment.ts"
-import { FleetApi, type RegisterClient } from "../../../../src/schemas/fleet/FleetApi.ts"
+import { fleetClient } from "../../../../src/commands/supervisor/Ask.ts"
+import type { RegisterClient } from "../../../../src/schemas/fleet/FleetApi.ts"
 import { makeRepository } from "../../../support/EmbeddedFixture.ts"
 import { supervisedIn } from "../../../support/SupervisedFixture.ts"
 import { temporaryDirectory } from "../../agenthost/support.ts"
@@ -12,12 +11,7 @@ import { build, built, create } from "../Requests.ts"
 
 /** What a supervisor says of its projects, as its own API has it. */
 const api = ({ as, client }: Effect.Effect.Success<ReturnType<typeof supervisedIn>>) => {
-  const withToken = (token: Redacted.Redacted) =>
-    HttpApiClient.make(FleetApi, {
-      baseUrl: embeddedUrl,
-      transformClient: HttpClient.mapRequest(HttpClientRequest.setHeader("coder-session-token", Redacted.value(token)))
-    })
-  const asked = Effect.map(withToken(client.token), ({ supervisor }) => supervisor)
+  const asked = Effect.map(fleetClient(client), ({ supervisor }) => supervisor)
   return {
     known: Effect.flatMap(asked, (supervisor) => supervisor.projects()).pipe(Effect.provide(as(client))),
     remove: (directory: string) =>
@@ -63,7 +57,7 @@ describe("the projects of a supervisor", () => {
         expect(yield* api(life).remove(repository)).toEqual({ removed: ["shop"] })
         expect(yield* api(life).known).toEqual([])
         expect(yield* Effect.flip(api(life).remove(repository))).toMatchObject({
-          message: `No project of ${repository} is known.`
+          description: `No project of ${repository} is known.`
         })
       }).pipe(Effect.scoped)
       const life = yield* supervisedIn(directory, "shop", { client: nobody })
@@ -83,7 +77,7 @@ describe("the projects of a supervisor", () => {
           yield* built(body.id)
           yield* build(body.id, "stop")
           expect(yield* Effect.flip(api(life).remove(repository))).toMatchObject({
-            message: `${repository} has the agent writer, and stays: delete it first.`
+            description: `${repository} has the agent writer, and stays: delete it first.`
           })
           return body.id
         }).pipe(Effect.provide(life.as(life.client)))
@@ -95,7 +89,7 @@ describe("the projects of a supervisor", () => {
         { directory: repository, agents: ["writer"], problem: expect.stringContaining("no such directory") as string }
       ])
       expect(yield* Effect.flip(api(life).remove(repository))).toMatchObject({
-        message: expect.stringContaining("has the agent writer") as string
+        description: expect.stringContaining("has the agent writer") as string
       })
       renameSync(moved, repository)
       yield* Effect.provide(build(id, "delete"), life.as(life.client))
