@@ -87,11 +87,19 @@ const configure = Command.make("configure", { ...options, ...configureOptions },
 
 const managing = Effect.all([Effect.promise(() => import("./Manage.ts")), settings])
 
-const supervisor = Command.make("supervisor", {}, () =>
+const supervisorOptions = {
+  service: Options.boolean("service").pipe(
+    Options.withDescription(
+      "For a service manager: waits while another one runs, instead of failing, and stays when nobody needs it"
+    )
+  )
+}
+
+const supervisor = Command.make("supervisor", supervisorOptions, ({ service }) =>
   Effect.gen(function* () {
     const { environment } = yield* settings
     const module = yield* Effect.promise(() => import("./Supervisor.ts"))
-    return yield* module.supervisor(environment)
+    return yield* module.supervisor(environment, service)
   })
 ).pipe(
   Command.withDescription(
@@ -115,6 +123,40 @@ const logs = Command.make("logs", {}, () => Effect.flatMap(managing, ([module, g
   Command.withDescription("Prints where the log of the supervisor is, and its end")
 )
 
+const installing = Effect.all([Effect.promise(() => import("./Install.ts")), settings])
+
+const install = Command.make(
+  "install",
+  { remove: Options.boolean("remove").pipe(Options.withDescription("End the service, and remove its file")) },
+  ({ remove }) =>
+    Effect.flatMap(installing, ([module, given]) =>
+      remove ? module.uninstall(given) : module.install(given, process.argv[1] ?? "")
+    )
+).pipe(
+  Command.withDescription(
+    "Has the supervisor run from login on, as a service of systemd (on macOS: launchd) of this user; prints what it wrote"
+  )
+)
+
+const projecting = Effect.all([Effect.promise(() => import("./Projects.ts")), settings])
+
+const removeProject = Command.make("remove", { directory: Args.text({ name: "PATH" }) }, ({ directory }) =>
+  Effect.flatMap(projecting, ([module, given]) => module.remove(given, process.argv[1] ?? "", directory))
+).pipe(
+  Command.withDescription(
+    "Forgets the project of a folder, unless it has agents; its folder stays, and a client that names it makes it known again"
+  )
+)
+
+const projects = Command.make(
+  "projects",
+  { json: Options.boolean("json").pipe(Options.withDescription("Print an array of JSON objects")) },
+  ({ json }) => Effect.flatMap(projecting, ([module, given]) => module.list(given, process.argv[1] ?? "", json))
+).pipe(
+  Command.withDescription("Lists the git repositories that clients have named on this machine, which all of them see"),
+  Command.withSubcommands([removeProject])
+)
+
 const described = Command.withDescription("Calls one tool of the fleet as an MCP client would, and prints its answer")
 
 /** The tools are loaded where one may be called, and not for other commands. */
@@ -129,7 +171,19 @@ const fleetMcp = (call: Awaited<ReturnType<typeof callFor>>) =>
     Command.withDescription(
       "Runs a fleet of coding agents over MCP: on a Coder server when CODER_URL is set, else on this machine. Without arguments it is an MCP server on stdin and stdout."
     ),
-    Command.withSubcommands([http, token(provider), configure, call, demo, supervisor, status, stop, logs])
+    Command.withSubcommands([
+      http,
+      token(provider),
+      configure,
+      call,
+      demo,
+      supervisor,
+      status,
+      stop,
+      logs,
+      install,
+      projects
+    ])
   )
 
 const exitWith = (code: number, said: string) =>

@@ -5,6 +5,7 @@ import { StateDirectory } from "../layers/config/StateDirectory.ts"
 import { embeddedUrl } from "../layers/embedded/Deployment.ts"
 import * as FleetMcp from "../layers/FleetMcp.ts"
 import type { SupervisorStatus } from "../schemas/fleet/FleetApi.ts"
+import { startsAgain } from "./Install.ts"
 import { isAlive } from "./Processes.ts"
 import { providerOf, type Settings } from "./Settings.ts"
 import { ask, NoAnswer } from "./supervisor/Ask.ts"
@@ -144,6 +145,8 @@ export const stop = (settings: Settings, now: boolean) =>
       yield* untilGone(info.pid)
       const ended = answer.at_work.length === 0 ? "" : ` The work of ${answer.at_work.join(", ")} was ended.`
       yield* Console.log(`The supervisor (process ${info.pid}) has ended.${ended}`)
+      const service = yield* startsAgain(place.stateDirectory, settings.environment)
+      yield* Effect.forEach(Option.toArray(service), (said) => Console.log(said), { discard: true })
     })
   )
 

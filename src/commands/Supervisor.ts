@@ -8,9 +8,11 @@ import {
   Deferred,
   Duration,
   Effect,
+  ExecutionStrategy,
+  Exit,
   Layer,
   Schedule,
-  type Scope
+  Scope
 } from "effect"
 import * as fs from "node:fs"
 import { createServer, type Server } from "node:http"
@@ -43,6 +45,9 @@ import { isWaitedFor, reportStart } from "./supervisor/Report.ts"
 /** For all of the process after its end has begun: longer than agents are given to end. */
 const processEnds = Duration.seconds(15)
 
+/** How often one that a service manager runs looks whether it can take the place of another. */
+const standbyPoll = Duration.seconds(2)
+
 /** How often it looks whether anybody needs it still. */
 const idlePoll = Duration.seconds(5)
 
@@ -72,16 +77,26 @@ const attempt = <A>(what: string, act: () => A): Effect.Effect<A, SupervisorNotS
 const makePrivate = (file: string) =>
   attempt(`${file} cannot be written`, () => fs.closeSync(fs.openSync(file, "a", 0o600)))
 
-const claim = (place: Place) =>
+/** Nothing is left of an attempt that failed, however many there are. */
+const attemptToClaim = (place: Place, scope: Scope.Scope) =>
+  Effect.gen(function* () {
+    const own = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+    const isClaimed = yield* Scope.extend(claimFile(place.lock), own)
+    if (!isClaimed) yield* Scope.close(own, Exit.void)
+    return isClaimed
+  })
+
+const claim = (place: Place, isService: boolean) =>
   Effect.gen(function* () {
     // Before the lock is taken: to close the file ends a lock that this process has on it.
     yield* makePrivate(place.lock)
-    if (!(yield* claimFile(place.lock))) {
+    const attempts = attemptToClaim(place, yield* Effect.scope)
+    if (!(yield* attempts)) {
       const pid = readInfo(place)?.pid
-      return yield* new SupervisorNotStarted({
-        reason: "taken",
-        message: `A supervisor of ${place.stateDirectory} runs already${pid === undefined ? "" : ` (process ${pid})`}.`
-      })
+      const message = `A supervisor of ${place.stateDirectory} runs already${pid === undefined ? "" : ` (process ${pid})`}.`
+      if (!isService) return yield* new SupervisorNotStarted({ reason: "taken", message })
+      yield* Effect.logInfo(`${message} This one takes its place when it ends.`)
+      yield* Effect.repeat(attempts, { schedule: Schedule.spaced(standbyPoll), until: (isClaimed) => isClaimed })
     }
     yield* makePrivate(place.store)
   })
@@ -156,10 +171,10 @@ const untilIdle = (place: Place, info: SupervisorInfo, supervision: Supervision[
   return Effect.repeat(look, { schedule: Schedule.spaced(poll), until: (ends) => ends })
 }
 
-const supervise = (place: Place, environment: Environment) =>
+const supervise = (place: Place, environment: Environment, isService: boolean) =>
   Effect.gen(function* () {
-    const idle = yield* idleTime
-    yield* claim(place)
+    const idle = isService ? Duration.infinity : yield* idleTime
+    yield* claim(place, isService)
     const socket = yield* clearSocket(place, environment["XDG_RUNTIME_DIR"])
     const stopping = yield* Deferred.make<void>()
     const token = makeToken()
@@ -218,13 +233,16 @@ const reportOf = (cause: Cause.Cause<unknown>) => {
   return { state: "failed", message: error instanceof Error ? error.message : String(error) } as const
 }
 
-/** The supervisor of a state directory, until it is told to end or nobody needs it. */
-export const supervisor = (environment: Environment) =>
+/**
+ * The supervisor of a state directory, until it is told to end or nobody needs it. For a service manager (`isService`) it
+ * waits as long as another one runs, instead of failing, and stays when nobody needs it.
+ */
+export const supervisor = (environment: Environment, isService = false) =>
   Effect.gen(function* () {
     const isInForeground = !isWaitedFor()
     const place = yield* ensured
     yield* logging(place, isInForeground)
-    yield* Effect.tapErrorCause(supervise(place, environment), (cause) =>
+    yield* Effect.tapErrorCause(supervise(place, environment, isService), (cause) =>
       isInForeground ? Effect.logError(reportOf(cause).message) : Effect.void
     )
   }).pipe(

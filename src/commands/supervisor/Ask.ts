@@ -30,7 +30,8 @@ const refusals = Effect.flatMap((response: HttpClientResponse.HttpClientResponse
       )
 )
 
-const fleetClient = ({ token }: SupervisorInfo) =>
+/** Its own API, over the client at hand. What it refuses is a `ResponseError` with its words as description. */
+export const fleetClient = ({ token }: Pick<SupervisorInfo, "token">) =>
   HttpApiClient.make(FleetApi, {
     baseUrl: embeddedUrl,
     transformClient: (client) =>

@@ -3,7 +3,7 @@ import type { Message } from "../../schemas/agentapi/AgentApi.ts"
 import type { Conversation } from "./Conversation.ts"
 import { HostLimits } from "./HostLimits.ts"
 import { Grace } from "./process/AgentProcess.ts"
-import { type Caller, TurnCaller } from "./process/TurnCaller.ts"
+import { type Caller, TaskVariables, TurnCaller } from "./process/TurnCaller.ts"
 import { statusMessage, type StatusReporter } from "./StatusReporter.ts"
 
 /** How a turn ended. */
@@ -141,12 +141,21 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
       Effect.uninterruptible
     )
 
-  const begin = (prompt: string, recorded: Deferred.Deferred<void, PromptRefused>, caller: Option.Option<Caller>) =>
+  const begin = (
+    prompt: string,
+    recorded: Deferred.Deferred<void, PromptRefused>,
+    caller: Option.Option<Caller>,
+    variables: ReadonlyArray<string>
+  ) =>
     Effect.suspend(() => {
       if (isStopped) return new PromptRefused({ reason: "stopped" })
       if (isBusy) return new PromptRefused({ reason: "busy" })
       isBusy = true
-      fork(Effect.provideService(turn(prompt, recorded), TurnCaller, caller)).addObserver(() => {
+      const begun = turn(prompt, recorded).pipe(
+        Effect.provideService(TurnCaller, caller),
+        Effect.provideService(TaskVariables, variables)
+      )
+      fork(begun).addObserver(() => {
         isBusy = false
       })
       return Effect.void
@@ -159,7 +168,7 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
     const refusal = agent.refusal?.(caller)
     if (refusal !== undefined) return yield* new PromptRefused({ reason: "forbidden", detail: refusal })
     const recorded = yield* Deferred.make<void, PromptRefused>()
-    yield* begin(said, recorded, caller)
+    yield* begin(said, recorded, caller, yield* TaskVariables)
     return yield* Deferred.await(recorded)
   }, Effect.uninterruptible)
 

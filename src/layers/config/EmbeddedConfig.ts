@@ -16,7 +16,10 @@ export interface EmbeddedOptions {
   /** The git repositories that are projects; default: the repository of `workingDirectory`. */
   readonly projects?: ReadonlyArray<EmbeddedProject> | undefined
   readonly workingDirectory: string
-  /** Projects are those that clients register, and no others: neither `projects` nor the working directory. Default false. */
+  /**
+   * Clients register. Projects are then those that they name, and no others: neither `projects` nor the working directory.
+   * What agents see is the environment of the user's login shell, and over it that of the client. Default false.
+   */
   readonly registered?: boolean | undefined
   /** What is said of a working directory that cannot be a project: how to name those that can. Default: nothing. */
   readonly projectAdvice?: string | undefined

@@ -47,6 +47,20 @@ const StopAnswer = Schema.Struct({
   at_work: Schema.Array(Schema.String)
 })
 
+/** A project that clients have named, which all of them see. */
+export const KnownProject = Schema.Struct({
+  name: Schema.String,
+  /** What tells it from others of its name, as `project` of the tools. */
+  template_name: Schema.String,
+  /** Absolute, without symbolic links as it was named. */
+  directory: Schema.String,
+  /** Why agents cannot work on it now, if so. */
+  problem: Schema.NullOr(Schema.String),
+  /** Names of its agents. */
+  agents: Schema.Array(Schema.String)
+})
+export type KnownProject = typeof KnownProject.Type
+
 /** Beside Coder's contract, on the same socket: what front ends and commands want of a supervisor itself. */
 export const FleetApi = HttpApi.make("fleet")
   .add(
@@ -62,6 +76,13 @@ export const FleetApi = HttpApi.make("fleet")
         HttpApiEndpoint.post("stop", "/fleet/v1/stop")
           .setPayload(Schema.Struct({ now: Schema.Boolean }))
           .addSuccess(StopAnswer)
+      )
+      .add(HttpApiEndpoint.get("projects", "/fleet/v1/projects").addSuccess(Schema.Array(KnownProject)))
+      /** Forgets the projects of a folder; refused with 404 where there is none, and with 409 where it has agents. */
+      .add(
+        HttpApiEndpoint.post("removeProject", "/fleet/v1/projects/remove")
+          .setPayload(Schema.Struct({ directory: Schema.String }))
+          .addSuccess(Schema.Struct({ removed: Schema.Array(Schema.String) }))
       )
       .middleware(UserSession)
   )

@@ -2,7 +2,7 @@ import { Duration, Effect, Schedule, Schema } from "effect"
 import { cut } from "../../../schemas/Text.ts"
 import type { Environment } from "../process/Environment.ts"
 import { runHelper } from "../process/Helper.ts"
-import { environmentFor, TurnCaller } from "../process/TurnCaller.ts"
+import type { Surroundings } from "../process/Surroundings.ts"
 import { GitLimits } from "./GitLimits.ts"
 
 /**
@@ -76,14 +76,11 @@ const inTheWay = [
 
 const fixed = { LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0" }
 
-/**
- * Git; `environment`, or that of the caller, is all that it sees, but for what keeps it from asking questions and from
- * translating.
- */
-export const makeGit = (environment: Environment): Git => {
+/** Git; what is known of the surroundings is all that it sees, but for what keeps it from asking questions and from translating. */
+export const makeGit = ({ known }: Surroundings["Type"]): Git => {
   const ask = Effect.fn("Git.run")(function* ({ args, directory, input, onError, time, variables }: GitRun) {
     const limits = yield* GitLimits
-    const seen = environmentFor(yield* TurnCaller, environment)
+    const seen = yield* known
     const fail = (reason: GitError["reason"], detail: string, stdout = "") =>
       new GitError({ reason, command: args.join(" "), detail: cut(detail, limits.quotedText), stdout })
     const { code, signal, stderr, stdout } = yield* runHelper({

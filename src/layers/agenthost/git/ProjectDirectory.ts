@@ -1,7 +1,6 @@
 import type { FileSystem } from "@effect/platform"
 import { Effect, Option, Schema } from "effect"
-import type { Environment } from "../process/Environment.ts"
-import { environmentFor, TurnCaller } from "../process/TurnCaller.ts"
+import type { Surroundings } from "../process/Surroundings.ts"
 import { lines, type Git, type GitError } from "./Git.ts"
 
 /** Why agents cannot work on a directory. */
@@ -38,10 +37,10 @@ const because = (error: GitError): Reason => {
 }
 
 /** Whether agents can work on a directory: see `Worktree.inspect`. */
-export const makeInspect = (git: Git, files: FileSystem.FileSystem, environment: Environment) =>
+export const makeInspect = (git: Git, files: FileSystem.FileSystem, { known }: Surroundings["Type"]) =>
   Effect.fn("Worktree.inspect")(function* (directory: string) {
     const no = (...[reason, detail]: Reason) => new NotAProject({ directory, reason, detail })
-    const { HOME } = environmentFor(yield* TurnCaller, environment)
+    const { HOME } = yield* known
     // An empty path would be the working directory.
     const home = yield* Effect.option(
       Effect.flatMap(

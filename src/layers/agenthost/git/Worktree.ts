@@ -1,7 +1,7 @@
 import { FileSystem, type Error as PlatformError } from "@effect/platform"
 import { Context, Effect, Layer, Option } from "effect"
-import { agentEnvironment, type Environment } from "../process/Environment.ts"
 import { layerFiles } from "../process/Helper.ts"
+import { Surroundings } from "../process/Surroundings.ts"
 import { claimBranch, heads, isAgentBranch, isClaimed, type NotNoted } from "./Branch.ts"
 import { checkOut, leaving, type Progress, submodulesMissing } from "./Checkout.ts"
 import { GitError, makeGit } from "./Git.ts"
@@ -57,10 +57,9 @@ const record = "refs/worktree/fleet-mcp/"
 
 const gone = (...remarks: ReadonlyArray<string>): Removal => ({ kept: false, remarks })
 
-const make = (given: Environment, more: ReadonlyArray<string>) =>
+const make = (surroundings: Surroundings["Type"]) =>
   Effect.gen(function* () {
-    const environment = agentEnvironment(given, more)
-    const git = makeGit(environment)
+    const git = makeGit(surroundings)
     const files = yield* FileSystem.FileSystem
     const claims = new Map<string, Effect.Semaphore>()
 
@@ -323,7 +322,7 @@ const make = (given: Environment, more: ReadonlyArray<string>) =>
     const withFiles = Effect.provideService(FileSystem.FileSystem, files)
 
     return {
-      inspect: makeInspect(git, files, environment),
+      inspect: makeInspect(git, files, surroundings),
       create: (request: CreateWorktree) => withFiles(create(request)),
       remove: (request: RemoveWorktree) =>
         remove(request).pipe(
@@ -354,7 +353,8 @@ export class Worktree extends Context.Tag("fleet-mcp/layers/agenthost/git/Worktr
     readonly remove: (request: RemoveWorktree) => Effect.Effect<Removal>
   }
 >() {
-  /** `environment`: the variables to choose from; `more`: names of further ones that git is to see. */
-  static readonly layer = (environment: Environment, more: ReadonlyArray<string> = []): Layer.Layer<Worktree> =>
-    Layer.effect(this, make(environment, more)).pipe(Layer.provide(layerFiles))
+  static readonly layer: Layer.Layer<Worktree, never, Surroundings> = Layer.effect(
+    this,
+    Effect.flatMap(Surroundings, make)
+  ).pipe(Layer.provide(layerFiles))
 }

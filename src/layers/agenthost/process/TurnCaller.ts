@@ -1,5 +1,5 @@
 import { Context, Option } from "effect"
-import { agentEnvironment, type Environment } from "./Environment.ts"
+import type { Environment } from "./Environment.ts"
 
 /** For whom something is done where several use one fleet: what counts of their surroundings. */
 export interface Caller {
@@ -19,9 +19,11 @@ export class TurnCaller extends Context.Reference<TurnCaller>()("fleet-mcp/layer
   defaultValue: (): Option.Option<Caller> => Option.none()
 }) {}
 
-/** What git and agents see for a caller; without one, `otherwise`. */
-export const environmentFor = (caller: Option.Option<Caller>, otherwise: Environment): Environment =>
-  Option.match(caller, {
-    onNone: () => otherwise,
-    onSome: ({ agentEnvironment: more, environment }) => agentEnvironment(environment, more)
-  })
+/**
+ * Names of variables that whoever gave the task at hand had set then. A task that is stored may run when its client is
+ * gone, and so are the values, which are stored nowhere: an agent tells those that it lacks. Default: none.
+ */
+export class TaskVariables extends Context.Reference<TaskVariables>()(
+  "fleet-mcp/layers/agenthost/process/TurnCaller/TaskVariables",
+  { defaultValue: (): ReadonlyArray<string> => [] }
+) {}

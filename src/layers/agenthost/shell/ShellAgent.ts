@@ -1,9 +1,10 @@
 import { Effect, Option } from "effect"
+import { cut } from "../../../schemas/Text.ts"
 import type { CodingAgent, TurnEnd } from "../AgentHost.ts"
 import { run, type RunEnd } from "../process/AgentProcess.ts"
-import { agentEnvironment, type Environment } from "../process/Environment.ts"
 import { endStrays, markersOf, straysText } from "../process/Strays.ts"
-import { type Caller, environmentFor, TurnCaller } from "../process/TurnCaller.ts"
+import type { Surroundings } from "../process/Surroundings.ts"
+import { TaskVariables } from "../process/TurnCaller.ts"
 
 export interface ShellAgentOptions {
   readonly workspaceId: string
@@ -11,20 +12,18 @@ export interface ShellAgentOptions {
   readonly stateDirectory: string
   /** Where commands run: the agent's worktree. */
   readonly directory: string
-  /** The variables to choose from, unless those of a caller count. */
-  readonly environment: Environment
-  /** Names of variables that are passed on besides the usual ones. */
-  readonly agentEnvironment?: ReadonlyArray<string> | undefined
+  /** What its tasks see. */
+  readonly surroundings: Surroundings["Type"]
 }
 
-/** What a shell task sees, and the marks by which its processes are known. */
-const shellEnvironment = (
-  { agentEnvironment: more, environment, stateDirectory, workspaceId }: ShellAgentOptions,
-  caller: Option.Option<Caller>
-): Environment => ({
-  ...environmentFor(caller, agentEnvironment(environment, more)),
-  ...markersOf(workspaceId, stateDirectory)
-})
+/** Characters of a list of names. */
+const longestNames = 1000
+
+/** What a task lacks of what was set where it was given. */
+const lackOf = (names: ReadonlyArray<string>): string =>
+  names.length === 0
+    ? ""
+    : `[not set here, as they were where this task was given, and kept nowhere: ${cut(names.join(", "), longestNames)}]\n`
 
 const notAllowed =
   "the server that this comes from does not offer the role shell: it runs commands with your rights, and wants --allow-shell or FLEET_MCP_ALLOW_SHELL=true"
@@ -58,15 +57,17 @@ export const ShellAgent = {
     turn: (prompt, emit) =>
       prompt.includes("\0")
         ? Effect.succeed(notStarted({ message: "A script cannot hold a NUL character, so nothing was run." }))
-        : TurnCaller.pipe(
-            Effect.flatMap((caller) =>
-              run({
-                command: { script: prompt },
-                directory: options.directory,
-                environment: shellEnvironment(options, caller),
-                onOutput: emit
-              })
-            ),
+        : Effect.gen(function* () {
+            const { environment } = yield* options.surroundings.settled
+            const lack = lackOf((yield* TaskVariables).filter((name) => environment[name] === undefined))
+            if (lack !== "") yield* emit(lack)
+            return yield* run({
+              command: { script: prompt },
+              directory: options.directory,
+              environment: { ...environment, ...markersOf(options.workspaceId, options.stateDirectory) },
+              onOutput: emit
+            })
+          }).pipe(
             Effect.map(end),
             Effect.catchAll((error) => Effect.succeed(notStarted(error)))
           ),

@@ -5,6 +5,7 @@ import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
 import type { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
+import { Surroundings } from "../../agenthost/process/Surroundings.ts"
 import { TurnCaller } from "../../agenthost/process/TurnCaller.ts"
 import { AgentHosts } from "../engine/AgentHosts.ts"
 import { appProxy } from "./AppProxy.ts"
@@ -35,6 +36,13 @@ const restoredProjects = Layer.effectDiscard(
   )
 )
 
+/** Where clients bring surroundings of their own, those beneath them are the user's, and not those of this process. */
+const surroundings = Layer.unwrapEffect(
+  Effect.map(EmbeddedConfig, ({ agentEnvironment, environment, registered }) =>
+    registered === true ? Surroundings.layerLoginShell(environment) : Surroundings.layer(environment, agentEnvironment)
+  )
+)
+
 /** What does the work behind the answers. Routers of others in the same graph of layers are kept apart by `fresh`. */
 const parts = (options: EmbeddedOptions) =>
   layerRecovery.pipe(
@@ -47,11 +55,7 @@ const parts = (options: EmbeddedOptions) =>
         Layer.provideMerge(Callers.layer, Deployment.layer),
         WorkspaceStore.layer,
         Layer.fresh(AgentApiServer.layer),
-        Layer.unwrapEffect(
-          Effect.map(EmbeddedConfig, ({ agentEnvironment, environment }) =>
-            Worktree.layer(environment, agentEnvironment)
-          )
-        )
+        Layer.provideMerge(Worktree.layer, surroundings)
       )
     ),
     Layer.provideMerge(EmbeddedConfig.layer(options))

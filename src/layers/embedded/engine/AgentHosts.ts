@@ -4,6 +4,7 @@ import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
 import { AgentHost, type CodingAgent } from "../../agenthost/AgentHost.ts"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import type { StatusReporter } from "../../agenthost/StatusReporter.ts"
+import { TaskVariables } from "../../agenthost/process/TurnCaller.ts"
 import { reportStatus } from "../api/AppStatuses.ts"
 import { Faults } from "./Faults.ts"
 import type { AgentChange, AgentRow, WorkspaceRow } from "../store/Rows.ts"
@@ -97,7 +98,10 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
           const taken = (yield* host.messages).some(({ role }) => role === "user")
           if (!taken) {
             yield* retryStore(store.setFirstPrompt(workspace.id, "given"))
-            yield* Effect.uninterruptible(retryWhile(host.prompt(prompt), ({ reason }) => reason === "not_stored"))
+            yield* retryWhile(host.prompt(prompt), ({ reason }) => reason === "not_stored").pipe(
+              Effect.provideService(TaskVariables, workspace.first_prompt_variables ?? []),
+              Effect.uninterruptible
+            )
           }
           yield* untilStored(store.setFirstPrompt(workspace.id, "done"))
         })

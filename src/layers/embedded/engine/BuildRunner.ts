@@ -6,6 +6,7 @@ import { NotNoted } from "../../agenthost/git/Branch.ts"
 import { type BranchNote, Worktree } from "../../agenthost/git/Worktree.ts"
 import { refusedNames } from "../../agenthost/process/Environment.ts"
 import { endStrays, straysText } from "../../agenthost/process/Strays.ts"
+import { Surroundings } from "../../agenthost/process/Surroundings.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { AgentHosts } from "./AgentHosts.ts"
 import { type AgentKind, defaultKind, noKindOffered } from "./AgentKinds.ts"
@@ -40,7 +41,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
   static readonly layer: Layer.Layer<
     BuildRunner,
     never,
-    AgentHosts | Catalog | ConversationStore | EmbeddedConfig | WorkspaceStore | Worktree
+    AgentHosts | Catalog | ConversationStore | EmbeddedConfig | Surroundings | WorkspaceStore | Worktree
   > = Layer.scoped(
     this,
     Effect.gen(function* () {
@@ -49,7 +50,8 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       const conversations = yield* ConversationStore
       const hosts = yield* AgentHosts
       const worktrees = yield* Worktree
-      const { agentEnvironment, environment, stateDirectory } = yield* EmbeddedConfig
+      const surroundings = yield* Surroundings
+      const { agentEnvironment, stateDirectory } = yield* EmbeddedConfig
       const faults = yield* Faults
       const fibers = yield* FiberMap.make<string>()
       if (agentEnvironment !== undefined && agentEnvironment.length > 0) {
@@ -96,7 +98,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         Effect.zipRight(hosts.stop(workspaceId), endStrays({ stateDirectory, workspaceIds: new Set([workspaceId]) }))
 
       const agentIn = ({ workspace }: BuildState, kind: AgentKind, directory: string) =>
-        kind.make({ workspaceId: workspace.id, stateDirectory, directory, environment, agentEnvironment })
+        kind.make({ workspaceId: workspace.id, stateDirectory, directory, surroundings })
 
       const promptOf = ({ build }: BuildState) =>
         build.parameters.find(({ name }) => name === promptParameter)?.value ?? ""
@@ -224,6 +226,8 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       const carryOut: Step = Effect.fn("BuildRunner.carryOut")(function* (state) {
         const fault = yield* faults.beforeBuild(state)
         if (Option.isSome(fault)) return yield* new JobFailed({ message: fault.value })
+        const { problem } = yield* surroundings.settled
+        if (problem !== undefined) yield* log(state, problem, "warn")
         return yield* steps[state.build.transition](state)
       })
 

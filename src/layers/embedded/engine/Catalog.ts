@@ -1,16 +1,18 @@
-import { Array, Clock, Context, Deferred, Duration, Effect, Either, Layer, Option, Schema } from "effect"
+import { Array, Clock, Context, Data, Deferred, Duration, Effect, Either, Layer, Option, Schema } from "effect"
 import { stat } from "node:fs"
 import { resolve } from "node:path"
 import type { Preset, RichParameter } from "../../../schemas/coder/Templates.ts"
 import { type NotAProject } from "../../agenthost/git/ProjectDirectory.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
-import { environmentFor, TurnCaller } from "../../agenthost/process/TurnCaller.ts"
+import { Surroundings } from "../../agenthost/process/Surroundings.ts"
+import { TurnCaller } from "../../agenthost/process/TurnCaller.ts"
 import { EmbeddedConfig, type EmbeddedProject } from "../../config/EmbeddedConfig.ts"
 import { type AgentKind, allKinds, noKindOffered, offeredKinds } from "./AgentKinds.ts"
 import { derivedId } from "../store/Ids.ts"
 import { type ProjectRow } from "../store/Rows.ts"
 import { RowStore } from "../store/RowStore.ts"
 import type { StoreFailed } from "../store/StoreFailed.ts"
+import type { ReadRows } from "../store/Tables.ts"
 
 /** The parameter with the first task of an agent. */
 export const promptParameter = "AI Prompt"
@@ -70,6 +72,23 @@ export interface Project {
   readonly repository: Effect.Effect<string, ProjectUnusable>
 }
 
+/** A project that is shown to all clients. */
+export interface KnownProject extends Pick<ProjectRow, "name" | "template_name" | "directory"> {
+  /** Why agents cannot work on it now, if so. */
+  readonly problem: string | null
+  /** Names of its agents. */
+  readonly agents: ReadonlyArray<string>
+}
+
+/** No project of this folder is kept. */
+export class ProjectUnknown extends Data.TaggedError("ProjectUnknown")<{ readonly directory: string }> {}
+
+/** A project that has agents stays. */
+export class ProjectUsed extends Data.TaggedError("ProjectUsed")<{
+  readonly directory: string
+  readonly agents: ReadonlyArray<string>
+}> {}
+
 /** One look at the folder of a project. */
 interface Look {
   readonly result: Deferred.Deferred<string, ProjectUnusable>
@@ -123,8 +142,19 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
      * their templates.
      */
     readonly register: (named: NamedProjects) => Effect.Effect<ReadonlySet<string>, StoreFailed>
-    /** Keeps the project of a template in the store: an agent is to be of it. */
-    readonly keep: (templateId: string) => Effect.Effect<void, StoreFailed>
+    /** Keeps the project of a template in the store, and has it stay there while an agent of it is made. */
+    readonly keeping: (
+      templateId: string
+    ) => <A, E, R>(make: Effect.Effect<A, E, R>) => Effect.Effect<A, E | StoreFailed, R>
+    /** The projects that are kept in the store, with those whose folder is gone, by path. */
+    readonly known: Effect.Effect<ReadonlyArray<KnownProject>, StoreFailed>
+    /**
+     * Takes the projects of a folder out of the store, and tells how they are called. A client that has named one sees it
+     * still, and whoever names it from now on has it kept again.
+     */
+    readonly forget: (
+      directory: string
+    ) => Effect.Effect<ReadonlyArray<string>, ProjectUnknown | ProjectUsed | StoreFailed>
     /**
      * Adds the projects that are kept in the store, without a look at their folders; those whose folder is gone and that no
      * agent is of are forgotten in the background.
@@ -132,225 +162,282 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
     readonly restore: Effect.Effect<void, StoreFailed>
   }
 >() {
-  static readonly layer: Layer.Layer<Catalog, never, EmbeddedConfig | RowStore | Worktree> = Layer.scoped(
-    this,
-    Effect.gen(function* () {
-      const scope = yield* Effect.scope
-      const options = yield* EmbeddedConfig
-      const limits = yield* CatalogLimits
-      const store = yield* RowStore
-      const { inspect } = yield* Worktree
-      const entries = new Map<string, Entry>()
+  static readonly layer: Layer.Layer<Catalog, never, EmbeddedConfig | RowStore | Surroundings | Worktree> =
+    Layer.scoped(
+      this,
+      Effect.gen(function* () {
+        const scope = yield* Effect.scope
+        const options = yield* EmbeddedConfig
+        const limits = yield* CatalogLimits
+        const store = yield* RowStore
+        const { inspect } = yield* Worktree
+        const surroundings = yield* Surroundings
+        const entries = new Map<string, Entry>()
+        // While an agent is made nobody takes its project away, nor the other way round.
+        const inTurn = yield* Effect.makeSemaphore(1)
 
-      const offered = Effect.map(TurnCaller, (caller) =>
-        offeredKinds(Option.getOrElse(caller, () => ({ allowShell: options.allowShell })))
-      )
+        const offered = Effect.map(TurnCaller, (caller) =>
+          offeredKinds(Option.getOrElse(caller, () => ({ allowShell: options.allowShell })))
+        )
 
-      const presetsOf = (identity: readonly [string, string]) =>
-        allKinds.map((kind) => ({
-          kind,
-          preset: {
-            ID: derivedId("preset", ...identity, kind.name),
-            Name: kind.name,
-            Description: kind.description,
-            Default: kind.isDefault,
-            Parameters: null
+        const presetsOf = (identity: readonly [string, string]) =>
+          allKinds.map((kind) => ({
+            kind,
+            preset: {
+              ID: derivedId("preset", ...identity, kind.name),
+              Name: kind.name,
+              Description: kind.description,
+              Default: kind.isDefault,
+              Parameters: null
+            }
+          }))
+
+        const unusable = (advice: string) => (error: NotAProject) =>
+          new ProjectUnusable({ message: `${error.message} ${advice}`.trim(), gone: error.reason === "no_directory" })
+
+        /**
+         * What was seen counts for a while; what is seen depends on whose git and whose home it is. A look goes on when
+         * nobody waits for it any more, and as long as it does there is no other: a disk that does not answer holds one.
+         */
+        const inspected = (directory: string, advice: string) => {
+          const seen = new Map<string, Look>()
+          const begin = (key: string, now: number) =>
+            Effect.gen(function* () {
+              const look: Look = {
+                result: yield* Deferred.make<string, ProjectUnusable>(),
+                began: now,
+                ended: undefined
+              }
+              seen.set(key, look)
+              yield* inspect(directory).pipe(
+                Effect.mapError(unusable(advice)),
+                Effect.onExit((exit) =>
+                  Effect.flatMap(Clock.currentTimeMillis, (ended) => {
+                    look.ended = ended
+                    return Deferred.done(look.result, exit)
+                  })
+                ),
+                Effect.interruptible,
+                Effect.forkIn(scope)
+              )
+              return look
+            }).pipe(Effect.uninterruptible)
+          return Effect.gen(function* () {
+            const { HOME, PATH } = yield* surroundings.known
+            const key = JSON.stringify([HOME, PATH])
+            const now = yield* Clock.currentTimeMillis
+            const before = seen.get(key)
+            const counts = before?.ended === undefined || now - before.ended < Duration.toMillis(limits.inspection)
+            if (before === undefined && seen.size >= limits.surroundings) seen.clear()
+            const look = before !== undefined && counts ? before : yield* begin(key, now)
+            if (look.ended !== undefined) return yield* Deferred.await(look.result)
+            const time = Duration.subtract(limits.time, Duration.millis(now - look.began))
+            return yield* Effect.timeoutFail(Deferred.await(look.result), {
+              duration: time,
+              onTimeout: () => slow(directory)
+            })
+          })
+        }
+
+        const slow = (directory: string) =>
+          new ProjectUnusable({
+            message: `${directory} cannot be looked at: nothing came within ${Duration.format(limits.time)}.`,
+            gone: false
+          })
+
+        const add = (
+          { directory, name, template_name }: EmbeddedProject & Pick<Project, "template_name">,
+          known: boolean,
+          advice: string
+        ): Entry => {
+          // The same folder can be a project under two names.
+          const identity = [resolve(directory), name] as const
+          const entry: Entry = {
+            template_id: derivedId("template", ...identity),
+            version_id: derivedId("template version", ...identity),
+            template_name,
+            display_name: name,
+            directory,
+            parameters,
+            repository: inspected(directory, advice),
+            presets: presetsOf(identity),
+            known
           }
-        }))
+          entries.set(entry.template_id, entry)
+          return entry
+        }
 
-      const unusable = (advice: string) => (error: NotAProject) =>
-        new ProjectUnusable({ message: `${error.message} ${advice}`.trim(), gone: error.reason === "no_directory" })
+        /** The names that templates cannot have any more. */
+        const taken = () => new Set(["new", "create", ...[...entries.values()].map((entry) => entry.template_name)])
 
-      /**
-       * What was seen counts for a while; what is seen depends on whose git and whose home it is. A look goes on when
-       * nobody waits for it any more, and as long as it does there is no other: a disk that does not answer holds one.
-       */
-      const inspected = (directory: string, advice: string) => {
-        const seen = new Map<string, Look>()
-        const begin = (key: string, now: number) =>
-          Effect.gen(function* () {
-            const look: Look = { result: yield* Deferred.make<string, ProjectUnusable>(), began: now, ended: undefined }
-            seen.set(key, look)
-            yield* inspect(directory).pipe(
-              Effect.mapError(unusable(advice)),
-              Effect.onExit((exit) =>
-                Effect.flatMap(Clock.currentTimeMillis, (ended) => {
-                  look.ended = ended
-                  return Deferred.done(look.result, exit)
+        const view = (entry: Entry, kinds: ReadonlyArray<AgentKind>): Project => ({
+          ...entry,
+          description: kinds.length === 0 ? noKindOffered : `Agents work in git worktrees of ${entry.directory}`,
+          presets: entry.presets.filter(({ kind }) => kinds.includes(kind)).map(({ preset }) => preset)
+        })
+
+        const find = (isIt: (entry: Entry) => boolean) =>
+          Effect.map(offered, (kinds) =>
+            Option.map(Array.findFirst(entries.values(), isIt), (entry) => view(entry, kinds))
+          )
+
+        const presetBy = (id: string) =>
+          Array.findFirst(
+            [...entries.values()].flatMap(({ presets }) => presets),
+            ({ preset }) => preset.ID === id
+          )
+
+        const byDefault = (directory: string) =>
+          inspected(directory, "").pipe(
+            Effect.orElseSucceed(() => directory),
+            Effect.map((root) => [{ name: folderName(root), directory: root }])
+          )
+
+        const adviceOf = ({ projectAdvice = "", projects }: NamedProjects) =>
+          projects === undefined ? projectAdvice : ""
+
+        if (options.registered !== true) {
+          const configured = options.projects ?? (yield* byDefault(options.workingDirectory))
+          for (const project of configured) {
+            add({ ...project, template_name: templateName(project.name, taken()) }, true, adviceOf(options))
+          }
+        }
+
+        const keep = (entry: Entry) => {
+          const { directory, display_name: name, known, template_id: id, template_name } = entry
+          if (known) return Effect.void
+          return store
+            .transaction("keepProject", (rows) =>
+              Either.right(rows.projects.put({ id, name, directory, template_name }))
+            )
+            .pipe(
+              Effect.zipRight(
+                Effect.sync(() => {
+                  entry.known = true
+                })
+              )
+            )
+        }
+
+        /** A name is chosen and taken in one go: no two clients get the same. */
+        const entryOf = (project: EmbeddedProject, advice: string): Entry =>
+          entries.get(derivedId("template", resolve(project.directory), project.name)) ??
+          add({ ...project, template_name: templateName(project.name, taken()) }, false, advice)
+
+        const keepUsable = (entry: Entry) =>
+          entry.known ? Effect.void : Effect.whenEffect(keep(entry), Effect.isSuccess(entry.repository))
+
+        /** Takes projects out of the store, unless agents are of them; they can be kept again. */
+        const forget = (directory: string) =>
+          store
+            .transaction(
+              "forgetProject",
+              (rows): Either.Either<ReadonlyArray<ProjectRow>, ProjectUnknown | ProjectUsed> => {
+                const found = rows.projects.select("all", "all").filter((row) => row.directory === directory)
+                const agents = found.flatMap(({ id }) => agentsOf(rows, id))
+                if (found.length === 0) return Either.left(new ProjectUnknown({ directory }))
+                if (agents.length > 0) return Either.left(new ProjectUsed({ directory, agents }))
+                for (const { id } of found) rows.projects.remove(id)
+                return Either.right(found)
+              }
+            )
+            .pipe(
+              Effect.map((rows) =>
+                rows.map(({ id, name }) => {
+                  const entry = entries.get(id)
+                  if (entry !== undefined) entry.known = false
+                  return name
                 })
               ),
-              Effect.interruptible,
-              Effect.forkIn(scope)
+              Effect.uninterruptible,
+              inTurn.withPermits(1),
+              Effect.withSpan("Catalog.forget")
             )
-            return look
-          }).pipe(Effect.uninterruptible)
-        return Effect.gen(function* () {
-          const { HOME, PATH } = environmentFor(yield* TurnCaller, options.environment)
-          const key = JSON.stringify([HOME, PATH])
-          const now = yield* Clock.currentTimeMillis
-          const before = seen.get(key)
-          const counts = before?.ended === undefined || now - before.ended < Duration.toMillis(limits.inspection)
-          if (before === undefined && seen.size >= limits.surroundings) seen.clear()
-          const look = before !== undefined && counts ? before : yield* begin(key, now)
-          if (look.ended !== undefined) return yield* Deferred.await(look.result)
-          const time = Duration.subtract(limits.time, Duration.millis(now - look.began))
-          return yield* Effect.timeoutFail(Deferred.await(look.result), {
-            duration: time,
-            onTimeout: () => slow(directory)
-          })
-        })
-      }
 
-      const slow = (directory: string) =>
-        new ProjectUnusable({
-          message: `${directory} cannot be looked at: nothing came within ${Duration.format(limits.time)}.`,
-          gone: false
-        })
-
-      const add = (
-        { directory, name, template_name }: EmbeddedProject & Pick<Project, "template_name">,
-        known: boolean,
-        advice: string
-      ): Entry => {
-        // The same folder can be a project under two names.
-        const identity = [resolve(directory), name] as const
-        const entry: Entry = {
-          template_id: derivedId("template", ...identity),
-          version_id: derivedId("template version", ...identity),
-          template_name,
-          display_name: name,
-          directory,
-          parameters,
-          repository: inspected(directory, advice),
-          presets: presetsOf(identity),
-          known
-        }
-        entries.set(entry.template_id, entry)
-        return entry
-      }
-
-      /** The names that templates cannot have any more. */
-      const taken = () => new Set(["new", "create", ...[...entries.values()].map((entry) => entry.template_name)])
-
-      const view = (entry: Entry, kinds: ReadonlyArray<AgentKind>): Project => ({
-        ...entry,
-        description: kinds.length === 0 ? noKindOffered : `Agents work in git worktrees of ${entry.directory}`,
-        presets: entry.presets.filter(({ kind }) => kinds.includes(kind)).map(({ preset }) => preset)
-      })
-
-      const find = (isIt: (entry: Entry) => boolean) =>
-        Effect.map(offered, (kinds) =>
-          Option.map(Array.findFirst(entries.values(), isIt), (entry) => view(entry, kinds))
-        )
-
-      const presetBy = (id: string) =>
-        Array.findFirst(
-          [...entries.values()].flatMap(({ presets }) => presets),
-          ({ preset }) => preset.ID === id
-        )
-
-      const byDefault = (directory: string) =>
-        inspected(directory, "").pipe(
-          Effect.orElseSucceed(() => directory),
-          Effect.map((root) => [{ name: folderName(root), directory: root }])
-        )
-
-      const adviceOf = ({ projectAdvice = "", projects }: NamedProjects) =>
-        projects === undefined ? projectAdvice : ""
-
-      if (options.registered !== true) {
-        const configured = options.projects ?? (yield* byDefault(options.workingDirectory))
-        for (const project of configured) {
-          add({ ...project, template_name: templateName(project.name, taken()) }, true, adviceOf(options))
-        }
-      }
-
-      const keep = (entry: Entry) => {
-        const { directory, display_name: name, known, template_id: id, template_name } = entry
-        if (known) return Effect.void
-        return store
-          .transaction("keepProject", (rows) => Either.right(rows.projects.put({ id, name, directory, template_name })))
-          .pipe(
-            Effect.zipRight(
-              Effect.sync(() => {
-                entry.known = true
-              })
-            )
+        const forgetGone = ({ directory }: ProjectRow) =>
+          Effect.whenEffect(forget(directory), isGone(directory)).pipe(
+            Effect.catchTags({ ProjectUnknown: () => Effect.void, ProjectUsed: () => Effect.void })
           )
-      }
 
-      /** A name is chosen and taken in one go: no two clients get the same. */
-      const entryOf = (project: EmbeddedProject, advice: string): Entry =>
-        entries.get(derivedId("template", resolve(project.directory), project.name)) ??
-        add({ ...project, template_name: templateName(project.name, taken()) }, false, advice)
-
-      const keepUsable = (entry: Entry) =>
-        entry.known ? Effect.void : Effect.whenEffect(keep(entry), Effect.isSuccess(entry.repository))
-
-      /** Forgets a project whose folder is gone and that no agent is of. One that is named again is kept again. */
-      const forgetGone = ({ directory, id }: ProjectRow) =>
-        Effect.gen(function* () {
-          if (!(yield* isGone(directory))) return
-          const forgotten = yield* store.transaction("forgetProject", (rows) => {
-            const isUsed = rows.workspaces.select("deleted", "false").some(({ template_id }) => template_id === id)
-            if (!isUsed) rows.projects.remove(id)
-            return Either.right(!isUsed)
+        /** Why agents cannot work on it, or null. */
+        const problemOf = (id: string) =>
+          Option.match(Option.fromNullable(entries.get(id)), {
+            onNone: () => Effect.succeed(null),
+            onSome: ({ repository }) =>
+              Effect.match(repository, { onFailure: ({ message }) => message, onSuccess: () => null })
           })
-          const entry = entries.get(id)
-          if (forgotten && entry !== undefined) entry.known = false
-        })
 
-      return {
-        projects: (named) =>
-          Effect.gen(function* () {
-            const kinds = yield* offered
-            const all = [...entries.values()].toSorted((a, b) => (a.template_name < b.template_name ? -1 : 1))
-            const shown = yield* Effect.filter(
-              all,
-              (entry) => {
-                if (options.registered !== true || named?.has(entry.template_id) === true) return Effect.succeed(true)
-                if (!entry.known) return Effect.succeed(false)
-                return Effect.match(entry.repository, { onFailure: ({ gone }) => !gone, onSuccess: () => true })
-              },
+        return {
+          projects: (named) =>
+            Effect.gen(function* () {
+              const kinds = yield* offered
+              const all = [...entries.values()].toSorted((a, b) => (a.template_name < b.template_name ? -1 : 1))
+              const shown = yield* Effect.filter(
+                all,
+                (entry) => {
+                  if (options.registered !== true || named?.has(entry.template_id) === true) return Effect.succeed(true)
+                  if (!entry.known) return Effect.succeed(false)
+                  return Effect.match(entry.repository, { onFailure: ({ gone }) => !gone, onSuccess: () => true })
+                },
+                { concurrency: limits.concurrency }
+              )
+              return shown.map((entry) => view(entry, kinds))
+            }),
+          findTemplate: (id) => find((entry) => entry.template_id === id),
+          findVersion: (id) => find((entry) => entry.version_id === id),
+          findPreset: (id) =>
+            Effect.map(offered, (kinds) => Option.filter(presetBy(id), ({ kind }) => kinds.includes(kind))),
+          kindOfPreset: (id) => Option.map(presetBy(id), ({ kind }) => kind),
+          defaultKind: Effect.map(offered, (kinds) => Array.findFirst(kinds, ({ isDefault }) => isDefault)),
+          nameOf: (id) => Option.fromNullable(entries.get(id)),
+          register: Effect.fn("Catalog.register")(function* (named) {
+            const projects = named.projects ?? (yield* byDefault(named.workingDirectory))
+            const own = projects.map((project) => entryOf(project, adviceOf(named)))
+            // One that takes longer is kept as soon as an agent is of it.
+            yield* Effect.timeoutOption(
+              Effect.forEach(own, keepUsable, { concurrency: limits.concurrency, discard: true }),
+              limits.registration
+            )
+            return new Set(own.map(({ template_id }) => template_id))
+          }),
+          keeping: (id) => (make) =>
+            Effect.suspend(() =>
+              Option.match(Option.fromNullable(entries.get(id)), { onNone: () => Effect.void, onSome: keep })
+            ).pipe(Effect.zipRight(make), inTurn.withPermits(1)),
+          known: Effect.gen(function* () {
+            const kept = yield* store.read("projects", (rows) =>
+              rows.projects.select("all", "all").map((row) => ({ row, agents: agentsOf(rows, row.id) }))
+            )
+            const all = yield* Effect.forEach(
+              kept,
+              ({ agents, row: { directory, id, name, template_name } }) =>
+                Effect.map(problemOf(id), (problem) => ({ name, template_name, directory, problem, agents })),
               { concurrency: limits.concurrency }
             )
-            return shown.map((entry) => view(entry, kinds))
-          }),
-        findTemplate: (id) => find((entry) => entry.template_id === id),
-        findVersion: (id) => find((entry) => entry.version_id === id),
-        findPreset: (id) =>
-          Effect.map(offered, (kinds) => Option.filter(presetBy(id), ({ kind }) => kinds.includes(kind))),
-        kindOfPreset: (id) => Option.map(presetBy(id), ({ kind }) => kind),
-        defaultKind: Effect.map(offered, (kinds) => Array.findFirst(kinds, ({ isDefault }) => isDefault)),
-        nameOf: (id) => Option.fromNullable(entries.get(id)),
-        register: Effect.fn("Catalog.register")(function* (named) {
-          const projects = named.projects ?? (yield* byDefault(named.workingDirectory))
-          const own = projects.map((project) => entryOf(project, adviceOf(named)))
-          // One that takes longer is kept as soon as an agent is of it.
-          yield* Effect.timeoutOption(
-            Effect.forEach(own, keepUsable, { concurrency: limits.concurrency, discard: true }),
-            limits.registration
-          )
-          return new Set(own.map(({ template_id }) => template_id))
-        }),
-        keep: (id) =>
-          Effect.suspend(() =>
-            Option.match(Option.fromNullable(entries.get(id)), { onNone: () => Effect.void, onSome: keep })
-          ),
-        restore: Effect.gen(function* () {
-          const rows = yield* store.read("projects", (all) => all.projects.select("all", "all"))
-          for (const row of rows) add(row, true, "")
-          yield* Effect.forEach(rows, forgetGone, { discard: true }).pipe(
-            Effect.catchTag("StoreFailed", ({ message }) =>
-              Effect.logWarning(`Projects whose folder is gone are still known: ${message}`)
-            ),
-            Effect.forkIn(scope)
-          )
-        }).pipe(Effect.withSpan("Catalog.restore"))
-      }
-    })
-  )
+            return all.toSorted((a, b) => (a.directory < b.directory ? -1 : 1))
+          }).pipe(Effect.withSpan("Catalog.known")),
+          forget,
+          restore: Effect.gen(function* () {
+            const rows = yield* store.read("projects", (all) => all.projects.select("all", "all"))
+            for (const row of rows) add(row, true, "")
+            yield* Effect.forEach(rows, forgetGone, { discard: true }).pipe(
+              Effect.catchTag("StoreFailed", ({ message }) =>
+                Effect.logWarning(`Projects whose folder is gone are still known: ${message}`)
+              ),
+              Effect.forkIn(scope)
+            )
+          }).pipe(Effect.withSpan("Catalog.restore"))
+        }
+      })
+    )
 }
+
+/** Names of the agents of a project's template. */
+const agentsOf = (rows: ReadRows, templateId: string): ReadonlyArray<string> =>
+  rows.workspaces
+    .select("deleted", "false")
+    .filter(({ template_id }) => template_id === templateId)
+    .map(({ name }) => name)
 
 /** Whether there is no such directory; where that cannot be told there may be. */
 const isGone = (directory: string): Effect.Effect<boolean> =>

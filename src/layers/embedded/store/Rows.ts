@@ -30,7 +30,9 @@ export const WorkspaceRow = Schema.Struct({
   deleted: Schema.Boolean,
   /** From before it is made, by the first start that came so far. */
   worktree: Schema.NullOr(WorktreeRow),
-  first_prompt: FirstPrompt
+  first_prompt: FirstPrompt,
+  /** Names of variables that whoever gave the first task had set for it; the values are stored nowhere. */
+  first_prompt_variables: Schema.optionalWith(Schema.Array(Schema.String), { exact: true })
 })
 export type WorkspaceRow = typeof WorkspaceRow.Type
 

@@ -49,7 +49,7 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
   {
     /** A new workspace with its first build, whose job is pending. */
     readonly insertWorkspace: (
-      workspace: Pick<WorkspaceRow, "name" | "template_id">,
+      workspace: Pick<WorkspaceRow, "name" | "template_id" | "first_prompt_variables">,
       build: Omit<NewBuild, "build_number">
     ) => Effect.Effect<BuildState, NameTaken | StoreFailed>
     /** The next build of a workspace that exists, whose job is pending. */

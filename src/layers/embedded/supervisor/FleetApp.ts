@@ -70,6 +70,20 @@ const handlers = (supervisor: SupervisorProcess) =>
             }
           })
         )
+        .handle("projects", () => Effect.catchTag(catalog.known, "StoreFailed", storeFailed))
+        .handle("removeProject", ({ payload: { directory } }) =>
+          Effect.map(catalog.forget(directory), (removed) => ({ removed })).pipe(
+            Effect.catchTags({
+              ProjectUnknown: () => CoderError.answer(404, `No project of ${directory} is known.`),
+              ProjectUsed: ({ agents }) =>
+                CoderError.answer(
+                  409,
+                  `${directory} has the ${agents.length === 1 ? "agent" : "agents"} ${agents.join(", ")}, and stays: delete ${agents.length === 1 ? "it" : "them"} first.`
+                ),
+              StoreFailed: storeFailed
+            })
+          )
+        )
         .handle("stop", ({ payload }) =>
           Effect.gen(function* () {
             const { leaving, rest } = yield* supervision

@@ -1,7 +1,8 @@
 // A process that makes worktrees when it is told to: `node Creator.js <repository> <state directory>`. Each line on stdin
 // is the name of an agent and of the directory of its worktree; the answer is a line with the branch, or the failure.
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { createInterface } from "node:readline"
+import { Surroundings } from "../../../../src/layers/agenthost/process/Surroundings.ts"
 import { Worktree } from "../../../../src/layers/agenthost/git/Worktree.ts"
 
 const [repository = "", state = ""] = process.argv.slice(2)
@@ -22,4 +23,4 @@ const program = Effect.gen(function* () {
   })
 })
 
-Effect.runFork(Effect.provide(program, Worktree.layer(environment)))
+Effect.runFork(Effect.provide(program, Layer.provide(Worktree.layer, Surroundings.layer(environment))))

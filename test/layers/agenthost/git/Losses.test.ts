@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { execFileSync } from "node:child_process"
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type BranchNote, Worktree } from "../../../../src/layers/agenthost/git/Worktree.ts"
+import { Surroundings } from "../../../../src/layers/agenthost/process/Surroundings.ts"
 import { environment, git, temporaryDirectory } from "../support.ts"
 
 interface Place {
@@ -344,7 +345,8 @@ const begin = Effect.gen(function* () {
   git(repository, "commit", "--quiet", "-m", "one")
   const directory = join(root, "state", "bot")
   let noted: BranchNote | null = null
-  const service = yield* Effect.provide(Worktree, Worktree.layer({ ...environment, HOME: root }))
+  const surroundings = Surroundings.layer({ ...environment, HOME: root })
+  const service = yield* Effect.provide(Worktree, Layer.provide(Worktree.layer, surroundings))
   const create = Effect.suspend(() =>
     service.create({
       repository,

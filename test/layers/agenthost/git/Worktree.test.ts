@@ -1,17 +1,19 @@
 import { afterAll, describe, expect, it } from "@effect/vitest"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Environment } from "../../../../src/layers/agenthost/process/Environment.ts"
 import { GitLimits } from "../../../../src/layers/agenthost/git/GitLimits.ts"
 import { type BranchNote, Worktree } from "../../../../src/layers/agenthost/git/Worktree.ts"
+import { Surroundings } from "../../../../src/layers/agenthost/process/Surroundings.ts"
 import { environment, git, leftovers, temporaryDirectory } from "../support.ts"
 import type { NotNoted } from "../../../../src/layers/agenthost/git/Branch.ts"
 import type { GitError } from "../../../../src/layers/agenthost/git/Git.ts"
 
 const reasonOf = (error: GitError | NotNoted): string => ("reason" in error ? error.reason : error._tag)
 
-const worktrees = (variables: Environment) => Effect.provide(Worktree, Worktree.layer(variables))
+const worktrees = (variables: Environment) =>
+  Effect.provide(Worktree, Layer.provide(Worktree.layer, Surroundings.layer(variables)))
 
 const commitFile = (directory: string, file: string, content = file) => {
   writeFileSync(join(directory, file), content)

@@ -6,6 +6,7 @@ import { AgentHost } from "../../../../src/layers/agenthost/AgentHost.ts"
 import { HostLimits } from "../../../../src/layers/agenthost/HostLimits.ts"
 import { Grace } from "../../../../src/layers/agenthost/process/AgentProcess.ts"
 import { endStrays } from "../../../../src/layers/agenthost/process/Strays.ts"
+import { Surroundings } from "../../../../src/layers/agenthost/process/Surroundings.ts"
 import { ShellAgent } from "../../../../src/layers/agenthost/shell/ShellAgent.ts"
 import { hosting } from "../agents.ts"
 import { environment, isAlive, leftovers, pidIn, stubbornChild, temporaryDirectory } from "../support.ts"
@@ -13,7 +14,8 @@ import { environment, isAlive, leftovers, pidIn, stubbornChild, temporaryDirecto
 const start = Effect.gen(function* () {
   const directory = yield* temporaryDirectory
   const { conversation, reporter, reports } = yield* hosting
-  const agent = ShellAgent.make({ directory, stateDirectory: directory, environment, workspaceId: "workspace-1" })
+  const surroundings = Surroundings.fixed(environment)
+  const agent = ShellAgent.make({ directory, stateDirectory: directory, surroundings, workspaceId: "workspace-1" })
   const host = yield* AgentHost.make({ agent, conversation, reporter })
   const stable = Effect.repeat(Effect.zipRight(Effect.sleep("5 millis"), host.status), {
     until: (status) => status === "stable",

@@ -4,6 +4,8 @@ import { AgentName } from "../../../../schemas/Agent.ts"
 import { CoderApi } from "../../../../schemas/coder/CoderApi.ts"
 import { CoderError, type Validation } from "../../../../schemas/coder/CoderError.ts"
 import type { CreateWorkspace } from "../../../../schemas/coder/Workspaces.ts"
+import { variablesOf } from "../../../agenthost/process/Surroundings.ts"
+import { TurnCaller } from "../../../agenthost/process/TurnCaller.ts"
 import { noKindOffered } from "../../engine/AgentKinds.ts"
 import { BuildRunner } from "../../engine/BuildRunner.ts"
 import { Catalog, type Project } from "../../engine/Catalog.ts"
@@ -35,7 +37,6 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
             missing("Template version", "template_version_id", template_version_id)
           )
       yield* Effect.mapError(project.repository, ({ message }) => deprecated(project, message))
-      yield* Effect.catchTag(catalog.keep(project.template_id), "StoreFailed", storeFailed)
       if (Option.isNone(yield* catalog.defaultKind)) return yield* CoderError.answer(400, noKindOffered)
       return project
     })
@@ -75,7 +76,14 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
           })
           const created = yield* store
             .insertWorkspace(
-              { name: payload.name, template_id: project.template_id },
+              {
+                name: payload.name,
+                template_id: project.template_id,
+                first_prompt_variables: Option.match(yield* TurnCaller, {
+                  onNone: () => [],
+                  onSome: (caller) => Object.keys(variablesOf(caller))
+                })
+              },
               {
                 transition: "start",
                 reason: "initiator",
@@ -89,6 +97,7 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
             )
             .pipe(
               Effect.tap(runner.run),
+              catalog.keeping(project.template_id),
               Effect.uninterruptible,
               Effect.catchTags({ NameTaken: ({ name }) => taken(name), StoreFailed: storeFailed })
             )
