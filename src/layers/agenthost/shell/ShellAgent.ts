@@ -15,15 +15,19 @@ export interface ShellAgentOptions {
   readonly environment: Environment
   /** Names of variables that are passed on besides the usual ones. */
   readonly agentEnvironment?: ReadonlyArray<string> | undefined
+  /** Before anything is started: the marks of the process that runs the agents, as `Sweeper.guard` answers them. */
+  readonly guard: Effect.Effect<Environment>
 }
 
 /** What a shell task sees, and the marks by which its processes are known. */
 const shellEnvironment = (
   { agentEnvironment: more, environment, stateDirectory, workspaceId }: ShellAgentOptions,
-  caller: Option.Option<Caller>
+  caller: Option.Option<Caller>,
+  guarded: Environment
 ): Environment => ({
   ...environmentFor(caller, agentEnvironment(environment, more)),
-  ...markersOf(workspaceId, stateDirectory)
+  ...markersOf(workspaceId, stateDirectory),
+  ...guarded
 })
 
 const notAllowed =
@@ -58,12 +62,12 @@ export const ShellAgent = {
     turn: (prompt, emit) =>
       prompt.includes("\0")
         ? Effect.succeed(notStarted({ message: "A script cannot hold a NUL character, so nothing was run." }))
-        : TurnCaller.pipe(
-            Effect.flatMap((caller) =>
+        : Effect.all([TurnCaller, options.guard]).pipe(
+            Effect.flatMap(([caller, guarded]) =>
               run({
                 command: { script: prompt },
                 directory: options.directory,
-                environment: shellEnvironment(options, caller),
+                environment: shellEnvironment(options, caller, guarded),
                 onOutput: emit
               })
             ),

@@ -5,6 +5,7 @@ import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
 import type { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
+import { Sweeper } from "../../agenthost/process/Sweeper.ts"
 import { TurnCaller } from "../../agenthost/process/TurnCaller.ts"
 import { AgentHosts } from "../engine/AgentHosts.ts"
 import { appProxy } from "./AppProxy.ts"
@@ -46,6 +47,7 @@ const parts = (options: EmbeddedOptions) =>
       Layer.mergeAll(
         Layer.provideMerge(Callers.layer, Deployment.layer),
         WorkspaceStore.layer,
+        Sweeper.layer,
         Layer.fresh(AgentApiServer.layer),
         Layer.unwrapEffect(
           Effect.map(EmbeddedConfig, ({ agentEnvironment, environment }) =>

@@ -6,6 +6,7 @@ import { NotNoted } from "../../agenthost/git/Branch.ts"
 import { type BranchNote, Worktree } from "../../agenthost/git/Worktree.ts"
 import { refusedNames } from "../../agenthost/process/Environment.ts"
 import { endStrays, straysText } from "../../agenthost/process/Strays.ts"
+import { Sweeper } from "../../agenthost/process/Sweeper.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { AgentHosts } from "./AgentHosts.ts"
 import { type AgentKind, defaultKind, noKindOffered } from "./AgentKinds.ts"
@@ -40,7 +41,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
   static readonly layer: Layer.Layer<
     BuildRunner,
     never,
-    AgentHosts | Catalog | ConversationStore | EmbeddedConfig | WorkspaceStore | Worktree
+    AgentHosts | Catalog | ConversationStore | EmbeddedConfig | Sweeper | WorkspaceStore | Worktree
   > = Layer.scoped(
     this,
     Effect.gen(function* () {
@@ -49,6 +50,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       const conversations = yield* ConversationStore
       const hosts = yield* AgentHosts
       const worktrees = yield* Worktree
+      const { guard } = yield* Sweeper
       const { agentEnvironment, environment, stateDirectory } = yield* EmbeddedConfig
       const faults = yield* Faults
       const fibers = yield* FiberMap.make<string>()
@@ -96,7 +98,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         Effect.zipRight(hosts.stop(workspaceId), endStrays({ stateDirectory, workspaceIds: new Set([workspaceId]) }))
 
       const agentIn = ({ workspace }: BuildState, kind: AgentKind, directory: string) =>
-        kind.make({ workspaceId: workspace.id, stateDirectory, directory, environment, agentEnvironment })
+        kind.make({ workspaceId: workspace.id, stateDirectory, directory, environment, agentEnvironment, guard })
 
       const promptOf = ({ build }: BuildState) =>
         build.parameters.find(({ name }) => name === promptParameter)?.value ?? ""
