@@ -234,18 +234,6 @@ export const crash = async ({ cycles, say, seed }: CrashOptions): Promise<CrashF
         if (cycle > cycles) break
         await lives.work(info)
         lives.inspect()
-        console.log(
-          "DBG",
-          cycle,
-          "start",
-          t1 - t0,
-          "verify",
-          t2 - t1,
-          "work",
-          t3 - t2,
-          "inspect",
-          performance.now() - t3
-        )
         before = info.pid
       } catch (error) {
         throw new Error(`cycle ${cycle} of seed ${seed}: ${failure(error)}`, { cause: error })
