@@ -6,7 +6,7 @@ export class ProcessLimits extends Context.Reference<ProcessLimits>()(
   {
     defaultValue: () => ({
       /** From SIGTERM to SIGKILL, usually. */
-      interruptGrace: Duration.seconds(5),
+      interruptGrace: Duration.seconds(3),
       /** For the list of what runs in a group, and after SIGKILL for all of it to be gone. */
       killWait: Duration.seconds(1),
       /** Between two looks at the processes that were killed, when they are known. */

@@ -2,6 +2,7 @@ import { Effect, Option } from "effect"
 import { cut } from "../../../schemas/Text.ts"
 import type { CodingAgent, TurnEnd } from "../AgentHost.ts"
 import { run, type RunEnd } from "../process/AgentProcess.ts"
+import type { Environment } from "../process/Environment.ts"
 import { endStrays, markersOf, straysText } from "../process/Strays.ts"
 import type { Surroundings } from "../process/Surroundings.ts"
 import { TaskVariables } from "../process/TurnCaller.ts"
@@ -14,6 +15,8 @@ export interface ShellAgentOptions {
   readonly directory: string
   /** What its tasks see. */
   readonly surroundings: Surroundings["Type"]
+  /** Before anything is started: the marks of the process that runs the agents, as `Sweeper.guard` answers them. */
+  readonly guard: Effect.Effect<Environment>
 }
 
 /** Characters of a list of names. */
@@ -61,10 +64,11 @@ export const ShellAgent = {
             const { environment } = yield* options.surroundings.settled
             const lack = lackOf((yield* TaskVariables).filter((name) => environment[name] === undefined))
             if (lack !== "") yield* emit(lack)
+            const marks = { ...markersOf(options.workspaceId, options.stateDirectory), ...(yield* options.guard) }
             return yield* run({
               command: { script: prompt },
               directory: options.directory,
-              environment: { ...environment, ...markersOf(options.workspaceId, options.stateDirectory) },
+              environment: { ...environment, ...marks },
               onOutput: emit
             })
           }).pipe(

@@ -6,6 +6,7 @@ import type { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
 import { EmbeddedConfig, type EmbeddedOptions } from "../../config/EmbeddedConfig.ts"
 import { Surroundings } from "../../agenthost/process/Surroundings.ts"
+import { Sweeper } from "../../agenthost/process/Sweeper.ts"
 import { TurnCaller } from "../../agenthost/process/TurnCaller.ts"
 import { AgentHosts } from "../engine/AgentHosts.ts"
 import { appProxy } from "./AppProxy.ts"
@@ -54,6 +55,7 @@ const parts = (options: EmbeddedOptions) =>
       Layer.mergeAll(
         Layer.provideMerge(Callers.layer, Deployment.layer),
         WorkspaceStore.layer,
+        Sweeper.layer,
         Layer.fresh(AgentApiServer.layer),
         Layer.provideMerge(Worktree.layer, surroundings)
       )

@@ -7,6 +7,7 @@ import { type BranchNote, Worktree } from "../../agenthost/git/Worktree.ts"
 import { refusedNames } from "../../agenthost/process/Environment.ts"
 import { endStrays, straysText } from "../../agenthost/process/Strays.ts"
 import { Surroundings } from "../../agenthost/process/Surroundings.ts"
+import { Sweeper } from "../../agenthost/process/Sweeper.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { AgentHosts } from "./AgentHosts.ts"
 import { type AgentKind, defaultKind, noKindOffered } from "./AgentKinds.ts"
@@ -41,7 +42,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
   static readonly layer: Layer.Layer<
     BuildRunner,
     never,
-    AgentHosts | Catalog | ConversationStore | EmbeddedConfig | Surroundings | WorkspaceStore | Worktree
+    AgentHosts | Catalog | ConversationStore | EmbeddedConfig | Surroundings | Sweeper | WorkspaceStore | Worktree
   > = Layer.scoped(
     this,
     Effect.gen(function* () {
@@ -51,6 +52,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
       const hosts = yield* AgentHosts
       const worktrees = yield* Worktree
       const surroundings = yield* Surroundings
+      const { guard } = yield* Sweeper
       const { agentEnvironment, stateDirectory } = yield* EmbeddedConfig
       const faults = yield* Faults
       const fibers = yield* FiberMap.make<string>()
@@ -98,7 +100,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         Effect.zipRight(hosts.stop(workspaceId), endStrays({ stateDirectory, workspaceIds: new Set([workspaceId]) }))
 
       const agentIn = ({ workspace }: BuildState, kind: AgentKind, directory: string) =>
-        kind.make({ workspaceId: workspace.id, stateDirectory, directory, surroundings })
+        kind.make({ workspaceId: workspace.id, stateDirectory, directory, surroundings, guard })
 
       const promptOf = ({ build }: BuildState) =>
         build.parameters.find(({ name }) => name === promptParameter)?.value ?? ""

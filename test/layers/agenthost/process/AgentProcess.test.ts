@@ -212,7 +212,7 @@ describe("a process that cannot be started", () => {
 
 describe("when the server dies", () => {
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-    it.scopedLive(`of ${signal}, all of the group is gone`, () =>
+    it.scopedLive(`of ${signal}, all of the process is gone, outside of its group too`, () =>
       Effect.gen(function* () {
         const directory = yield* temporaryDirectory
         const program = join(directory, "server.mjs")
@@ -227,14 +227,15 @@ describe("when the server dies", () => {
           })
         )
         // The whole group has seen SIGTERM by then, as after an interrupt.
-        const script = `trap '' TERM HUP; ${stubbornChild("child")} until [ -s child ]; do :; done
+        const script = `trap '' TERM HUP; ${stubbornChild("child")} setsid ${stubbornChild("far")}
+          until [ -s child ] && [ -s far ]; do :; done
           kill -TERM 0; echo $$ > leader; while :; do sleep 0.05; done`
         yield* Effect.addFinalizer(() => Effect.sync(() => leftovers().forEach((pid) => process.kill(pid, "SIGKILL"))))
         const server = spawn(process.execPath, [program, directory, script], { env: environment, stdio: "inherit" })
-        const pids = [yield* pidIn(directory, "leader"), yield* pidIn(directory, "child")]
-        expect(pids.map(isAlive)).toEqual([true, true])
+        const pids = yield* Effect.forEach(["leader", "child", "far"], (name) => pidIn(directory, name))
+        expect(pids.map(isAlive)).toEqual([true, true, true])
         server.kill(signal)
-        yield* eventually("the end of the group", () => !pids.some(isAlive))
+        yield* eventually("the end of the group, and of what has left it", () => !pids.some(isAlive))
       })
     )
   }

@@ -14,8 +14,13 @@ import { environment, isAlive, leftovers, pidIn, stubbornChild, temporaryDirecto
 const start = Effect.gen(function* () {
   const directory = yield* temporaryDirectory
   const { conversation, reporter, reports } = yield* hosting
-  const surroundings = Surroundings.fixed(environment)
-  const agent = ShellAgent.make({ directory, stateDirectory: directory, surroundings, workspaceId: "workspace-1" })
+  const agent = ShellAgent.make({
+    directory,
+    stateDirectory: directory,
+    surroundings: Surroundings.fixed(environment),
+    workspaceId: "workspace-1",
+    guard: Effect.succeed({})
+  })
   const host = yield* AgentHost.make({ agent, conversation, reporter })
   const stable = Effect.repeat(Effect.zipRight(Effect.sleep("5 millis"), host.status), {
     until: (status) => status === "stable",

@@ -1,7 +1,7 @@
 import { DatabaseSync } from "@photostructure/sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, Layer, Option, type Scope, Stream } from "effect"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { RowStore } from "../../../../src/layers/embedded/store/RowStore.ts"
 import { open } from "../../../../src/layers/embedded/store/sqlite/Database.ts"
@@ -191,6 +191,25 @@ describe("a file that cannot be used is refused, and stays as it is", () => {
       )
     )
   }
+
+  it.effect("that is empty or gone, beside a WAL that holds what was acknowledged", () =>
+    inDirectory((file) =>
+      Effect.gen(function* () {
+        const wal = yield* over(
+          file,
+          Effect.map(put("a"), () => readFileSync(`${file}-wal`))
+        )
+        for (const make of [() => writeFileSync(file, ""), () => rmSync(file)]) {
+          make()
+          writeFileSync(`${file}-wal`, wal)
+          const message = yield* refusal(file)
+          assert.include(message, file)
+          assert.include(message, "the file is empty")
+          assert.isTrue(wal.equals(readFileSync(`${file}-wal`)))
+        }
+      })
+    )
+  )
 
   it.effect("in a directory that is not there", () =>
     inDirectory((file) =>

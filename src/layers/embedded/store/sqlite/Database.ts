@@ -1,5 +1,6 @@
 import { DatabaseSync } from "@photostructure/sqlite"
 import { Effect, type Scope } from "effect"
+import { statSync } from "node:fs"
 import { StoreFailed } from "../StoreFailed.ts"
 
 /** An open database file. Its interface is that of `node:sqlite`. */
@@ -30,17 +31,32 @@ export const isBusy = (error: unknown): boolean =>
 
 /** Names the file, and what to do. */
 export const failed = (operation: string, file: string, error: unknown): StoreFailed => {
-  const code = isSqliteError(error) ? error.sqliteCodeName : "unknown"
-  const meaning = meanings.find(([pattern]) => pattern.test(code))?.[1]
+  const code = isSqliteError(error) ? error.sqliteCodeName : undefined
+  const meaning = meanings.find(([pattern]) => pattern.test(code ?? ""))?.[1]
   const said = error instanceof Error ? error.message : String(error)
-  return new StoreFailed({ operation, reason: `${file}: ${meaning ?? said} (${code})` })
+  return new StoreFailed({ operation, reason: `${file}: ${meaning ?? said}${code === undefined ? "" : ` (${code})`}` })
 }
 
-/** A database file, open as long as the scope. Nothing of it is changed yet; one that is not there is made, empty. */
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0
+
+/** SQLite removes a WAL beside an empty file (`pagerOpenWalIfPresent`, https://sqlite.org/src/file/src/pager.c). */
+const hasOnlyWal = (file: string): boolean => sizeOf(file) === 0 && sizeOf(`${file}-wal`) > 0
+
+/**
+ * A database file, open as long as the scope. Nothing of it is changed yet; one that is not there is made, empty. One that
+ * is empty or gone while its WAL is not is refused: what was committed would be lost for good.
+ */
 export const open = (file: string): Effect.Effect<Database, StoreFailed, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.try({
-      try: () => new DatabaseSync(file, { timeout: 0 }),
+      try: () => {
+        if (hasOnlyWal(file)) {
+          throw new Error(
+            `the file is empty, and ${file}-wal beside it is not: put back a copy of both, or move both away`
+          )
+        }
+        return new DatabaseSync(file, { timeout: 0 })
+      },
       catch: (error) => failed("open", file, error)
     }),
     (database) => Effect.sync(() => database.close())

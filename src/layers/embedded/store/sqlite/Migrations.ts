@@ -1,5 +1,6 @@
 import { Data } from "effect"
-import { existsSync, rmSync } from "node:fs"
+import { closeSync, existsSync, fsyncSync, openSync, rmSync } from "node:fs"
+import { dirname } from "node:path"
 import { type Database, makeDurable, transaction } from "./Database.ts"
 
 const tableOf = (name: string) =>
@@ -71,8 +72,23 @@ export const migrate = (database: Database, file: string, migrations: Migrations
   })
 }
 
-/** A copy that was begun before is made anew: the store has been changed by nobody since. */
+/** Has a file, or the names in a directory, on the disk. */
+const sync = (path: string): void => {
+  const descriptor = openSync(path, "r")
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/**
+ * A copy that was begun before is made anew: the store has been changed by nobody since. SQLite does not sync one by
+ * itself (https://sqlite.org/lang_vacuum.html#vacuuminto).
+ */
 const copy = (database: Database, to: string): void => {
   if (existsSync(to)) rmSync(to)
   database.prepare("VACUUM INTO ?").run(to)
+  sync(to)
+  sync(dirname(to))
 }

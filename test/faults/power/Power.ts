@@ -1,0 +1,197 @@
+import { DatabaseSync } from "@photostructure/sqlite"
+import { Effect, Exit, Layer, Cause, Chunk } from "effect"
+import { createHash } from "node:crypto"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { RowStore } from "../../../src/layers/embedded/store/RowStore.ts"
+import { layerSqlite } from "../../../src/layers/embedded/store/sqlite/SqliteRowStore.ts"
+import { layerStoredConversations } from "../../../src/layers/embedded/store/StoredConversations.ts"
+import { WorkspaceStore } from "../../../src/layers/embedded/store/WorkspaceStore.ts"
+import { discard } from "../../support/Secrets.ts"
+import { brokenReferences, readStore } from "../crash/StoreCopy.ts"
+import type { Say } from "../Figures.ts"
+import { Seeded } from "../Seeded.ts"
+import { type Files, isSeldom, type State, stateBetween } from "./States.ts"
+import { type Acknowledged, makeWorkload } from "./Workload.ts"
+
+export interface PowerOptions {
+  readonly states: number
+  readonly seed: number
+  readonly say: Say
+}
+
+export interface PowerFindings {
+  /** States that were read as something else than one of the two commits around them, or not at all. */
+  readonly wrong: ReadonlyArray<string>
+  /** How many states had the commit under way, and how many had not. */
+  readonly committed: number
+  readonly uncommitted: number
+  /** How many were made of unsynced writes to the database itself, and to a WAL that began anew. */
+  readonly checkpoints: number
+  readonly newWals: number
+}
+
+const read = (file: string): Buffer => (existsSync(file) ? readFileSync(file) : Buffer.alloc(0))
+const filesOf = (store: string): Files => ({ db: read(store), wal: read(`${store}-wal`) })
+
+/** All rows of all tables. */
+const rowsOf = (file: string): string => {
+  const database = new DatabaseSync(file)
+  try {
+    const lines: Array<string> = []
+    const names = database
+      .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+      .all() as unknown as ReadonlyArray<{ readonly name: string }>
+    for (const { name } of names) {
+      lines.push(name)
+      for (const row of database.prepare(`SELECT * FROM ${name} ORDER BY 1`).iterate()) lines.push(JSON.stringify(row))
+    }
+    return lines.join("\n")
+  } finally {
+    database.close()
+  }
+}
+
+/** Two stores with the same have the same in them. */
+const contentOf = (rows: string): string => createHash("sha256").update(rows).digest("hex")
+
+/** A moment at which all was synced, and what the store held then. */
+interface Moment extends Files {
+  readonly content: string
+}
+
+/** Why it cannot be opened; none where it was, as the product does. */
+const refusalOf = async (file: string): Promise<string | undefined> => {
+  const opened = await Effect.runPromiseExit(
+    Effect.flatMap(WorkspaceStore, ({ list }) => list).pipe(
+      Effect.provide(Layer.provide(WorkspaceStore.layer, layerSqlite(file)))
+    )
+  )
+  if (Exit.isSuccess(opened)) return undefined
+  return Chunk.join(
+    Chunk.map(Cause.failures(opened.cause), ({ message }) => message),
+    "; "
+  )
+}
+
+class Judge {
+  readonly wrong: Array<string> = []
+  committed = 0
+  uncommitted = 0
+  checkpoints = 0
+  newWals = 0
+  readonly #directory: string
+  readonly #seeded: Seeded
+
+  constructor(directory: string, seeded: Seeded) {
+    this.#directory = directory
+    this.#seeded = seeded
+  }
+
+  #write(name: string, { db, wal }: Files): string {
+    const file = join(this.#directory, name)
+    for (const end of ["", "-wal", "-shm"]) rmSync(file + end, { force: true })
+    writeFileSync(file, db)
+    writeFileSync(`${file}-wal`, wal)
+    return file
+  }
+
+  moment(files: Files, acknowledged: ReadonlyArray<string>): Moment {
+    const file = this.#write("moment.db", files)
+    const rows = rowsOf(file)
+    const copy = readStore(file)
+    this.wrong.push(...copy.problems, ...brokenReferences(copy))
+    this.wrong.push(...acknowledged.filter((text) => !rows.includes(text)).map((text) => `lost: ${text}`))
+    return { ...files, content: contentOf(rows) }
+  }
+
+  /** Opens a state as the next supervisor would, and looks what is in it. */
+  async judge(state: State, before: Moment, after: Moment): Promise<void> {
+    const file = this.#write("state.db", state)
+    // What it says is of a memory that is gone: it may hold anything.
+    if (this.#seeded.chance(0.5)) writeFileSync(`${file}-shm`, Buffer.alloc(32_768, this.#seeded.below(256)))
+    const refusal = await refusalOf(file)
+    if (refusal !== undefined) return void this.wrong.push(`${state.how}: not opened: ${refusal}`)
+    const content = contentOf(rowsOf(file))
+    if (content === after.content) this.committed++
+    else if (content === before.content && !state.isCommitted) this.uncommitted++
+    else this.wrong.push(`${state.how}: it holds what was never committed, or less than was acknowledged`)
+    if (state.isCommitted) this.checkpoints++
+    if (state.how.includes("header")) this.newWals++
+  }
+}
+
+/** The store as a supervisor has it, with somebody who is told of each commit, when it is on the disk. */
+const recorded = (file: string, onCommit: () => void) =>
+  Layer.provideMerge(
+    Layer.merge(WorkspaceStore.layer, layerStoredConversations),
+    Layer.effect(
+      RowStore,
+      Effect.map(RowStore, (store) =>
+        RowStore.of({
+          ...store,
+          transaction: (operation, step) => Effect.tap(store.transaction(operation, step), () => Effect.sync(onCommit))
+        })
+      )
+    ).pipe(Layer.provide(layerSqlite(file)))
+  )
+
+/** Of about so many commits states are made. */
+const commits = 300
+/** So many of each that is followed by a checkpoint, or has the WAL begin anew, which is seldom. */
+const statesOfCheckpoint = 8
+
+/**
+ * Drops unsynced writes of a store at every commit of a workload, in ways that a disk may, and looks whether the next
+ * supervisor finds one of the two commits around it, whole.
+ */
+export const power = async ({ say, seed, states }: PowerOptions): Promise<PowerFindings> => {
+  say(`power: ${states} states, seed ${seed}`)
+  const directory = mkdtempSync(join(tmpdir(), "fleet-power-"))
+  const seeded = new Seeded(seed)
+  const judge = new Judge(directory, seeded)
+  const store = join(directory, "store.db")
+  let made = 0
+  try {
+    const between: Array<readonly [Files, Files, ReadonlyArray<string>]> = []
+    let last: Files | undefined
+    let acknowledged: Acknowledged = () => []
+    const onCommit = () => {
+      const now = filesOf(store)
+      if (last !== undefined && !(now.db.equals(last.db) && now.wal.equals(last.wal))) {
+        between.push([last, now, acknowledged()])
+      }
+      last = now
+    }
+    const judged = async () => {
+      for (const [before, after, known] of between.splice(0)) {
+        const wanted = isSeldom(before, after) ? statesOfCheckpoint : Math.floor(states / commits + seeded.next())
+        if (wanted === 0) continue
+        const one = judge.moment(before, known)
+        const other = judge.moment(after, known)
+        for (let index = 0; index < wanted && made < states; index++) {
+          await judge.judge(stateBetween(before, after, seeded), one, other)
+          made++
+          if (made % 250 === 0) say(`${made} states`)
+        }
+      }
+    }
+    await Effect.gen(function* () {
+      const workload = yield* makeWorkload(seeded)
+      acknowledged = workload.acknowledged
+      while (made < states && judge.wrong.length < 20) {
+        yield* workload.step
+        yield* Effect.promise(judged)
+      }
+    }).pipe(Effect.provide(recorded(store, onCommit)), Effect.runPromise)
+  } finally {
+    discard(directory)
+  }
+  const { checkpoints, committed, newWals, uncommitted, wrong } = judge
+  for (const one of wrong) say(`wrong: ${one}`)
+  say(
+    `${made} states: ${wrong.length} wrong; ${committed} with the commit under way, ${uncommitted} without it, ${checkpoints} in a checkpoint, ${newWals} in a new header of the WAL`
+  )
+  return { wrong, committed, uncommitted, checkpoints, newWals }
+}
