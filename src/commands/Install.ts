@@ -19,7 +19,7 @@ const stateDirectoryOf = (settings: Settings) =>
   )
 
 /** A line break, for example, would end a line of the file. */
-const unwritable = /[\0-\x1f\x7f]/
+const unwritable = /\p{Cc}/u
 /** What systemd takes in no path of a program, however it is quoted. */
 const unstartable = /["'\\]/
 

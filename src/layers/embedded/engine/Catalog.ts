@@ -325,7 +325,7 @@ export class Catalog extends Context.Tag("fleet-mcp/layers/embedded/engine/Catal
           add({ ...project, template_name: templateName(project.name, taken()) }, false, advice)
 
         const keepUsable = (entry: Entry) =>
-        entry.known ? Effect.void : Effect.whenEffect(keep(entry), Effect.isSuccess(entry.repository))
+          entry.known ? Effect.void : Effect.whenEffect(keep(entry), Effect.isSuccess(entry.repository))
 
         /** Takes projects out of the store, unless agents are of them; they can be kept again. */
         const forget = (directory: string) =>
