@@ -19,10 +19,15 @@ const stateDirectoryOf = (settings: Settings) =>
   )
 
 /** A line break, for example, would end a line of the file. */
-const unwritable = /[\0-\x1f\x7f]/
+const unwritable = /\p{Cc}/u
+/** What systemd takes in no path of a program, however it is quoted. */
+const unstartable = /["'\\]/
 
-const checked = (supervised: Supervised): Effect.Effect<Supervised, FileRefused> => {
-  const path = [supervised.node, supervised.program, supervised.stateDirectory].find((each) => unwritable.test(each))
+const checked = (supervised: Supervised, { manager }: Service): Effect.Effect<Supervised, FileRefused> => {
+  const { node, program, stateDirectory } = supervised
+  const path =
+    [node, program, stateDirectory].find((each) => unwritable.test(each)) ??
+    [node].find((each) => manager === "systemd" && unstartable.test(each))
   return path === undefined
     ? Effect.succeed(supervised)
     : Effect.fail(
@@ -63,7 +68,10 @@ export const install = (settings: Settings, program: string) =>
     const { environment } = settings
     const stateDirectory = yield* stateDirectoryOf(settings)
     const service = serviceOf(stateDirectory, ownerOf(environment))
-    const supervised = yield* checked({ node: process.execPath, program: realpathSync(program), stateDirectory })
+    const supervised = yield* checked(
+      { node: process.execPath, program: realpathSync(program), stateDirectory },
+      service
+    )
     const done = yield* write(service.file, service.text(supervised))
     yield* Console.log(
       {
