@@ -115,6 +115,21 @@ const logs = Command.make("logs", {}, () => Effect.flatMap(managing, ([module, g
   Command.withDescription("Prints where the log of the supervisor is, and its end")
 )
 
+const agents = Command.make(
+  "agents",
+  {
+    ...options,
+    watch: Options.boolean("watch").pipe(Options.withDescription("Go on, and show what changes, until Ctrl-C")),
+    json: Options.boolean("json").pipe(Options.withDescription("Print the agents once, as JSON"))
+  },
+  (given) =>
+    Effect.gen(function* () {
+      const all = yield* settingsOf(yield* root, given)
+      const module = yield* Effect.promise(() => import("./Agents.ts"))
+      return yield* module.agents(all, given, process.stdout)
+    })
+).pipe(Command.withDescription("Shows the fleet as a table; with --watch as it changes"))
+
 const described = Command.withDescription("Calls one tool of the fleet as an MCP client would, and prints its answer")
 
 /** The tools are loaded where one may be called, and not for other commands. */
@@ -129,7 +144,7 @@ const fleetMcp = (call: Awaited<ReturnType<typeof callFor>>) =>
     Command.withDescription(
       "Runs a fleet of coding agents over MCP: on a Coder server when CODER_URL is set, else on this machine. Without arguments it is an MCP server on stdin and stdout."
     ),
-    Command.withSubcommands([http, token(provider), configure, call, demo, supervisor, status, stop, logs])
+    Command.withSubcommands([http, token(provider), configure, call, agents, demo, supervisor, status, stop, logs])
   )
 
 const exitWith = (code: number, said: string) =>
@@ -141,7 +156,14 @@ const exitWith = (code: number, said: string) =>
   )
 
 /** What the command line or the configuration asks for cannot be had. */
-const wrongUsage = new Set(["EnvFileUnusable", "Contradiction", "HttpNotStarted", "CannotListen", "NoSuchPath"])
+const wrongUsage = new Set([
+  "EnvFileUnusable",
+  "Contradiction",
+  "HttpNotStarted",
+  "CannotListen",
+  "NoSuchPath",
+  "NoSuchLook"
+])
 
 /** `--option=value` as two arguments: the parser takes that form, but not of options that are repeatable. */
 const split = (argument: string): ReadonlyArray<string> => {
