@@ -157,6 +157,21 @@ const projects = Command.make(
   Command.withSubcommands([removeProject])
 )
 
+const agents = Command.make(
+  "agents",
+  {
+    ...options,
+    watch: Options.boolean("watch").pipe(Options.withDescription("Go on, and show what changes, until Ctrl-C")),
+    json: Options.boolean("json").pipe(Options.withDescription("Print the agents once, as JSON"))
+  },
+  (given) =>
+    Effect.gen(function* () {
+      const all = yield* settingsOf(yield* root, given)
+      const module = yield* Effect.promise(() => import("./Agents.ts"))
+      return yield* module.agents(all, given, process.stdout)
+    })
+).pipe(Command.withDescription("Shows the fleet as a table; with --watch as it changes"))
+
 const described = Command.withDescription("Calls one tool of the fleet as an MCP client would, and prints its answer")
 
 /** The tools are loaded where one may be called, and not for other commands. */
@@ -176,6 +191,7 @@ const fleetMcp = (call: Awaited<ReturnType<typeof callFor>>) =>
       token(provider),
       configure,
       call,
+      agents,
       demo,
       supervisor,
       status,
@@ -195,7 +211,14 @@ const exitWith = (code: number, said: string) =>
   )
 
 /** What the command line or the configuration asks for cannot be had. */
-const wrongUsage = new Set(["EnvFileUnusable", "Contradiction", "HttpNotStarted", "CannotListen", "NoSuchPath"])
+const wrongUsage = new Set([
+  "EnvFileUnusable",
+  "Contradiction",
+  "HttpNotStarted",
+  "CannotListen",
+  "NoSuchPath",
+  "NoSuchLook"
+])
 
 /** `--option=value` as two arguments: the parser takes that form, but not of options that are repeatable. */
 const split = (argument: string): ReadonlyArray<string> => {

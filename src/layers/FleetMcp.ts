@@ -3,8 +3,10 @@ import { Layer, type ConfigError } from "effect"
 import { AgentApiClient } from "./clients/AgentApiClient.ts"
 import { CoderClient } from "./clients/CoderClient.ts"
 import { CoderHttp } from "./clients/CoderHttp.ts"
+import { JournalClient } from "./clients/JournalClient.ts"
 import { CoderConfig, type CoderOptions } from "./config/CoderConfig.ts"
 import { FleetConfig, type FleetOptions } from "./config/FleetConfig.ts"
+import { AgentEvents } from "./repositories/AgentEvents.ts"
 import { AgentLifecycle } from "./repositories/AgentLifecycle.ts"
 import { AgentRepository } from "./repositories/AgentRepository.ts"
 import { ProjectRepository } from "./repositories/ProjectRepository.ts"
@@ -19,9 +21,11 @@ import { WaitService } from "./services/WaitService.ts"
 export { AgentService, ProjectService, TaskService, WaitService }
 export type { FleetServices }
 
-const clients = Layer.mergeAll(CoderClient.layer, AgentApiClient.layer).pipe(Layer.provide(CoderHttp.layer))
+const clients = Layer.mergeAll(CoderClient.layer, AgentApiClient.layer, JournalClient.layer).pipe(
+  Layer.provide(CoderHttp.layer)
+)
 
-const repositories = Layer.mergeAll(AgentLifecycle.layer, TaskRepository.layer).pipe(
+const repositories = Layer.mergeAll(AgentEvents.layer, AgentLifecycle.layer, TaskRepository.layer).pipe(
   Layer.provideMerge(AgentRepository.layer),
   Layer.provideMerge(ProjectRepository.layer),
   Layer.provide(clients)

@@ -43,12 +43,22 @@ export type AgentStatus = typeof AgentStatus.Type
  * - `workspace_agent`: whether Coder's agent process is connected and has run its startup script;
  * - `app_health`: the health check of the AgentAPI app;
  * - `agentapi`: the agent's own AgentAPI, asked just now: its status and what its screen shows;
+ * - `journal`: a turn of the agent that began or ended, as the place noted that it runs in, whose journal tells it;
  * - `app_status`: a report of the agent since the latest start, where the agent itself did not answer;
  * - `nothing`: no source told anything;
  * - `unreadable`: Coder's entry for the workspace is not in the shape of the contract.
  */
 export const Evidence = Schema.Struct({
-  source: Schema.Literal("build", "workspace_agent", "app_health", "app_status", "agentapi", "nothing", "unreadable"),
+  source: Schema.Literal(
+    "build",
+    "workspace_agent",
+    "app_health",
+    "app_status",
+    "agentapi",
+    "journal",
+    "nothing",
+    "unreadable"
+  ),
   detail: Schema.String,
   observed_at: Schema.DateTimeUtc
 })

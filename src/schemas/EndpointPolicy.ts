@@ -8,7 +8,10 @@ export class AnswerSize extends Context.Reference<AnswerSize>()("fleet-mcp/schem
   defaultValue: (): "one" | "many" => "one"
 }) {}
 
-/** What an answer waits for: the `server` alone, or the `terminal` of an agent (AgentAPI may wait 20 s for it). */
+/**
+ * What an answer waits for: the `server` alone, the `terminal` of an agent (AgentAPI may wait 20 s for it), or an `event`
+ * (the server waits 20 s for one at most).
+ */
 export class AnswerTime extends Context.Reference<AnswerTime>()("fleet-mcp/schemas/EndpointPolicy/AnswerTime", {
-  defaultValue: (): "server" | "terminal" => "server"
+  defaultValue: (): "server" | "terminal" | "event" => "server"
 }) {}

@@ -48,7 +48,7 @@ const limitsOf = (seconds: number) =>
       CoderHttpLimits,
       Effect.map(CoderHttpLimits, (limits) => ({
         ...limits,
-        answerTime: { server: Duration.seconds(2.5), terminal: Duration.seconds(3) }
+        answerTime: { ...limits.answerTime, server: Duration.seconds(2.5), terminal: Duration.seconds(3) }
       }))
     ),
     Layer.succeed(ReadRetry, { attempts: 3, firstPause: Duration.millis(10), longestPause: Duration.millis(500) })

@@ -67,6 +67,7 @@ export const faultyRowStore = (faults: Ref.Ref<StoreFaults>): Layer.Layer<RowSto
           Effect.flatMap(Ref.get(faults), ({ reads }) =>
             reads === true ? failed(operation) : store.read(operation, query)
           ),
+        journal: store.journal,
         changes: store.changes,
         release: store.release
       }

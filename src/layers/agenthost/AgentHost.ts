@@ -64,6 +64,8 @@ export interface AgentHost {
    * a prompt is recorded until its turn has ended and been recorded, it is `running`.
    */
   readonly status: Effect.Effect<"running" | "stable">
+  /** Done when no turn has ended without being `stable` yet: what is stored of its end can be told now. */
+  readonly settled: Effect.Effect<void>
   readonly messages: Effect.Effect<ReadonlyArray<Message>>
   /**
    * Stores a prompt and starts a turn with it. Of several at once one is taken. One that is taken is stored, and one that
@@ -82,6 +84,7 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   // more while the turn's still ends.
   let isStopped = false
   let isBusy = false
+  let isEnding = false
   const forbidPrompts = Effect.sync(() => {
     isStopped = true
   })
@@ -100,6 +103,7 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
 
   const settle = Effect.fn("AgentHost.settle")(function* (exit: Exit.Exit<TurnEnd>) {
     const swept = yield* agent.sweep ?? Effect.succeed("")
+    isEnding = true
     const lines = (line?: string) => {
       const all = [...(line === undefined ? [] : [line]), ...(swept === "" ? [] : [`[${swept}]`])]
       return all.length === 0 ? undefined : all.join(" ")
@@ -157,6 +161,7 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
       )
       fork(begun).addObserver(() => {
         isBusy = false
+        isEnding = false
       })
       return Effect.void
     })
@@ -175,6 +180,12 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   return {
     agentType: agent.agentType,
     status: Effect.sync(() => (isBusy ? "running" : "stable")),
+    settled: Effect.suspend(() =>
+      Option.match(isEnding ? FiberHandle.unsafeGet(turns) : Option.none(), {
+        onNone: () => Effect.void,
+        onSome: (fiber) => Effect.asVoid(Fiber.await(fiber))
+      })
+    ),
     messages: conversation.messages,
     prompt,
     interrupt: Effect.suspend(() =>

@@ -25,7 +25,7 @@ export class CoderHttpLimits extends Context.Reference<CoderHttpLimits>()(
   "fleet-mcp/layers/clients/CoderHttp/CoderHttpLimits",
   {
     defaultValue: () => ({
-      answerTime: { server: Duration.seconds(15), terminal: Duration.seconds(30) },
+      answerTime: { server: Duration.seconds(15), terminal: Duration.seconds(30), event: Duration.seconds(30) },
       /** Bytes of a body, after decompression. */
       answerSize: { one: 2 * MiB, many: 16 * MiB },
       /** A text of an error that is passed on, and a value of a header (characters). */

@@ -1,6 +1,6 @@
 import { HttpApiBuilder, type HttpApp, type HttpRouter, HttpServer, HttpServerRequest } from "@effect/platform"
 import { Context, Effect, Layer } from "effect"
-import { CoderApi } from "../../../schemas/coder/CoderApi.ts"
+import { EmbeddedApi } from "../../../schemas/fleet/JournalApi.ts"
 import { AgentApiServer } from "../../agenthost/AgentApiServer.ts"
 import type { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { Worktree } from "../../agenthost/git/Worktree.ts"
@@ -19,6 +19,7 @@ import { withCoderBody } from "./CoderBody.ts"
 import { Deployment } from "../Deployment.ts"
 import { agentsHandlers } from "./handlers/Agents.ts"
 import { buildsHandlers } from "./handlers/Builds.ts"
+import { journalHandlers } from "./handlers/Journal.ts"
 import { templatesHandlers } from "./handlers/Templates.ts"
 import { serverHandlers, usersHandlers } from "./handlers/Users.ts"
 import { workspacesHandlers } from "./handlers/Workspaces.ts"
@@ -65,14 +66,15 @@ const parts = (options: EmbeddedOptions) =>
 
 /** The routes of the contract and those of the app proxy, with what every request goes through. */
 const routes = Layer.mergeAll(
-  HttpApiBuilder.api(CoderApi).pipe(
+  HttpApiBuilder.api(EmbeddedApi).pipe(
     Layer.provide([
       serverHandlers,
       usersHandlers,
       templatesHandlers,
       workspacesHandlers,
       buildsHandlers,
-      agentsHandlers
+      agentsHandlers,
+      journalHandlers
     ]),
     Layer.provide([userSession, agentSession])
   ),

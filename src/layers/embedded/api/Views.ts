@@ -4,7 +4,8 @@ import type { Workspace } from "../../../schemas/coder/Workspaces.ts"
 import { Catalog } from "../engine/Catalog.ts"
 import { Faults } from "../engine/Faults.ts"
 import { Deployment } from "../Deployment.ts"
-import type { AgentRow, AppRow, BuildRow, BuildState, JobStatus, WorktreeRow } from "../store/Rows.ts"
+import { statusOf } from "../store/BuildStates.ts"
+import type { AgentRow, AppRow, BuildState, WorktreeRow } from "../store/Rows.ts"
 
 /** AgentAPI's usual place in a workspace. Nothing listens there: the app proxy asks the agent host directly. */
 const agentApiUrl = "http://localhost:3284"
@@ -105,10 +106,3 @@ const metadataOf = ({ base_commit, branch, directory, repository }: WorktreeRow)
     value,
     sensitive: false
   }))
-
-const succeeded = { start: "running", stop: "stopped", delete: "deleted" } as const
-const running = { start: "starting", stop: "stopping", delete: "deleting" } as const
-
-/** The status of a build follows from its transition and its job. */
-export const statusOf = ({ job, transition }: Pick<BuildRow, "transition"> & { job: { status: JobStatus } }): string =>
-  job.status === "succeeded" ? succeeded[transition] : job.status === "running" ? running[transition] : job.status

@@ -44,6 +44,8 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
     readonly stop: (workspaceId: string) => Effect.Effect<void>
     /** The workspaces whose agents are at work on a turn. */
     readonly atWork: Effect.Effect<ReadonlySet<string>>
+    /** Done when the agent of a workspace is as ready as the end of its newest turn says that it is. */
+    readonly settled: (workspaceId: string) => Effect.Effect<void>
     /** AgentAPI of the agent of a workspace; none unless its host is up. One that sleeps is woken, and waited for. */
     readonly app: (workspaceId: string) => Effect.Effect<Option.Option<HttpApp.Default>>
   }
@@ -198,6 +200,7 @@ export class AgentHosts extends Context.Tag("fleet-mcp/layers/embedded/engine/Ag
           atWork: Effect.suspend(() =>
             Effect.filter(hosts.entries(), ([, host]) => Effect.map(host.status, (status) => status === "running"))
           ).pipe(Effect.map((running) => new Set(running.map(([id]) => id)))),
+          settled: (workspaceId) => Effect.suspend(() => hosts.get(workspaceId)?.settled ?? Effect.void),
           app: (workspaceId) =>
             Effect.map(awake(workspaceId), () =>
               Option.fromNullable(hosts.get(workspaceId)).pipe(

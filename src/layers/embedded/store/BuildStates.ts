@@ -1,5 +1,5 @@
 import { Array, Option, Order } from "effect"
-import type { BuildRow, BuildState } from "./Rows.ts"
+import type { BuildRow, BuildState, JobStatus } from "./Rows.ts"
 import type { Reading, ReadRows } from "./Tables.ts"
 import { earliest } from "./Timestamps.ts"
 
@@ -34,3 +34,10 @@ export const newestTime = (rows: ReadRows): string =>
 
 const last = <Row>(table: Reading<Row, "workspace">, workspaceId: string): ReadonlyArray<Row> =>
   table.select("workspace", workspaceId, { last: 1 })
+
+const succeeded = { start: "running", stop: "stopped", delete: "deleted" } as const
+const running = { start: "starting", stop: "stopping", delete: "deleting" } as const
+
+/** The status of a build follows from its transition and its job. */
+export const statusOf = ({ job, transition }: Pick<BuildRow, "transition"> & { job: { status: JobStatus } }): string =>
+  job.status === "succeeded" ? succeeded[transition] : job.status === "running" ? running[transition] : job.status

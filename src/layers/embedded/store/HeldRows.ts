@@ -1,5 +1,7 @@
-import { Effect, Either } from "effect"
+import { Effect, Either, Option } from "effect"
 import { type Capacity, makeChangeLog } from "./ChangeLog.ts"
+import { type EventCapacity, type EventChange, type EventRows, makeEventLog } from "./EventLog.ts"
+import { eventRecorder, knownEvent, type NewEvent } from "./EventRecorder.ts"
 import { memoryTable } from "./MemoryTable.ts"
 import { StoreFailed } from "./StoreFailed.ts"
 import {
@@ -24,6 +26,8 @@ export interface Kept {
 export interface HeldRowsOptions {
   /** What is kept for those who follow the changes. */
   readonly capacity: Capacity
+  /** Where the events of agents are, and how many. */
+  readonly events: { readonly capacity: EventCapacity; readonly rows: EventRows }
   /** What there is at the beginning; default nothing. */
   readonly kept?: Kept
   /**
@@ -41,18 +45,27 @@ export interface HeldRowsOptions {
 export interface KeptCommit {
   readonly changes: ReadonlyArray<Change | TextRemoval>
   readonly commit: Commit | undefined
+  readonly events: EventChange
 }
+
+const forgottenIn = (changes: ReadonlyArray<Change | TextRemoval>): ReadonlyArray<string> =>
+  changes.flatMap((change) =>
+    "row" in change && change.table === "workspaces" && Option.isNone(change.row) ? [change.key] : []
+  )
 
 /**
  * Rows in this process, above whatever keeps them: reads never leave it, and a step is carried out here first. All of it
  * is synchronous, so nobody sees a step that is not kept yet.
  */
-export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
+export const heldRows = ({ capacity, events, keep, kept, load }: HeldRowsOptions) => {
   const log = makeChangeLog(capacity, kept)
+  const eventLog = makeEventLog(events.capacity, events.rows)
   // Those of the transaction under way.
   let changes: Array<Change | TextRemoval> | undefined
+  let recorder: ReturnType<typeof eventRecorder> | undefined
   const note = (change: Change | TextRemoval): void => {
     if (changes === undefined) throw new Error("A row was changed outside of a transaction")
+    recorder?.note(change)
     changes.push(change)
   }
 
@@ -82,18 +95,21 @@ export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
     }
   }
 
-  /** The changes that a step makes; none of them is there any more unless it answers with a `Right`. */
+  /** The changes that a step makes, and what happens by it; nothing of it, unless it answers with a `Right`. */
   const carryOut = <A, E>(step: (rows: Rows) => Either.Either<A, E>) => {
     const made: Array<Change | TextRemoval> = []
     changes = made
+    recorder = eventRecorder(rows)
     let agreed = false
     for (const { checkpoint } of every) checkpoint()
     try {
       const result = step(rows)
+      const happened = Either.isRight(result) ? recorder.events() : []
       agreed = Either.isRight(result)
-      return { result, made }
+      return { result, made, happened }
     } finally {
       changes = undefined
+      recorder = undefined
       if (!agreed) rollback()
     }
   }
@@ -102,23 +118,46 @@ export const heldRows = ({ capacity, keep, kept, load }: HeldRowsOptions) => {
     for (const table of every) table.rollback()
   }
 
+  /** Has a commit kept, and then tells of it. */
+  const commit = (
+    operation: string,
+    made: ReadonlyArray<Change | TextRemoval>,
+    happened: ReadonlyArray<NewEvent>,
+    now: number
+  ): Either.Either<void, StoreFailed> => {
+    const told = made.filter((change): change is Change => !("owner" in change) && isJournaled(change))
+    const next = told.length === 0 ? undefined : { position: log.position() + 1, changes: told }
+    const { apply, change } = eventLog.plan(happened, forgottenIn(made), now)
+    const done = keep?.(operation, { changes: made, commit: next, events: change }, log.oldest()) ?? Either.void
+    if (Either.isRight(done)) {
+      log.append(told)
+      apply()
+    }
+    return done
+  }
+
   return {
     transaction: <A, E>(operation: string, step: (rows: Rows) => Either.Either<A, E>) =>
-      Effect.suspend(
-        unlessFailed((): Either.Either<A, E | StoreFailed> => {
-          const { made, result } = carryOut(step)
-          if (Either.isLeft(result) || made.length === 0) return result
-          const told = made.filter((change): change is Change => !("owner" in change) && isJournaled(change))
-          const commit = told.length === 0 ? undefined : { position: log.position() + 1, changes: told }
-          const done = keep?.(operation, { changes: made, commit }, log.oldest()) ?? Either.void
-          if (Either.isLeft(done)) {
-            rollback()
-            return Either.left(done.left)
-          }
-          log.append(told)
-          return result
-        })
+      Effect.clockWith((clock) =>
+        Effect.suspend(
+          unlessFailed((): Either.Either<A, E | StoreFailed> => {
+            const { happened, made, result } = carryOut(step)
+            if (Either.isLeft(result) || made.length === 0) return result
+            const done = commit(operation, made, happened, clock.unsafeCurrentTimeMillis())
+            if (Either.isLeft(done)) rollback()
+            return Either.flatMap(done, () => result)
+          })
+        )
       ),
+    journal: eventLog.journal,
+    /** Has the journal know the agents that were there before it. */
+    beginJournal: Effect.clockWith((clock) =>
+      Effect.suspend(() => {
+        const unknown = rows.workspaces.select("deleted", "false").filter(({ id }) => !eventLog.knows(id))
+        const known = unknown.flatMap(({ id }) => knownEvent(rows, id) ?? [])
+        return known.length === 0 ? Either.void : commit("beginJournal", [], known, clock.unsafeCurrentTimeMillis())
+      })
+    ),
     read: <A>(_operation: string, query: (rows: ReadRows) => A) =>
       Effect.suspend(unlessFailed((): Either.Either<A, StoreFailed> => Either.right(query(rows)))),
     changes: log.after,

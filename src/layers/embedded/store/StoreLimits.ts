@@ -1,4 +1,6 @@
 import { Context, Duration } from "effect"
+import type { EventRows } from "./EventLog.ts"
+import type { HeldRowsOptions } from "./HeldRows.ts"
 
 /** What the store keeps, and how often a change is tried that must not be lost. Read once, when a layer is made. */
 export class StoreLimits extends Context.Reference<StoreLimits>()("fleet-mcp/layers/embedded/store/StoreLimits", {
@@ -15,6 +17,9 @@ export class StoreLimits extends Context.Reference<StoreLimits>()("fleet-mcp/lay
     turns: 1000,
     /** Workspaces that are deleted, with everything about them. */
     deletedWorkspaces: 100,
+    /** Events of agents, about 1 kB each, and how old they become; the newest of each agent stays. */
+    events: 30_000,
+    eventAge: Duration.days(7),
     /** Changes of rows kept for those who follow them. */
     changes: 10_000,
     /** Characters of text in those changes: a build holds the task that it was given. */
@@ -24,3 +29,12 @@ export class StoreLimits extends Context.Reference<StoreLimits>()("fleet-mcp/lay
     retryDelay: Duration.millis(100)
   })
 }) {}
+
+/** What is kept of commits and of events. */
+export const capacitiesOf = (
+  { changeCharacters, changes, eventAge, events }: StoreLimits["Type"],
+  rows: EventRows
+): Pick<HeldRowsOptions, "capacity" | "events"> => ({
+  capacity: { changes, characters: changeCharacters },
+  events: { capacity: { events, age: eventAge }, rows }
+})

@@ -1,33 +1,14 @@
 import { Option } from "effect"
 import type { AgentStatus, Evidence } from "../../../schemas/Agent.ts"
 import type { Sighting } from "../../repositories/AgentSurvey.ts"
-
-/**
- * What a change is to who waits for an end. `first`: an agent that was there before is told for the first time, which is
- * no change; `return`: it is back in the status in which it was told before, without a turn, which is no end.
- */
-export type Kind = "change" | "first" | "return"
+import type { AgentEvent, AgentHistory, Unseen } from "./AgentSource.ts"
 
 /** A change of an agent as it was seen here. Positions count up from 1, one a change. */
-export interface AgentEvent {
-  readonly position: number
+interface SeenEvent extends AgentEvent {
   /** The number of the newest look that told this. */
   readonly look: number
-  readonly kind: Kind
-  /** Of the workspace. */
-  readonly id: string
-  readonly name: string
-  readonly status: AgentStatus
-  readonly evidence: Evidence
-  readonly build: number
   readonly report: string
   readonly message: number | null
-}
-
-/** An agent that is there, and of which no look has told anything yet. */
-export interface Unseen {
-  readonly id: string
-  readonly name: string
 }
 
 const isAtWork = (status: AgentStatus): boolean => status === "busy"
@@ -36,7 +17,7 @@ const isAtWork = (status: AgentStatus): boolean => status === "busy"
 const unreached: ReadonlySet<AgentStatus> = new Set<AgentStatus>(["offline", "degraded", "unknown"])
 
 /** Whether a turn went by between two looks that both found the agent without work. */
-const wentOn = (before: AgentEvent, { message, report }: Sighting): boolean => {
+const wentOn = (before: SeenEvent, { message, report }: Sighting): boolean => {
   if (isAtWork(before.status)) return false
   if (message !== null && before.message !== null) return message > before.message
   return report !== "" && report !== before.report
@@ -49,13 +30,13 @@ const keyOf = (name: string): string => name.toLowerCase()
  * stands, and who is there but was never told. It belongs to one process: positions mean nothing in another journal, which
  * its `id` tells.
  */
-export class AgentJournal {
+export class AgentJournal implements AgentHistory {
   readonly id: string
   readonly #kept: number
-  #events: ReadonlyArray<AgentEvent> = []
-  #latest = new Map<string, AgentEvent>()
+  #events: ReadonlyArray<SeenEvent> = []
+  #latest = new Map<string, SeenEvent>()
   /** How each agent stood when it could be reached last, by name. */
-  #reached = new Map<string, AgentEvent>()
+  #reached = new Map<string, SeenEvent>()
   #unseen: ReadonlyMap<string, Unseen> = new Map()
   /** Agents that could not be told when they were looked at last, by id. */
   #untold: ReadonlySet<string> = new Set()
@@ -67,22 +48,19 @@ export class AgentJournal {
     this.#kept = kept
   }
 
-  /** The position of the newest change; 0 where nothing was seen yet. */
   get position(): number {
     return this.#position
   }
 
-  /** How each agent stands, deleted ones included; of several that had a name, the newest. */
-  get latest(): ReadonlyArray<AgentEvent> {
+  get latest(): ReadonlyArray<SeenEvent> {
     return [...this.#latest.values()]
   }
 
-  /** Who is there and was never told. */
   get unseen(): ReadonlyArray<Unseen> {
     return [...this.#unseen.values()]
   }
 
-  named(name: string): AgentEvent | undefined {
+  named(name: string): SeenEvent | undefined {
     return this.#latest.get(keyOf(name))
   }
 
@@ -94,13 +72,20 @@ export class AgentJournal {
     return this.#untold.has(id)
   }
 
+  /** A fresh look sees how each stands: what changed between two looks is not missed. */
+  readonly losses = 0
+
+  isToldAfter({ name, position }: AgentEvent, look: number): boolean {
+    const told = this.named(name)
+    return told?.position === position && told.look > look
+  }
+
   /** Whether all changes after a position are still known. */
   reaches(position: number): boolean {
     return position <= this.#position && position >= (this.#events[0]?.position ?? 1) - 1
   }
 
-  /** The changes after a position, oldest first. */
-  since(position: number): ReadonlyArray<AgentEvent> {
+  since(position: number): ReadonlyArray<SeenEvent> {
     return this.#events.filter((event) => event.position > position)
   }
 
@@ -148,14 +133,14 @@ export class AgentJournal {
     )
   }
 
-  #add(event: Omit<AgentEvent, "position">): void {
+  #add(event: Omit<SeenEvent, "position">): void {
     this.#position += 1
     const placed = { ...event, position: this.#position }
     this.#events = [...this.#events, placed].slice(-this.#kept)
     this.#keep(placed)
   }
 
-  #keep(event: AgentEvent): void {
+  #keep(event: SeenEvent): void {
     this.#latest.set(keyOf(event.name), event)
     if (!unreached.has(event.status)) this.#reached.set(keyOf(event.name), event)
   }

@@ -3,7 +3,7 @@ import type { AgentStatus, Evidence } from "../../../schemas/Agent.ts"
 import { cut, headAndTail } from "../../../schemas/Text.ts"
 import { AgentRepository } from "../../repositories/AgentRepository.ts"
 import { TaskRepository } from "../../repositories/TaskRepository.ts"
-import type { AgentEvent } from "./AgentJournal.ts"
+import type { AgentEvent } from "./AgentSource.ts"
 import type { Watched } from "./matches.ts"
 
 /** How much a wait tells, and how often. */

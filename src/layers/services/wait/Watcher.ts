@@ -6,6 +6,7 @@ import { late } from "../../repositories/translate.ts"
 import { Deadline, TimeLimits, within } from "../../time/Deadline.ts"
 import { monotonicMillis } from "../../time/Monotonic.ts"
 import { AgentJournal } from "./AgentJournal.ts"
+import type { AgentSource } from "./AgentSource.ts"
 
 /** How agents are looked at while somebody waits for them. */
 export class WatchLimits extends Context.Reference<WatchLimits>()(
@@ -23,19 +24,6 @@ export class WatchLimits extends Context.Reference<WatchLimits>()(
   }
 ) {}
 
-/** Looks at the agents, again and again, for all who wait in this process. It rests while nobody waits. */
-export interface Watcher {
-  readonly journal: AgentJournal
-  /** The number of the look that began last. */
-  readonly begun: () => number
-  /** Why the newest look failed; none where it did not. */
-  readonly blindness: () => Option.Option<CoderFailure>
-  /** Keeps the looks going while an effect runs; these agents are asked, with those of all others who wait. */
-  readonly during: (wanted: Wanted) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Done when a look that began after the one of that number has ended, well or badly; answers its number. */
-  readonly lookAfter: (number: number) => Effect.Effect<number>
-}
-
 const action = "look at the agents"
 
 const fault = new CoderUnavailable({
@@ -45,7 +33,8 @@ const fault = new CoderUnavailable({
   fault: "no_answer"
 })
 
-export const makeWatcher: Effect.Effect<Watcher, never, AgentRepository | Scope.Scope> = Effect.gen(function* () {
+/** Looks at the agents, again and again, while anybody waits. Numbers are those of looks. */
+export const makeWatcher: Effect.Effect<AgentSource, never, AgentRepository | Scope.Scope> = Effect.gen(function* () {
   const agents = yield* AgentRepository
   const { pace, remembered } = yield* WatchLimits
   const { read } = yield* TimeLimits
@@ -133,9 +122,17 @@ export const makeWatcher: Effect.Effect<Watcher, never, AgentRepository | Scope.
       return one
     })
 
+  const lookAfter = (number: number) =>
+    Effect.suspend(() =>
+      Effect.iterate(ended, {
+        while: (seen) => seen <= number,
+        body: () => Effect.map(Deferred.await(next), () => ended)
+      })
+    )
+
   return {
-    journal,
-    begun: () => begun,
+    history: journal,
+    number: () => begun,
     blindness: () => blindness,
     during: (wanted) => (effect) =>
       Effect.acquireUseRelease(
@@ -143,12 +140,9 @@ export const makeWatcher: Effect.Effect<Watcher, never, AgentRepository | Scope.
         () => effect,
         (one) => Effect.sync(() => void waiting.delete(one))
       ),
-    lookAfter: (number) =>
-      Effect.suspend(() =>
-        Effect.iterate(ended, {
-          while: (seen) => seen <= number,
-          body: () => Effect.map(Deferred.await(next), () => ended)
-        })
-      )
+    renew: lookAfter,
+    next: lookAfter,
+    doubt: agents.doubt,
+    reaches: (id, { seen }) => Effect.sync(() => id === journal.id && journal.reaches(seen))
   }
 })

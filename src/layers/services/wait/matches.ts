@@ -1,5 +1,5 @@
 import type { AgentStatus } from "../../../schemas/Agent.ts"
-import type { AgentEvent, AgentJournal, Unseen } from "./AgentJournal.ts"
+import type { AgentEvent, AgentHistory, Unseen } from "./AgentSource.ts"
 
 /** What is waited for: the end of work, a need of a person, or any change. */
 export type Until = "idle" | "waiting" | "changed"
@@ -11,7 +11,7 @@ const settled: Readonly<Record<Exclude<Until, "changed">, ReadonlySet<AgentStatu
 }
 
 /**
- * From where on changes count; `state`: how an agent stands counts, too, where a look after that number told it. What came
+ * From where on changes count; `state`: how an agent stands counts, too, where it was told after that number. What came
  * up to `seen` had no room in the answer before: it is told by how the agents stand.
  */
 export interface From {
@@ -40,14 +40,14 @@ const counts = (event: AgentEvent, until: Until): boolean =>
 
 /** How the agents stand that are waited for (by their names in lower case; all by default). Pure. */
 export const watched = (
-  journal: AgentJournal,
+  history: AgentHistory,
   {
     from,
     names,
     until
   }: { readonly from: From; readonly names: ReadonlyArray<string> | undefined; readonly until: Until }
 ): Watch => {
-  const wanted = journal.since(from.position).filter((event) => counts(event, until))
+  const wanted = history.since(from.position).filter((event) => counts(event, until))
   const newest = new Map(wanted.map((event) => [event.name.toLowerCase(), event]))
   const { state } = from
 
@@ -56,15 +56,15 @@ export const watched = (
     if (happened !== undefined) return happened
     if (latest.position > from.position && latest.position <= from.seen && isWanted(latest, until)) return latest
     if (state === undefined || !isWanted(latest, until)) return undefined
-    return latest.look > state.after || latest.status === "deleted" ? latest : undefined
+    return history.isToldAfter(latest, state.after) || latest.status === "deleted" ? latest : undefined
   }
 
   const agents =
     names === undefined
-      ? journal.latest.filter((event) => event.status !== "deleted" || newest.has(event.name.toLowerCase()))
-      : names.flatMap((name) => journal.named(name) ?? [])
+      ? history.latest.filter((event) => event.status !== "deleted" || newest.has(event.name.toLowerCase()))
+      : names.flatMap((name) => history.named(name) ?? [])
   // Of a name that was given away again, what became of the one before is told, where that is new.
-  const unseen = names === undefined ? journal.unseen : names.flatMap((name) => journal.unseenNamed(name) ?? [])
+  const unseen = names === undefined ? history.unseen : names.flatMap((name) => history.unseenNamed(name) ?? [])
   const pending = unseen.filter(({ name }) => !newest.has(name.toLowerCase()))
   const isPending = new Set(pending.map(({ name }) => name.toLowerCase()))
   return {

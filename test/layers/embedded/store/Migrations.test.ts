@@ -75,6 +75,21 @@ it.scoped("a store of version 1 is opened, and each of its rows and commits is r
         )
       })
     )
+    // The journal begins with the agents that are there, and tells nothing of the time before.
+    yield* over(
+      file,
+      Effect.gen(function* () {
+        const { journal, read } = yield* RowStore
+        const { events, position } = yield* journal.standing
+        const names = yield* read("names", (rows) => rows.workspaces.select("deleted", "false").map(({ name }) => name))
+        assert.sameMembers(
+          events.map(({ kind, name }) => `${name} ${kind}`),
+          names.map((name) => `${name} known`)
+        )
+        assert.strictEqual((yield* journal.since(position)).events.length, 0)
+        assert.strictEqual((yield* journal.since(0)).events.length, names.length)
+      })
+    )
     // What is brought to the newest version is what that makes anew.
     const fresh = join(directory, "fresh.db")
     yield* over(fresh, Effect.void)

@@ -1,9 +1,11 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Either, Exit } from "effect"
 import { RowStore } from "../../../../src/layers/embedded/store/RowStore.ts"
+import { journalSuite } from "./JournalSuite.ts"
 import { rowStoreSuite, workspaceRow } from "./RowStoreSuite.ts"
 
 rowStoreSuite("in memory", RowStore.layerMemory)
+journalSuite("in memory", RowStore.layerMemory)
 
 it.effect("rows that are held on to after their transaction cannot be changed", () =>
   Effect.gen(function* () {

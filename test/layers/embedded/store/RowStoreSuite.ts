@@ -22,7 +22,7 @@ export const workspaceRow = (id: string, more: Partial<WorkspaceRow> = {}): Work
   ...more
 })
 
-const buildRow = (id: string, workspace_id: string): BuildRow => ({
+export const buildRow = (id: string, workspace_id: string): BuildRow => ({
   id,
   workspace_id,
   build_number: 1,

@@ -9,12 +9,14 @@ import { migrate } from "../../../../src/layers/embedded/store/sqlite/Migrations
 import { layerSqlite } from "../../../../src/layers/embedded/store/sqlite/SqliteRowStore.ts"
 import { StoreLimits } from "../../../../src/layers/embedded/store/StoreLimits.ts"
 import { temporaryDirectory } from "../../agenthost/support.ts"
-import { rowStoreSuite, workspaceRow } from "./RowStoreSuite.ts"
+import { journalSuite } from "./JournalSuite.ts"
+import { buildRow, rowStoreSuite, workspaceRow } from "./RowStoreSuite.ts"
 
-rowStoreSuite(
-  "in a file",
-  Layer.unwrapScoped(Effect.map(temporaryDirectory, (directory) => layerSqlite(join(directory, "store.db"))))
+const inFile = Layer.unwrapScoped(
+  Effect.map(temporaryDirectory, (directory) => layerSqlite(join(directory, "store.db")))
 )
+rowStoreSuite("in a file", inFile)
+journalSuite("in a file", inFile)
 
 const put = (id: string) =>
   Effect.flatMap(RowStore, (store) =>
@@ -79,6 +81,63 @@ describe("a file", () => {
           })
         )
       })
+    )
+  )
+
+  it.effect("holds what happened to agents: the same journal, positions, and what of it was dropped", () =>
+    inDirectory((file) =>
+      Effect.gen(function* () {
+        const limits = yield* StoreLimits
+        const few = Effect.provideService(StoreLimits, { ...limits, events: 3 })
+        const begin = (id: string) =>
+          Effect.flatMap(RowStore, (store) =>
+            store.transaction("begin", (rows) => {
+              rows.workspaces.put(workspaceRow(id))
+              return Either.right(rows.builds.put(buildRow(id, id)))
+            })
+          )
+        const look = Effect.gen(function* () {
+          const { journal } = yield* RowStore
+          const { events, position } = yield* journal.standing
+          const lost = yield* Effect.flip(journal.since(0))
+          const kept = (yield* journal.since(position - 1)).events
+          return { id: journal.id, events, position, lost: { ...lost }, kept: kept.map(({ name }) => name) }
+        })
+        const before = yield* few(over(file, Effect.zipRight(Effect.forEach(["a", "b", "c", "d", "e"], begin), look)))
+        assert.strictEqual(before.events.length, 5)
+        assert.deepStrictEqual(before.kept, ["e"])
+        assert.deepStrictEqual(yield* few(over(file, look)), before)
+        const { id, position } = yield* few(over(file, Effect.zipRight(begin("f"), look)))
+        assert.deepStrictEqual([id, position > before.position], [before.id, true])
+        assert.notStrictEqual((yield* over(`${file}.other`, RowStore)).journal.id, id)
+      })
+    )
+  )
+
+  it.effect("a change that cannot be written is not told of", () =>
+    inDirectory((file) =>
+      over(
+        file,
+        Effect.gen(function* () {
+          const { journal, transaction } = yield* RowStore
+          const begin = (id: string) =>
+            transaction("begin", (rows) => {
+              rows.workspaces.put(workspaceRow(id))
+              return Either.right(rows.builds.put(buildRow(id, id)))
+            })
+          const other = new DatabaseSync(file)
+          other.exec("BEGIN IMMEDIATE")
+          assert.strictEqual((yield* Effect.flip(begin("a")))._tag, "StoreFailed")
+          assert.deepStrictEqual(yield* journal.standing, { position: 0, events: [] })
+          other.exec("ROLLBACK")
+          other.close()
+          yield* begin("b")
+          assert.deepStrictEqual(
+            (yield* journal.since(0)).events.map(({ name }) => name),
+            ["b"]
+          )
+        })
+      )
     )
   )
 
@@ -225,13 +284,15 @@ it.effect("an older version is copied before it is brought to the newest, as a w
     Effect.gen(function* () {
       yield* over(file, put("a"))
       const database = yield* open(file)
-      const broken = () => migrate(database, file, [() => undefined, () => database.exec("CREATE TABLE nonsense")])
+      const version = () => Number(Object.values(database.prepare("PRAGMA user_version").get() ?? {})[0])
+      const before = version()
+      const made = Array.from({ length: before }, () => () => undefined)
+      const broken = () => migrate(database, file, [...made, () => database.exec("CREATE TABLE nonsense")])
       assert.throws(broken, /syntax|incomplete/)
-      migrate(database, file, [() => undefined, (store) => store.exec("ALTER TABLE workspaces ADD COLUMN more TEXT")])
-      const version = database.prepare("PRAGMA user_version").get()
-      assert.deepInclude({ ...version }, { user_version: 2 })
-      assert.isTrue(existsSync(`${file}.v1`))
-      assert.deepStrictEqual(yield* over(`${file}.v1`, stored), { ids: ["a"], position: 1 })
+      migrate(database, file, [...made, (store) => store.exec("ALTER TABLE workspaces ADD COLUMN more TEXT")])
+      assert.strictEqual(version(), before + 1)
+      assert.isTrue(existsSync(`${file}.v${before}`))
+      assert.deepStrictEqual(yield* over(`${file}.v${before}`, stored), { ids: ["a"], position: 1 })
     })
   )
 )

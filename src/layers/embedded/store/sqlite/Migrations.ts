@@ -30,6 +30,13 @@ const released: Migrations = [
   (database) => {
     for (const name of tablesOf1) database.exec(tableOf(name))
     database.exec("CREATE TABLE commits (position INTEGER PRIMARY KEY, changes TEXT NOT NULL) STRICT")
+  },
+  (database) => {
+    database.exec(
+      "CREATE TABLE events (position INTEGER PRIMARY KEY, workspace_id TEXT NOT NULL, since INTEGER NOT NULL, at INTEGER NOT NULL, event TEXT NOT NULL) STRICT"
+    )
+    database.exec("CREATE TABLE journal (id TEXT NOT NULL, dropped INTEGER NOT NULL) STRICT")
+    database.exec("INSERT INTO journal VALUES (lower(hex(randomblob(4))), 0)")
   }
 ]
 

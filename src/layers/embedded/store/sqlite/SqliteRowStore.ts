@@ -1,12 +1,12 @@
 import { Effect, Either, Layer, Option, ParseResult, Record, Schema } from "effect"
-import type { Capacity } from "../ChangeLog.ts"
 import { heldRows, type Kept } from "../HeldRows.ts"
 import { RowStore } from "../RowStore.ts"
 import { StoreFailed } from "../StoreFailed.ts"
-import { StoreLimits } from "../StoreLimits.ts"
+import { capacitiesOf, StoreLimits } from "../StoreLimits.ts"
 import { type Change, type Commit, tables, type TextRemoval } from "../Tables.ts"
 import { type Database, failed, open, transaction } from "./Database.ts"
 import { migrate, Unusable } from "./Migrations.ts"
+import { sqliteEvents } from "./SqliteEvents.ts"
 
 type TableName = keyof typeof tables
 
@@ -84,20 +84,23 @@ export const layerSqlite = (file: string): Layer.Layer<RowStore, StoreFailed> =>
   Layer.scoped(
     RowStore,
     Effect.gen(function* () {
-      const { changeCharacters, changes } = yield* StoreLimits
+      const limits = yield* StoreLimits
       const database = yield* open(file)
-      return yield* Effect.try({
+      const { beginJournal, ...store } = yield* Effect.try({
         try: () => {
           migrate(database, file)
-          return rowsOf(database, file, { changes, characters: changeCharacters })
+          return rowsOf(database, file, limits)
         },
         catch: refused(file)
       })
+      yield* beginJournal
+      return store
     })
   )
 
-const rowsOf = (database: Database, file: string, capacity: Capacity): RowStore["Type"] => {
+const rowsOf = (database: Database, file: string, limits: StoreLimits["Type"]) => {
   const prepared = statements(database)
+  const events = sqliteEvents(database, refused(file))
   const write = (change: Change | TextRemoval): void => {
     if ("owner" in change) {
       prepared.removeOf[change.table].run(...rangeOf(change.owner))
@@ -110,7 +113,7 @@ const rowsOf = (database: Database, file: string, capacity: Capacity): RowStore[
   }
 
   return heldRows({
-    capacity,
+    ...capacitiesOf(limits, events.rows),
     kept: loadAll(database),
     load: ({ name, row }) => {
       const decode = rowsIn(row)
@@ -123,11 +126,12 @@ const rowsOf = (database: Database, file: string, capacity: Capacity): RowStore[
         }
       }
     },
-    keep: (operation, { changes: made, commit }, oldest) =>
+    keep: (operation, { changes: made, commit, events: happened }, oldest) =>
       Either.try({
         try: () =>
           transaction(database, () => {
             for (const change of made) write(change)
+            events.keep(happened)
             if (commit === undefined) return
             prepared.commit.run(commit.position, encodeChanges(commit.changes))
             prepared.forget.run(oldest)
