@@ -1,6 +1,6 @@
 import { Context, Duration, Effect, Fiber, Layer, Option, Schedule } from "effect"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
-import type { NotStored } from "../../agenthost/Conversation.ts"
+import type { NotStored } from "../../agenthost/NotStored.ts"
 import { endStrays, type StraysEnd, straysFate } from "../../agenthost/process/Strays.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { latestState } from "../store/BuildStates.ts"

@@ -19,6 +19,7 @@ const tablesOf1 = [
   "messages",
   "parts"
 ]
+const tablesOf2 = ["queues", "queuedTasks", "keys", "queuedTexts"]
 
 /**
  * What makes each version of the store from the one before it; version 0 is an empty file. A step that has been released
@@ -29,6 +30,9 @@ const released: Migrations = [
   (database) => {
     for (const name of tablesOf1) database.exec(tableOf(name))
     database.exec("CREATE TABLE commits (position INTEGER PRIMARY KEY, changes TEXT NOT NULL) STRICT")
+  },
+  (database) => {
+    for (const name of tablesOf2) database.exec(tableOf(name))
   }
 ]
 
