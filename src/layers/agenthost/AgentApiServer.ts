@@ -106,10 +106,13 @@ const handlers = HttpApiBuilder.group(AgentApi, "agent", (handle) =>
           status,
           agent_type: agent.agentType,
           transport: "pty",
-          ...Option.match(queue, {
-            onNone: () => ({}),
-            onSome: ({ held, tasks }) => ({ queue: { waiting: tasks.length, held: held?.reason ?? null } })
-          })
+          ...Option.match(
+            Option.filter(queue, ({ tasks }) => tasks.length > 0),
+            {
+              onNone: () => ({}),
+              onSome: ({ held, tasks }) => ({ queue: { waiting: tasks.length, held: held?.reason ?? null } })
+            }
+          )
         }
       })
     )

@@ -19,7 +19,8 @@ import { FleetConfig } from "../config/FleetConfig.ts"
 import { TimeLimits, within } from "../time/Deadline.ts"
 import { once } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
-import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
+import { queueOf, toQueue } from "./AgentQueue.ts"
+import { LookLimits, makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
 import { toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
 import { makeAgentSurvey, type Survey, type Wanted } from "./AgentSurvey.ts"
 import type { Dialogue } from "./LiveState.ts"
@@ -94,6 +95,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     this,
     Effect.gen(function* () {
       const coder = yield* CoderClient
+      const agentApi = yield* AgentApiClient
       const looks = yield* makeAgentLook
       const surveys = yield* makeAgentSurvey(looks)
       const projects = yield* ProjectRepository
@@ -248,16 +250,38 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         [wire]: { workspace: found, app: appOf(found) }
       })
 
+      /** With the tasks that wait: as the workspace tells of them, or else the agent itself. */
+      const withQueue = (found: FoundAgent): Effect.Effect<FoundAgent> =>
+        Effect.gen(function* () {
+          const { app, workspace: its } = found[wire]
+          const told = queueOf(its)
+          const asks = Option.isNone(told) && Option.exists(found.live, ({ queue }) => queue !== null)
+          const queue = asks && Option.isSome(app) ? yield* askQueue(app.value) : told
+          return Option.match(queue, {
+            onNone: () => found,
+            onSome: (tasks) => ({ ...found, agent: { ...found.agent, queue: tasks } })
+          })
+        })
+
+      const askQueue = (app: AgentApp) =>
+        Effect.flatMap(LookLimits, ({ one }) =>
+          Effect.flatMap(agentApi.of(app), (api) => api.queue()).pipe(
+            Effect.timeout(one),
+            Effect.option,
+            Effect.map(Option.flatMap(toQueue))
+          )
+        )
+
       const look = Effect.fn("AgentRepository.look")(function* ({ [wire]: { workspace: found } }: WorkspaceHandle) {
         const version = yield* versionOf(found)
-        return toFound(found, version, yield* looks.one(requestFor(found, version)))
+        return yield* withQueue(toFound(found, version, yield* looks.one(requestFor(found, version))))
       })
 
       const attend = Effect.fn("AgentRepository.attend")(function* ({ [wire]: { workspace: found } }: WorkspaceHandle) {
         const version = yield* versionOf(found)
         const request = requestFor(found, version)
         const seen = yield* Effect.mapError(looks.attend(request), unreachable(found.name))
-        return toFound(found, version, seen)
+        return yield* withQueue(toFound(found, version, seen))
       })
 
       const locate = Effect.fn("AgentRepository.locate")(function* (name: string) {

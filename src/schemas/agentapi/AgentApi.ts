@@ -7,7 +7,7 @@ import { giveEndpoint, queueEndpoint, QueueStatus, removeEndpoint } from "./Flee
 
 /**
  * `running` = at work (or starting), `stable` = waiting for input. `transport` is absent before AgentAPI 0.12; `queue` is
- * there where the agent offers our extension.
+ * there where the agent offers our extension, and tasks wait.
  */
 export const AgentApiStatus = Schema.Struct({
   status: Schema.String,

@@ -40,6 +40,9 @@ export const TaskQueue = Schema.Struct({
 })
 export type TaskQueue = typeof TaskQueue.Type
 
+/** The key under which the metadata of a workspace's resource holds a `TaskQueue` as JSON, where tasks wait. */
+export const queueMetadataKey = "fleet_queue"
+
 /**
  * What becomes of a task where the agent is at work: `reject` and `interrupt` refuse it, `queue` has it wait. With `reject` a
  * queue that is held stays so; `interrupt` comes before all that wait, which then go on; `queue` comes after them.

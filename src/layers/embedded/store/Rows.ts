@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { type AppStatus, type BuildLog, BuildParameter, Transition } from "../../../schemas/coder/Builds.ts"
 import { TurnState } from "../../agenthost/Conversation.ts"
-import { HoldReason } from "../../agenthost/TaskQueue.ts"
+import { HoldReason, type QueueState } from "../../agenthost/TaskQueue.ts"
 
 /** Where a workspace's files are: a git worktree on a branch of its own. */
 const WorktreeRow = Schema.Struct({
@@ -203,6 +203,8 @@ export interface BuildState {
   readonly agent: AgentRow | null
   /** The reports of the workspace over all its builds, oldest first. */
   readonly statuses: ReadonlyArray<AppStatus>
+  /** The tasks of the workspace that wait. */
+  readonly queue: QueueState
 }
 
 export type NewBuild = Pick<
