@@ -55,6 +55,13 @@ export const hold = (rows: Rows, workspaceId: string, reason: HoldReason, at: st
   rows.queues.put({ ...queue, held: { reason, at } })
 }
 
+/** The workspaces whose tasks go on. */
+export const goingOn = (rows: ReadRows, workspaceIds: ReadonlyArray<string>): ReadonlyArray<string> =>
+  workspaceIds.filter((id) => {
+    const { held, tasks } = queueOf(rows, id)
+    return held === null && tasks.length > 0
+  })
+
 /** Has the tasks begin by themselves again. */
 export const letGo = (rows: Rows, workspaceId: string): void => {
   const queue = Option.getOrUndefined(rows.queues.get(workspaceId))
