@@ -7,6 +7,7 @@ import { CoderConfig, type CoderOptions } from "./config/CoderConfig.ts"
 import { FleetConfig, type FleetOptions } from "./config/FleetConfig.ts"
 import { AgentLifecycle } from "./repositories/AgentLifecycle.ts"
 import { AgentRepository } from "./repositories/AgentRepository.ts"
+import { IdempotencyKeys } from "./repositories/IdempotencyKeys.ts"
 import { ProjectRepository } from "./repositories/ProjectRepository.ts"
 import { TaskRepository } from "./repositories/TaskRepository.ts"
 import { AgentService } from "./services/AgentService.ts"
@@ -21,7 +22,7 @@ export type { FleetServices }
 
 const clients = Layer.mergeAll(CoderClient.layer, AgentApiClient.layer).pipe(Layer.provide(CoderHttp.layer))
 
-const repositories = Layer.mergeAll(AgentLifecycle.layer, TaskRepository.layer).pipe(
+const repositories = Layer.mergeAll(AgentLifecycle.layer, IdempotencyKeys.layer, TaskRepository.layer).pipe(
   Layer.provideMerge(AgentRepository.layer),
   Layer.provideMerge(ProjectRepository.layer),
   Layer.provide(clients)

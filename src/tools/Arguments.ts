@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { keyLength } from "../schemas/Idempotency.ts"
 import { cut } from "../schemas/Text.ts"
 
 const optional = { exact: true } as const
@@ -25,6 +26,16 @@ export const text = (description: string, example: string) =>
 
 export const optionalText = (description: string, example: string) =>
   Schema.optionalWith(text(description, example), optional)
+
+/** Names a call, so that it can be repeated. */
+export const idempotencyKey = Schema.optionalWith(
+  Schema.String.pipe(Schema.maxLength(keyLength)).annotations({
+    description: "A repeated call with it is told what came of the first. Default: none.",
+    examples: ["fix-login-1"],
+    message: () => ({ message: `Expected at most ${keyLength} characters`, override: true })
+  }),
+  optional
+)
 
 export const optionalFlag = (description: string) =>
   Schema.optionalWith(Schema.Boolean.annotations({ description, default: false, examples: [true] }), optional)

@@ -26,7 +26,8 @@ export const createAgent = Tool.make({
     role: Arguments.optionalText("A role of list_agent_roles. Default: the project's default role.", "reviewer"),
     wait_ready: Arguments.optionalFlag(
       "Wait until the agent is ready, instead of answering when its build is accepted."
-    )
+    ),
+    idempotency_key: Arguments.idempotencyKey
   }),
   output: Schema.Struct({
     message: Schema.String,

@@ -124,6 +124,8 @@ const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
       if (next.includes("restart_agent")) return "Start it with restart_agent."
       return "Call show_agent until it is idle."
     },
+    IdempotencyKeyReused: () => "Choose another key, or call with the arguments of that time.",
+    IdempotencyNotSupported: () => "Call without idempotency_key, and look before you repeat a call.",
     QueueNotSupported: () =>
       "Wait until it is idle (wait_for_agents), then start_agent_task; or pass when_busy interrupt.",
     QueueFull: () => "Wait until some have begun, or take one out: cancel_agent_task with its task_id (show_agent).",

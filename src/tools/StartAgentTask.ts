@@ -23,7 +23,8 @@ export const startAgentTask = Tool.make({
       "For a busy agent: refuse, wait for its turn, or cancel its work.",
       ["reject", "queue", "interrupt"],
       "reject"
-    )
+    ),
+    idempotency_key: Arguments.idempotencyKey
   }),
   output: Schema.Struct({
     agent_name: Schema.String,
@@ -33,12 +34,12 @@ export const startAgentTask = Tool.make({
     task_id: Schema.optionalWith(Schema.Number, { exact: true })
   }),
   hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-  program: ({ agent_name, task_description, when_busy }) =>
+  program: ({ agent_name, idempotency_key, task_description, when_busy }) =>
     Effect.map(
       Effect.flatMap(TaskService, (tasks): Effect.Effect<StartedTask, GiveFailure> =>
-        when_busy === "reject"
+        when_busy === "reject" && idempotency_key === undefined
           ? tasks.start(agent_name, task_description)
-          : tasks.give(agent_name, task_description, { whenBusy: when_busy })
+          : tasks.give(agent_name, task_description, { whenBusy: when_busy, idempotencyKey: idempotency_key })
       ),
       Change.told()
     ),

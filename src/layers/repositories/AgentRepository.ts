@@ -71,6 +71,8 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     readonly holder: (name: string) => Effect.Effect<Option.Option<WorkspaceHandle>, CoderFailure | AgentUnreadable>
     /** The same workspace as it is now, also where it was deleted: by its id, for its name may be another's by now. */
     readonly refresh: (workspace: WorkspaceHandle) => Effect.Effect<WorkspaceHandle, CoderFailure>
+    /** The workspace of that id, deleted or not; none where it is forgotten. */
+    readonly byId: (id: string) => Effect.Effect<Option.Option<WorkspaceHandle>, CoderFailure>
     /** The workspace of that name, which is the caller's and an agent; the agent itself is not asked. */
     readonly locate: (name: string) => Effect.Effect<LocatedAgent, LookupFailure>
     /** Looks at the agent that a workspace is: asks the agent, for a short time, but not Coder for the workspace again. */
@@ -235,6 +237,16 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           Effect.mapError(translate(`look at the agent ${known.name}`))
         )
 
+      const byId = (id: string) =>
+        coder.workspaces.get({ path: { workspace: id }, urlParams: { include_deleted: true } }).pipe(
+          Effect.map((found): Option.Option<WorkspaceHandle> => Option.some({ [wire]: { workspace: found } })),
+          Effect.catchIf(
+            (error) => error.reason === "status" && (error.status === 404 || error.status === 410),
+            () => Effect.succeedNone
+          ),
+          Effect.mapError(translate("look at an agent"))
+        )
+
       const versionOf = ({ latest_build }: Workspace) =>
         Effect.either(projects.version(latest_build.template_version_id))
 
@@ -311,6 +323,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         locate,
         holder,
         refresh,
+        byId,
         look,
         attend,
         takeForOld: ({ live, [wire]: { workspace: found } }, dialogue) =>

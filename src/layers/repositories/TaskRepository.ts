@@ -65,7 +65,10 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
       task: GiveTask
     ) => Effect.Effect<{ readonly send: Effect.Effect<GivenTask, TaskFailure> }, AgentFailure | QueueNotSupported>
     /** Takes a task out that waits. `unknown` = no answer told what became of it. */
-    readonly removeQueued: (found: FoundAgent, id: number) => Effect.Effect<RemovedTask, AgentFailure | QueueNotSupported>
+    readonly removeQueued: (
+      found: FoundAgent,
+      id: number
+    ) => Effect.Effect<RemovedTask, AgentFailure | QueueNotSupported>
     /** Presses the interrupt key once. `unknown` = no answer told whether it arrived. */
     readonly interrupt: (found: FoundAgent) => Effect.Effect<Outcome, AgentFailure | AgentRefused>
     /** Looks at the agent until it is as wanted; none when the time is over before. A look that fails is repeated. */
@@ -141,11 +144,19 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
         const waits = Effect.map(api.queue(), ({ tasks: all }) =>
           Option.map(
             Array.findFirst(all, (one) => one.id > last_id && one.bytes === bytes),
-            ({ id }): GivenTask => ({ _tag: "Queued", id, ahead: all.filter((one) => one.id < id).length, usedAt: null })
+            ({ id }): GivenTask => ({
+              _tag: "Queued",
+              id,
+              ahead: all.filter((one) => one.id < id).length,
+              usedAt: null
+            })
           )
         )
         const begun = Effect.map(messages(app), (now) =>
-          Option.map(sentIn(now, before.at(-1)?.id ?? -1, task.content), (): GivenTask => ({ _tag: "Started", usedAt: null }))
+          Option.map(sentIn(now, before.at(-1)?.id ?? -1, task.content), (): GivenTask => ({
+            _tag: "Started",
+            usedAt: null
+          }))
         )
         // What waited at the first look may have begun at the second.
         const seen = Effect.flatMap(waits, (found) => (Option.isSome(found) ? Effect.succeed(found) : begun))
@@ -165,7 +176,10 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
       const removeQueued = Effect.fn("TaskRepository.removeQueued")(function* (found: FoundAgent, id: number) {
         const api = yield* Effect.flatMap(appOf(found), agentApi.of)
         return yield* api.removeQueued({ path: { task: String(id) } }).pipe(
-          Effect.map(({ removed, waiting }): RemovedTask => ({ outcome: removed ? "applied" : "not_applied", waiting })),
+          Effect.map(({ removed, waiting }): RemovedTask => ({
+            outcome: removed ? "applied" : "not_applied",
+            waiting
+          })),
           Effect.catchAll((error) => {
             if (isUnknownThere(error)) return Effect.fail(noQueue(found)(error))
             return isRefusal(error)

@@ -6,6 +6,7 @@ import { MessageNotFound, PageOutOfRange, type AgentUnreachable } from "../../sc
 import { pageCount, paginate, type Page, type PageRequest } from "../../schemas/Pagination.ts"
 import type { Task } from "../../schemas/Task.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
+import type { IdempotencyKeys } from "../repositories/IdempotencyKeys.ts"
 import { TaskRepository } from "../repositories/TaskRepository.ts"
 import { makeCancelTask, type CanceledTask, type CancelFailure } from "./CancelTask.ts"
 import { changing, reading, sending } from "./deadlines.ts"
@@ -45,84 +46,87 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
     readonly log: (agentName: string, request: LogRequest) => Effect.Effect<Page<LogEntry>, LogFailure>
   }
 >() {
-  static readonly layer: Layer.Layer<TaskService, never, AgentRepository | TaskRepository> = Layer.effect(
-    this,
-    Effect.gen(function* () {
-      const agents = yield* AgentRepository
-      const tasks = yield* TaskRepository
+  static readonly layer: Layer.Layer<TaskService, never, AgentRepository | IdempotencyKeys | TaskRepository> =
+    Layer.effect(
+      this,
+      Effect.gen(function* () {
+        const agents = yield* AgentRepository
+        const tasks = yield* TaskRepository
 
-      /** What is typed into one agent takes turns: each looks at what the one before it left on the screen. */
-      const inTurn = yield* makeTurns
-      const canceling = yield* makeCancelTask
-      const starting = yield* makeStartTask(canceling)
-      const changesTask = (name: string) => <A, E>(effect: Effect.Effect<A, E>) =>
-        changing(`start a task of ${name}`)(inTurn(name.toLowerCase())(effect))
+        /** What is typed into one agent takes turns: each looks at what the one before it left on the screen. */
+        const inTurn = yield* makeTurns
+        const canceling = yield* makeCancelTask
+        const starting = yield* makeStartTask(canceling)
+        const changesTask =
+          (name: string) =>
+          <A, E>(effect: Effect.Effect<A, E>) =>
+            changing(`start a task of ${name}`)(inTurn(name.toLowerCase())(effect))
 
-      const start = (name: string, task: string): Effect.Effect<StartedTask, StartFailure> =>
-        changesTask(name)(starting.start(name, task))
+        const start = (name: string, task: string): Effect.Effect<StartedTask, StartFailure> =>
+          changesTask(name)(starting.start(name, task))
 
-      const give = (name: string, task: string, options: GiveOptions): Effect.Effect<StartedTask, GiveFailure> =>
-        changesTask(name)(starting.give(name, task, options))
+        const give = (name: string, task: string, options: GiveOptions): Effect.Effect<StartedTask, GiveFailure> =>
+          changesTask(name)(starting.give(name, task, options))
 
-      const cancel = Effect.fn("TaskService.cancel")(
-        function* (name: string, taskId?: number) {
-          const found = yield* Effect.flatMap(agents.locate(name), agents.attend)
-          const toCancel = sending(`cancel the task of ${name}`)
-          if (taskId !== undefined) return yield* toCancel(canceling.remove(found, taskId))
-          return yield* toCancel(yield* canceling.prepare(found))
-        },
-        (effect, name): Effect.Effect<CanceledTask, CancelFailure> =>
-          changing(`cancel the task of ${name}`)(inTurn(name.toLowerCase())(effect))
-      )
-
-      const history = Effect.fn("TaskService.history")(
-        function* (name: string, page: PageRequest) {
-          const located = yield* agents.locate(name)
-          const { reports, unread } = tasks.history(located)
-          const missing = unread === "" ? "" : `Reports may be missing, for this could not be read: ${unread}.`
-          if (reports.length > 0) return { ...(yield* pageOf(reports, page)), note: missing }
-          const found = yield* agents.look(located)
-          const { given, note } = yield* givenTasks(found, missing === "" ? noReport : missing)
-          return { ...(yield* pageOf(given, page)), note }
-        },
-        (effect, name) => reading(`read the task history of ${name}`)(effect)
-      )
-
-      /** The tasks of the conversation, for an agent without reports, and why they are told. */
-      const givenTasks = (found: FoundAgent, noReports: string) =>
-        (Option.isNone(found.live)
-          ? Effect.fail(`the agent is ${found.agent.status} (${found.agent.evidence.detail})`)
-          : Effect.mapError(tasks.given(found), ({ message }) => message)
-        ).pipe(
-          Effect.match({
-            onFailure: (why) => ({
-              given: [],
-              note: `${noReports} The conversation cannot be read: ${why}`
-            }),
-            onSuccess: (given) => ({
-              given,
-              note: `${noReports} These are the tasks of the conversation.`
-            })
-          })
+        const cancel = Effect.fn("TaskService.cancel")(
+          function* (name: string, taskId?: number) {
+            const found = yield* Effect.flatMap(agents.locate(name), agents.attend)
+            const toCancel = sending(`cancel the task of ${name}`)
+            if (taskId !== undefined) return yield* toCancel(canceling.remove(found, taskId))
+            return yield* toCancel(yield* canceling.prepare(found))
+          },
+          (effect, name): Effect.Effect<CanceledTask, CancelFailure> =>
+            changing(`cancel the task of ${name}`)(inTurn(name.toLowerCase())(effect))
         )
 
-      const log = Effect.fn("TaskService.log")(
-        function* (name: string, request: LogRequest) {
-          const found = yield* agents.find(name)
-          const messages = yield* tasks.log(found)
-          if (!("message_id" in request)) return yield* pageOf(messages, request)
-          const { message_id } = request
-          const index = messages.findIndex(({ id }) => id === message_id)
-          if (index >= 0) return paginate(messages, { page: index + 1, page_size: 1 })
-          const [newest, oldest] = [messages[0]?.id ?? null, messages.at(-1)?.id ?? null]
-          return yield* new MessageNotFound({ agent_name: found.agent.name, message_id, oldest, newest })
-        },
-        (effect, name) => reading(`read the log of ${name}`)(effect)
-      )
+        const history = Effect.fn("TaskService.history")(
+          function* (name: string, page: PageRequest) {
+            const located = yield* agents.locate(name)
+            const { reports, unread } = tasks.history(located)
+            const missing = unread === "" ? "" : `Reports may be missing, for this could not be read: ${unread}.`
+            if (reports.length > 0) return { ...(yield* pageOf(reports, page)), note: missing }
+            const found = yield* agents.look(located)
+            const { given, note } = yield* givenTasks(found, missing === "" ? noReport : missing)
+            return { ...(yield* pageOf(given, page)), note }
+          },
+          (effect, name) => reading(`read the task history of ${name}`)(effect)
+        )
 
-      return { start, give, cancel, history, log }
-    })
-  )
+        /** The tasks of the conversation, for an agent without reports, and why they are told. */
+        const givenTasks = (found: FoundAgent, noReports: string) =>
+          (Option.isNone(found.live)
+            ? Effect.fail(`the agent is ${found.agent.status} (${found.agent.evidence.detail})`)
+            : Effect.mapError(tasks.given(found), ({ message }) => message)
+          ).pipe(
+            Effect.match({
+              onFailure: (why) => ({
+                given: [],
+                note: `${noReports} The conversation cannot be read: ${why}`
+              }),
+              onSuccess: (given) => ({
+                given,
+                note: `${noReports} These are the tasks of the conversation.`
+              })
+            })
+          )
+
+        const log = Effect.fn("TaskService.log")(
+          function* (name: string, request: LogRequest) {
+            const found = yield* agents.find(name)
+            const messages = yield* tasks.log(found)
+            if (!("message_id" in request)) return yield* pageOf(messages, request)
+            const { message_id } = request
+            const index = messages.findIndex(({ id }) => id === message_id)
+            if (index >= 0) return paginate(messages, { page: index + 1, page_size: 1 })
+            const [newest, oldest] = [messages[0]?.id ?? null, messages.at(-1)?.id ?? null]
+            return yield* new MessageNotFound({ agent_name: found.agent.name, message_id, oldest, newest })
+          },
+          (effect, name) => reading(`read the log of ${name}`)(effect)
+        )
+
+        return { start, give, cancel, history, log }
+      })
+    )
 }
 
 const noReport = "No report exists since the latest start."

@@ -194,29 +194,34 @@ describe("tasks that wait", () => {
     )
   )
 
-  it.scopedLive("are kept by a stop and told in its answer, held after the restart, and told when they are deleted", () =>
-    inFleet(
-      Effect.gen(function* () {
-        const { agents, free, held, queue, ran, runs, tasks, waiting } = yield* scene
-        yield* tasks.start("worker", held("a"))
-        yield* runs("a")
-        yield* queue(free("b"))
-        const stopped = yield* agents.stop("worker")
-        assert.include(stopped.build_log.join("\n"), "Queued tasks are kept (1), and none begins by itself: [1] echo b")
-        assert.strictEqual(stopped.agent.status, "stopped")
-        assert.deepStrictEqual(
-          stopped.agent.queue?.tasks.map(({ task_id }) => task_id),
-          [1]
-        )
-        assert.deepInclude(yield* Effect.flip(queue(free("c"))), { _tag: "AgentNotIdle", status: "stopped" })
-        yield* agents.restart("worker")
-        yield* untilIdle
-        assert.deepStrictEqual(yield* waiting, [1])
-        assert.isNotNull((yield* agents.show("worker")).queue?.held ?? null)
-        assert.deepStrictEqual(ran(), ["a"])
-        const deleted = yield* agents.delete("worker")
-        assert.include(deleted.build_log.join("\n"), "Queued tasks are lost (1), none of them had begun: [1] echo b")
-      })
-    )
+  it.scopedLive(
+    "are kept by a stop and told in its answer, held after the restart, and told when they are deleted",
+    () =>
+      inFleet(
+        Effect.gen(function* () {
+          const { agents, free, held, queue, ran, runs, tasks, waiting } = yield* scene
+          yield* tasks.start("worker", held("a"))
+          yield* runs("a")
+          yield* queue(free("b"))
+          const stopped = yield* agents.stop("worker")
+          assert.include(
+            stopped.build_log.join("\n"),
+            "Queued tasks are kept (1), and none begins by itself: [1] echo b"
+          )
+          assert.strictEqual(stopped.agent.status, "stopped")
+          assert.deepStrictEqual(
+            stopped.agent.queue?.tasks.map(({ task_id }) => task_id),
+            [1]
+          )
+          assert.deepInclude(yield* Effect.flip(queue(free("c"))), { _tag: "AgentNotIdle", status: "stopped" })
+          yield* agents.restart("worker")
+          yield* untilIdle
+          assert.deepStrictEqual(yield* waiting, [1])
+          assert.isNotNull((yield* agents.show("worker")).queue?.held ?? null)
+          assert.deepStrictEqual(ran(), ["a"])
+          const deleted = yield* agents.delete("worker")
+          assert.include(deleted.build_log.join("\n"), "Queued tasks are lost (1), none of them had begun: [1] echo b")
+        })
+      )
   )
 })

@@ -17,6 +17,7 @@ import { withCoderBody } from "./CoderBody.ts"
 import { Deployment } from "../Deployment.ts"
 import { agentsHandlers } from "./handlers/Agents.ts"
 import { buildsHandlers } from "./handlers/Builds.ts"
+import { keysHandlers } from "./handlers/Keys.ts"
 import { templatesHandlers } from "./handlers/Templates.ts"
 import { serverHandlers, usersHandlers } from "./handlers/Users.ts"
 import { workspacesHandlers } from "./handlers/Workspaces.ts"
@@ -66,7 +67,8 @@ const routes = Layer.mergeAll(
       templatesHandlers,
       workspacesHandlers,
       buildsHandlers,
-      agentsHandlers
+      agentsHandlers,
+      keysHandlers
     ]),
     Layer.provide([userSession, agentSession])
   ),

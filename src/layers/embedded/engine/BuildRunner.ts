@@ -223,7 +223,11 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         if (worktree !== null) yield* removeWorktree(state, worktree)
         const waiting = yield* waitingOf(state)
         if (waiting.length > 0) {
-          yield* log(state, `Queued tasks are lost (${waiting.length}), none of them had begun: ${waiting.join("; ")}`, "warn")
+          yield* log(
+            state,
+            `Queued tasks are lost (${waiting.length}), none of them had begun: ${waiting.join("; ")}`,
+            "warn"
+          )
         }
         yield* Effect.mapError(conversations.discard(id), ({ message }) => new JobFailed({ message }))
       })

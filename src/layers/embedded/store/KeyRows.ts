@@ -1,6 +1,6 @@
 import { DateTime, Duration, Option } from "effect"
 import type { KeyUse } from "../../../schemas/Idempotency.ts"
-import type { KeyRow } from "./Rows.ts"
+import type { BuildRow, KeyRow } from "./Rows.ts"
 import type { StoreLimits } from "./StoreLimits.ts"
 import type { ReadRows, Rows } from "./Tables.ts"
 
@@ -32,6 +32,25 @@ export const useKey = (
   for (const [index, row] of oldest.entries()) {
     if (index < surplus || isOver(row, now, limits)) rows.keys.remove(row.key)
   }
+  return true
+}
+
+/** The same for a build; the key of a stop may be used once more, for the start that follows it. */
+export const useForBuild = (
+  rows: Rows,
+  key: KeyUse,
+  { build_number, workspace_id }: Pick<BuildRow, "workspace_id" | "build_number">,
+  now: string,
+  limits: Limits
+): boolean => {
+  const before = Option.getOrUndefined(keyOf(rows, key.key, now, limits))
+  const isNext =
+    before?.fingerprint === key.fingerprint &&
+    before.workspace_id === workspace_id &&
+    before.build_numbers.length === 1 &&
+    before.build_numbers[0] === build_number - 1
+  if (!isNext) return useKey(rows, key, { workspace_id, build_numbers: [build_number], task: null }, now, limits)
+  rows.keys.put({ ...before, build_numbers: [...before.build_numbers, build_number] })
   return true
 }
 

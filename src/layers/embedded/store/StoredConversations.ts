@@ -208,7 +208,11 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
         function* (prompt: string, { goesOn = false, key }: TurnBegin = {}) {
           yield* begin(open, prompt, (rows, now): Either.Either<void, KeyTaken> => {
             if (goesOn) letGo(rows, open.workspaceId)
-            const use = { workspace_id: open.workspaceId, build_numbers: [], task: { state: "started", id: null } } as const
+            const use = {
+              workspace_id: open.workspaceId,
+              build_numbers: [],
+              task: { state: "started", id: null }
+            } as const
             return key === undefined || useKey(rows, key, use, now, storeLimits)
               ? Either.void
               : Either.left(new KeyTaken({ key: key.key }))
