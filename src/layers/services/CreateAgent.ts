@@ -147,7 +147,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
           const project = yield* projects.find(request.project)
           const role = yield* chooseRole(project, request.role)
           const withBuild = project.promptParameter !== null
-          if (keyed?.isRemembered === false && !withBuild) return yield* unsupported
+          if (keyed?.isRemembered === false && !withBuild) return yield* unsupported()
           const { before, send } = yield* lifecycle.create({
             name,
             project,
@@ -250,7 +250,8 @@ const stageOf = ({ evidence, status }: Agent): Stage => {
   }
 }
 
-const unsupported = new IdempotencyNotSupported({
+const unsupported = () =>
+  new IdempotencyNotSupported({
   reason: "the task of such an agent does not travel with its build, so nothing would tell whether it was given"
 })
 

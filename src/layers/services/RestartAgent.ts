@@ -97,7 +97,7 @@ export const makeRestartAgent = Effect.gen(function* () {
 
   const restartNow = (name: string, keyed: Keyed | undefined) =>
     Effect.gen(function* (): Effect.fn.Return<RestartedAgent, RestartFailure> {
-      if (keyed?.isRemembered === false) return yield* unsupported
+      if (keyed?.isRemembered === false) return yield* unsupported()
       const located = yield* agents.locate(name)
       const latest = lifecycle.latest(located)
       if (latest.state === "at_work" && latest.transition !== "stop") {
@@ -152,7 +152,8 @@ export const makeRestartAgent = Effect.gen(function* () {
   )
 })
 
-const unsupported = new IdempotencyNotSupported({
+const unsupported = () =>
+  new IdempotencyNotSupported({
   reason: "no build of Coder's tells which call asked for it, so nothing would tell whether that restart was made"
 })
 

@@ -82,7 +82,7 @@ export const makeStartTask = ({ prepare }: Effect.Effect.Success<typeof makeCanc
       const idempotency = key === undefined ? {} : { idempotency: key }
       return tasks.prepareTask(found, { content: text, when_busy: whenBusy, ...idempotency }).pipe(
         Effect.map(({ send }) => Effect.flatMap(outdating(found, send), (given) => taskSent(given, found))),
-        Effect.mapError((error) => (error._tag === "QueueNotSupported" && key !== undefined ? unsupported : error))
+        Effect.mapError((error) => (error._tag === "QueueNotSupported" && key !== undefined ? unsupported() : error))
       )
     }
 
@@ -149,7 +149,8 @@ export const makeStartTask = ({ prepare }: Effect.Effect.Success<typeof makeCanc
     }
   })
 
-const unsupported = new IdempotencyNotSupported({
+const unsupported = () =>
+  new IdempotencyNotSupported({
   reason:
     "the agent's AgentAPI is none of ours, and its conversation does not tell one task from another of the same words"
 })
