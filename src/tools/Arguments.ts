@@ -17,7 +17,7 @@ const from0 = integer("of at least 0", Schema.Int.pipe(Schema.greaterThanOrEqual
 const from1to100 = integer("from 1 to 100", Schema.Int.pipe(Schema.between(1, 100)))
 
 export const agentName = Schema.String.annotations({
-  description: "The agent's name.",
+  description: "Its name.",
   examples: ["fix-login"]
 })
 
@@ -29,11 +29,11 @@ export const optionalText = (description: string, example: string) =>
 
 /** Names a call, so that it can be repeated. */
 export const idempotencyKey = Schema.optionalWith(
-  Schema.String.pipe(Schema.maxLength(keyLength)).annotations({
-    description: "A repeated call with it is told what came of the first. Default: none.",
-    examples: ["fix-login-1"],
-    message: () => ({ message: `Expected at most ${keyLength} characters`, override: true })
-  }),
+  Schema.String.pipe(
+    Schema.filter((key) => (key.length <= keyLength ? true : `Expected at most ${keyLength} characters`), {
+      jsonSchema: {}
+    })
+  ).annotations({ description: "Makes a repeat safe. Default: none.", examples: ["k1"] }),
   optional
 )
 
@@ -85,7 +85,7 @@ export const pageRequest = (pageSize: number) => ({
     }
   ),
   page_size: Schema.optionalWith(
-    from1to100.annotations({ description: "Entries a page, 1 to 100.", default: pageSize, examples: [50] }),
+    from1to100.annotations({ description: "Entries a page.", default: pageSize, examples: [50] }),
     { ...optional, default: () => pageSize }
   )
 })

@@ -43,7 +43,7 @@ export const listAgentRoles = Tool.make({
     "Lists the roles of a project of this fleet: the ways in which an agent can be set up. Not needed when the default role will do.",
   searchHint: "agent kinds, presets, Claude Code, Codex, shell, which model or tools a coding agent has",
   input: Schema.Struct({
-    project: Arguments.text("The project's name, as in list_agent_projects.", "website"),
+    project: Arguments.text("Of list_agent_projects.", "website"),
     offset: Arguments.offset
   }),
   output,

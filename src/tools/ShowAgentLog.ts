@@ -34,7 +34,7 @@ export const showAgentLog = Tool.make({
     agent_name: Arguments.agentName,
     ...Arguments.pageRequest(1),
     message_id: Arguments.optionalOffset("Only this message. Default: a page of all.", 7),
-    offset: Arguments.optionalOffset("With message_id: from which character on. Default: head and tail.", 4000)
+    offset: Arguments.optionalOffset("Of message_id: from this character. Default: head and tail.", 4000)
   }),
   output,
   hints: { ...Tool.readOnly, openWorldHint: true },

@@ -10,17 +10,14 @@ export const startAgentTask = Tool.make({
   name: "start_agent_task",
   title: "Start a task",
   description:
-    "Gives an agent of this fleet its next task, and answers when it has it, or, with when_busy queue, when that waits. Not for one that is stopped: restart_agent.",
+    "Gives an agent of this fleet its next task, and answers when it has it, or it waits for its turn. Not for one that is stopped: restart_agent.",
   searchHint:
     "delegate, assign, prompt, send a message or instruction to a coding agent, subagent, Claude Code, Codex, next job",
   input: Schema.Struct({
     agent_name: Arguments.agentName,
-    task_description: Arguments.text(
-      "What to do, with all that the agent must know; at most 256 KiB.",
-      "Add a test for the login page."
-    ),
+    task_description: Arguments.text("What to do, with all that the agent must know.", "Add a test."),
     when_busy: Arguments.optionalChoice(
-      "For a busy agent: refuse, wait for its turn, or cancel its work.",
+      "Refuse, wait for its turn, or cancel its work.",
       ["reject", "queue", "interrupt"],
       "reject"
     ),

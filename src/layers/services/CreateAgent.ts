@@ -252,8 +252,8 @@ const stageOf = ({ evidence, status }: Agent): Stage => {
 
 const unsupported = () =>
   new IdempotencyNotSupported({
-  reason: "the task of such an agent does not travel with its build, so nothing would tell whether it was given"
-})
+    reason: "the task of such an agent does not travel with its build, so nothing would tell whether it was given"
+  })
 
 const forgotten = (name: string, coder: string, at: string): CreatedAgent => ({
   agent: null,

@@ -154,8 +154,8 @@ export const makeRestartAgent = Effect.gen(function* () {
 
 const unsupported = () =>
   new IdempotencyNotSupported({
-  reason: "no build of Coder's tells which call asked for it, so nothing would tell whether that restart was made"
-})
+    reason: "no build of Coder's tells which call asked for it, so nothing would tell whether that restart was made"
+  })
 
 /** Whether the agent is stopped, and nothing is left to be stopped. */
 const isStopped = ({ state, transition }: Change): boolean => transition === "stop" && state === "succeeded"

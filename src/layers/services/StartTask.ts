@@ -151,9 +151,9 @@ export const makeStartTask = ({ prepare }: Effect.Effect.Success<typeof makeCanc
 
 const unsupported = () =>
   new IdempotencyNotSupported({
-  reason:
-    "the agent's AgentAPI is none of ours, and its conversation does not tell one task from another of the same words"
-})
+    reason:
+      "the agent's AgentAPI is none of ours, and its conversation does not tell one task from another of the same words"
+  })
 
 /** A task that was given before. */
 const before = (agent_name: string, task_description: string, { task, usedAt }: Used): StartedTask => {

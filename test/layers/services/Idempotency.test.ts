@@ -95,9 +95,12 @@ describe("an idempotency key on this machine", () => {
         const first = yield* give(work, { idempotencyKey: "a" })
         assert.deepInclude(first, { outcome: "applied", message: "The agent has begun the task." })
         yield* eventually("it runs", () => ran().includes("a"))
-        for (const again of yield* Effect.all([give(work, { idempotencyKey: "a" }), give(work, { idempotencyKey: "a" })], {
-          concurrency: 2
-        })) {
+        for (const again of yield* Effect.all(
+          [give(work, { idempotencyKey: "a" }), give(work, { idempotencyKey: "a" })],
+          {
+            concurrency: 2
+          }
+        )) {
           assert.deepInclude(again, { outcome: "applied", next: ["look_at_agent"] })
           assert.match(again.message, /begun the task\. That was done at .*nothing was done now/)
         }
