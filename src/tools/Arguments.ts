@@ -18,7 +18,7 @@ const from1to100 = integer("from 1 to 100", Schema.Int.pipe(Schema.between(1, 10
 
 export const agentName = Schema.String.annotations({
   description: "Its name.",
-  examples: ["fix-login"]
+  examples: ["bot-1"]
 })
 
 export const text = (description: string, example: string) =>

@@ -20,7 +20,7 @@ export const createAgent = Tool.make({
     name: Arguments.text("A new name: 1 to 32 letters and digits, single hyphens inside.", "fix-login"),
     project: Arguments.text("Of list_agent_projects.", "website"),
     task: Arguments.text("What to do first, with all that the agent must know.", "Fix the login."),
-    role: Arguments.optionalText("A role of list_agent_roles. Default: the project's default role.", "reviewer"),
+    role: Arguments.optionalText("Of list_agent_roles. Default: the project's.", "reviewer"),
     wait_ready: Arguments.optionalFlag("Wait until it is ready."),
     idempotency_key: Arguments.idempotencyKey
   }),

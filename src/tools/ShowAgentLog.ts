@@ -11,7 +11,7 @@ import * as Tool from "./Tool.ts"
 const entryAsShown = ShownEntry.annotations({
   jsonSchema: {
     type: "object",
-    description: "id, type (input, output), time, content; of a cut one characters, offset, next_offset."
+    description: "id, type, time, content; of a cut one characters, offset, next_offset."
   }
 })
 
