@@ -111,9 +111,7 @@ const metadataOf = ({ base_commit, branch, directory, repository }: WorktreeRow)
 
 /** Told here too, since an agent that is stopped or cut off cannot be asked. */
 const queueMetadata = ({ queue }: BuildState, limit: number) =>
-  queue.tasks.length === 0
-    ? []
-    : [{ key: queueMetadataKey, value: encodeQueue({ ...queue, limit }), sensitive: false }]
+  queue.tasks.length === 0 ? [] : [{ key: queueMetadataKey, value: encodeQueue({ ...queue, limit }), sensitive: false }]
 
 const encodeQueue = Schema.encodeSync(Schema.parseJson(TaskQueue))
 

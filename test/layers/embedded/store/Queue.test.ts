@@ -112,8 +112,7 @@ const suite = (name: string, rows: Layer.Layer<RowStore, StoreFailed>) =>
         Effect.gen(function* () {
           let model: Model = { tasks: [], last: 0, held: null, keys: new Set(), prompts: [] }
           const lives = acts.reduce<ReadonlyArray<ReadonlyArray<Act>>>(
-            (all, one) =>
-              one.act === "restart" ? [...all, []] : [...all.slice(0, -1), [...(all.at(-1) ?? []), one]],
+            (all, one) => (one.act === "restart" ? [...all, []] : [...all.slice(0, -1), [...(all.at(-1) ?? []), one]]),
             [[]]
           )
           for (const life of lives) {
