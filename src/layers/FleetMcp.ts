@@ -9,6 +9,7 @@ import { FleetConfig, type FleetOptions } from "./config/FleetConfig.ts"
 import { AgentEvents } from "./repositories/AgentEvents.ts"
 import { AgentLifecycle } from "./repositories/AgentLifecycle.ts"
 import { AgentRepository } from "./repositories/AgentRepository.ts"
+import { IdempotencyKeys } from "./repositories/IdempotencyKeys.ts"
 import { ProjectRepository } from "./repositories/ProjectRepository.ts"
 import { TaskRepository } from "./repositories/TaskRepository.ts"
 import { AgentService } from "./services/AgentService.ts"
@@ -25,11 +26,12 @@ const clients = Layer.mergeAll(CoderClient.layer, AgentApiClient.layer, JournalC
   Layer.provide(CoderHttp.layer)
 )
 
-const repositories = Layer.mergeAll(AgentEvents.layer, AgentLifecycle.layer, TaskRepository.layer).pipe(
-  Layer.provideMerge(AgentRepository.layer),
-  Layer.provideMerge(ProjectRepository.layer),
-  Layer.provide(clients)
-)
+const repositories = Layer.mergeAll(
+  AgentEvents.layer,
+  AgentLifecycle.layer,
+  IdempotencyKeys.layer,
+  TaskRepository.layer
+).pipe(Layer.provideMerge(AgentRepository.layer), Layer.provideMerge(ProjectRepository.layer), Layer.provide(clients))
 
 /**
  * The fleet over any Coder: the services, from an `HttpClient` that reaches it. A server and the embedded Coder differ

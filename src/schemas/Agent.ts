@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { Queue } from "./Queue.ts"
 
 const reserved = new Set(["new", "create"])
 
@@ -104,6 +105,8 @@ export interface AgentView extends Schema.Schema.Type<typeof AgentView> {}
 export const Agent = Schema.Struct({
   ...viewFields,
   workspace_id: Schema.String,
+  /** There where tasks wait for their turn. */
+  queue: Schema.optionalWith(Queue, { exact: true }),
   updated_at: Schema.NullOr(Schema.DateTimeUtc),
   metadata: Metadata
 })

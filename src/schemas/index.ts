@@ -4,6 +4,7 @@ export { LogEntry } from "./Conversation.ts"
 export { Outcome } from "./Outcome.ts"
 export type { Page, PageRequest } from "./Pagination.ts"
 export { Project } from "./Project.ts"
+export { Queue } from "./Queue.ts"
 export { Role } from "./Role.ts"
 export { Task, TaskDelivery } from "./Task.ts"
 export {
@@ -30,6 +31,8 @@ export {
   DeadlineExceeded,
   type CoderFailure
 } from "./errors/Coder.ts"
+export { IdempotencyKeyReused, IdempotencyNotSupported } from "./errors/Idempotency.ts"
+export { QueueFull, QueueNotSupported, StartIncomplete, TaskNotQueued } from "./errors/Queue.ts"
 export type { FleetError } from "./errors/FleetError.ts"
 export { NextStep } from "./errors/NextStep.ts"
 export { ProjectAmbiguous, ProjectNotFound, RoleNotFound, RoleSetsPrompt } from "./errors/Project.ts"

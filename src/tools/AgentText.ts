@@ -21,6 +21,22 @@ const withTexts = <A extends Shown>(agent: A, { evidence, said }: Cuts): A => ({
   last_status: agent.last_status === null ? null : { ...agent.last_status, message: said(agent.last_status.message) }
 })
 
+/** What waits for an agent: a line a task. */
+const queue = ({ queue: waiting }: typeof Agent.Encoded, now: DateTime.Utc): ReadonlyArray<string> => {
+  if (waiting === undefined) return []
+  const { held, tasks } = waiting
+  return [
+    ...Render.field("queued tasks", `${tasks.length}${held === null ? "" : `, held: ${held}`}`),
+    ...tasks.map((one) =>
+      Render.indent(
+        Render.first(
+          [`[${one.task_id}] ${one.task}`, `${one.bytes} bytes`, Render.moment(one.queued_at, now)].join(", ")
+        )
+      )
+    )
+  ]
+}
+
 /** An agent whose texts are not too long for an answer about it, or for the room there is (characters a text). */
 export const bounded = <A extends Shown>(agent: A, room = longest.whole): A => {
   const limit = Math.min(room, longest.whole)
@@ -71,6 +87,7 @@ export const agent = (one: typeof Agent.Encoded, now: DateTime.Utc): ReadonlyArr
       )),
   ...Render.field("last report", [reported(one, now), said(one)].filter(Boolean).join(", ")),
   ...Render.field("last task", task(one)),
+  ...queue(one, now),
   ...Render.field("project", one.project),
   ...Render.field("role", one.role),
   ...Render.field("created", Render.moment(one.created_at, now)),

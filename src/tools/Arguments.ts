@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { keyLength } from "../schemas/Idempotency.ts"
 import { cut } from "../schemas/Text.ts"
 
 const optional = { exact: true } as const
@@ -16,8 +17,8 @@ const from0 = integer("of at least 0", Schema.Int.pipe(Schema.greaterThanOrEqual
 const from1to100 = integer("from 1 to 100", Schema.Int.pipe(Schema.between(1, 100)))
 
 export const agentName = Schema.String.annotations({
-  description: "The agent's name.",
-  examples: ["fix-login"]
+  description: "Its name.",
+  examples: ["bot-1"]
 })
 
 export const text = (description: string, example: string) =>
@@ -25,6 +26,16 @@ export const text = (description: string, example: string) =>
 
 export const optionalText = (description: string, example: string) =>
   Schema.optionalWith(text(description, example), optional)
+
+/** Names a call, so that it can be repeated. */
+export const idempotencyKey = Schema.optionalWith(
+  Schema.String.pipe(
+    Schema.filter((key) => (key.length <= keyLength ? true : `Expected at most ${keyLength} characters`), {
+      jsonSchema: {}
+    })
+  ).annotations({ description: "Makes a repeat safe. Default: none.", examples: ["k1"] }),
+  optional
+)
 
 export const optionalFlag = (description: string) =>
   Schema.optionalWith(Schema.Boolean.annotations({ description, default: false, examples: [true] }), optional)
@@ -74,7 +85,7 @@ export const pageRequest = (pageSize: number) => ({
     }
   ),
   page_size: Schema.optionalWith(
-    from1to100.annotations({ description: "Entries a page, 1 to 100.", default: pageSize, examples: [50] }),
+    from1to100.annotations({ description: "Entries a page.", default: pageSize, examples: [50] }),
     { ...optional, default: () => pageSize }
   )
 })

@@ -12,6 +12,7 @@ interface ChangeAnswer {
   readonly outcome: string
   readonly agent_name?: string
   readonly task_description?: string
+  readonly task_id?: number
   readonly stage?: string | null
   readonly task?: string
   readonly build_log?: ReadonlyArray<string>
@@ -57,6 +58,7 @@ export const text = (change: ChangeAnswer, { now }: Fit.View): string =>
     ...Render.field("stage", change.stage),
     ...Render.field("first task", change.task),
     ...Render.field("agent", change.agent_name),
+    ...Render.field("task id", change.task_id),
     ...Render.field("task", change.task_description),
     ...Render.field("build log", change.build_log?.length ? change.build_log.join("\n") : ""),
     ...(change.agent === undefined || change.agent === null ? [] : AgentText.agent(change.agent, now))

@@ -18,15 +18,11 @@ export const createAgent = Tool.make({
   alwaysLoad: true,
   input: Schema.Struct({
     name: Arguments.text("A new name: 1 to 32 letters and digits, single hyphens inside.", "fix-login"),
-    project: Arguments.text("The project's name, as in list_agent_projects.", "website"),
-    task: Arguments.text(
-      "What to do first, with all that the agent must know; at most 256 KiB.",
-      "Fix the login page and commit."
-    ),
-    role: Arguments.optionalText("A role of list_agent_roles. Default: the project's default role.", "reviewer"),
-    wait_ready: Arguments.optionalFlag(
-      "Wait until the agent is ready, instead of answering when its build is accepted."
-    )
+    project: Arguments.text("Of list_agent_projects.", "website"),
+    task: Arguments.text("What to do first, with all that the agent must know.", "Fix the login."),
+    role: Arguments.optionalText("Of list_agent_roles. Default: the project's.", "reviewer"),
+    wait_ready: Arguments.optionalFlag("Wait until it is ready."),
+    idempotency_key: Arguments.idempotencyKey
   }),
   output: Schema.Struct({
     message: Schema.String,

@@ -38,8 +38,7 @@ const text = ({ note, offset, projects, total_count }: typeof output.Encoded): s
 export const listAgentProjects = Tool.make({
   name: "list_agent_projects",
   title: "List projects",
-  description:
-    "Lists the projects that agents of this fleet can be created for. Call it before create_agent, not to find existing agents.",
+  description: "Lists the projects that agents of this fleet can be created for. Not for existing agents: list_agents.",
   searchHint: "repositories, codebases, git projects, Coder templates, where coding agents can work",
   input: Schema.Struct({ offset: Arguments.offset }),
   output,

@@ -39,11 +39,10 @@ const text = ({ note, offset, project_name, roles, total_count }: typeof output.
 export const listAgentRoles = Tool.make({
   name: "list_agent_roles",
   title: "List roles",
-  description:
-    "Lists the roles of a project of this fleet: the ways in which an agent can be set up. Not needed when the default role will do.",
+  description: "Lists the roles of a project of this fleet. Not needed when the default role will do.",
   searchHint: "agent kinds, presets, Claude Code, Codex, shell, which model or tools a coding agent has",
   input: Schema.Struct({
-    project: Arguments.text("The project's name, as in list_agent_projects.", "website"),
+    project: Arguments.text("Of list_agent_projects.", "website"),
     offset: Arguments.offset
   }),
   output,

@@ -31,7 +31,7 @@ export const listAgents = Tool.make({
   name: "list_agents",
   title: "List agents",
   description:
-    "Lists the coding agents of this fleet with their statuses. Call it first, to learn what exists and what is idle. Not for details of one agent: show_agent.",
+    "Lists the coding agents of this fleet with their statuses. Call it first. Not for details of one agent: show_agent.",
   searchHint:
     "coding agents running in parallel, subagents, workers, background agents, worktree, Claude Code, Codex, Coder workspace, fleet overview, who is busy or idle",
   alwaysLoad: true,

@@ -38,6 +38,8 @@ const toolFor: Readonly<Record<NextStep, string>> = {
   read_log: "Call show_agent_log to see what was said.",
   wait: "Call show_agent until that is over.",
   start_task: "When show_agent says idle, send it with start_agent_task.",
+  let_queue_go_on:
+    "What waits goes on with the next start_agent_task of when_busy queue (before that task) or interrupt (after it); cancel_agent_task with its task_id takes one out.",
   answer_agent: "A person has to answer what it asks.",
   cancel_task: "Stop its work with cancel_agent_task.",
   restart_agent: "Call restart_agent.",
@@ -117,11 +119,18 @@ const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
         return "A person has to answer it, in the agent's terminal; cancel_agent_task refuses what it asks."
       }
       if (next.includes("cancel_task")) {
-        return "Wait until it is idle (wait_for_agents), or stop its work with cancel_agent_task."
+        return "Wait until it is idle (wait_for_agents), pass when_busy queue or interrupt, or stop its work with cancel_agent_task."
       }
       if (next.includes("restart_agent")) return "Start it with restart_agent."
       return "Call show_agent until it is idle."
     },
+    IdempotencyKeyReused: () => "Choose another key, or call with the arguments of that time.",
+    IdempotencyNotSupported: () => "Call without idempotency_key, and look before you repeat a call.",
+    QueueNotSupported: () =>
+      "Wait until it is idle (wait_for_agents), then start_agent_task; or pass when_busy interrupt.",
+    QueueFull: () => "Wait until some have begun, or take one out: cancel_agent_task with its task_id (show_agent).",
+    TaskNotQueued: () => "Call show_agent to see what waits.",
+    StartIncomplete: ({ next }) => advise(next, { start_task: "" }) || "Call show_agent, then start_agent_task.",
     AgentNotBusy: usual,
     DialogueNotRefusable: () =>
       "A person has to answer it, in the agent's terminal; restart_agent starts the agent anew.",

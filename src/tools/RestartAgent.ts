@@ -10,14 +10,14 @@ export const restartAgent = Tool.make({
   name: "restart_agent",
   title: "Restart an agent",
   description:
-    "Stops and starts an agent of this fleet that is stuck, failed, interrupted or offline, and starts a stopped one; its work in progress ends. Not to end a task only: cancel_agent_task.",
+    "Stops and starts an agent of this fleet that is stuck, failed, interrupted or offline; starts a stopped one. Its work ends. Not to end a task only: cancel_agent_task.",
   searchHint: "reboot, resume, recover, wake up, unstick, start a stopped coding agent or Coder workspace",
-  input: Schema.Struct({ agent_name: Arguments.agentName }),
+  input: Schema.Struct({ agent_name: Arguments.agentName, idempotency_key: Arguments.idempotencyKey }),
   output: Schema.Struct({ message: Schema.String, outcome: Outcome, agent: agentAsShown }),
   hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-  program: ({ agent_name }) =>
+  program: ({ agent_name, idempotency_key }) =>
     Effect.map(
-      Effect.flatMap(AgentService, (agents) => agents.restart(agent_name)),
+      Effect.flatMap(AgentService, (agents) => agents.restart(agent_name, idempotency_key)),
       Change.told({ restart_agent: "restart_agent goes on from there." })
     ),
   fit: Change.fit,

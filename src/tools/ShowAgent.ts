@@ -10,8 +10,7 @@ import * as Tool from "./Tool.ts"
 const agentShown = Agent.annotations({
   jsonSchema: {
     type: "object",
-    description:
-      "name, status, evidence (source, detail, observed_at), last_task, last_status, role, project, workspace_id, times, metadata."
+    description: "name, status, evidence, last_task, last_status, role, project, workspace_id, queue, times, metadata."
   }
 })
 
@@ -25,7 +24,7 @@ export const showAgent = Tool.make({
   name: "show_agent",
   title: "Show an agent",
   description:
-    "Shows one agent of this fleet: its status, what that was derived from, and its latest task. Use it to see whether it is done; not for what it said: show_agent_log.",
+    "Shows one agent of this fleet: its status and why, its latest task, and those that wait. Not for what it said: show_agent_log.",
   searchHint:
     "coding agent status, progress, is the subagent done, what is it doing, watch, poll, wait for a worker, worktree, Coder workspace",
   input: Schema.Struct({ agent_name: Arguments.agentName }),

@@ -11,7 +11,7 @@ import * as Tool from "./Tool.ts"
 const entryAsShown = ShownEntry.annotations({
   jsonSchema: {
     type: "object",
-    description: "id, type (input, output), time, content; of a cut one characters, offset, next_offset."
+    description: "id, type, time, content; of a cut one characters, offset, next_offset."
   }
 })
 
@@ -34,7 +34,7 @@ export const showAgentLog = Tool.make({
     agent_name: Arguments.agentName,
     ...Arguments.pageRequest(1),
     message_id: Arguments.optionalOffset("Only this message. Default: a page of all.", 7),
-    offset: Arguments.optionalOffset("With message_id: from which character on. Default: head and tail.", 4000)
+    offset: Arguments.optionalOffset("Of message_id: from this character. Default: head and tail.", 4000)
   }),
   output,
   hints: { ...Tool.readOnly, openWorldHint: true },

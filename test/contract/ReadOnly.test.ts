@@ -30,6 +30,10 @@ const sense: Sense = {
   agent_name: FastCheck.constantFrom("idler", "spare", "stopped", "worker", "IDLER"),
   agent_names: FastCheck.constant(["idler"]),
   until: FastCheck.constant("idle"),
+  when_busy: FastCheck.constant("reject"),
+  idempotency_key: FastCheck.uuid(),
+  // None waits.
+  task_id: FastCheck.constant(null),
   mode: FastCheck.constantFrom("any", "all"),
   timeout_seconds: FastCheck.constant(1),
   cursor: FastCheck.constantFrom("", "1f2e3d4c.7.5a6b7c8d"),

@@ -45,9 +45,13 @@ export const faultyRowStore = (faults: Ref.Ref<StoreFaults>): Layer.Layer<RowSto
           agentLogs: guarded(rows.agentLogs),
           projects: guarded(rows.projects),
           turns: guarded(rows.turns),
+          queues: guarded(rows.queues),
+          queuedTasks: guarded(rows.queuedTasks),
+          keys: guarded(rows.keys),
           transcripts: guarded(rows.transcripts),
           messages: guarded(rows.messages),
           parts: guarded(rows.parts),
+          queuedTexts: guarded(rows.queuedTexts),
           position: rows.position
         }
       }

@@ -7,9 +7,11 @@ import {
   type HttpRouter
 } from "@effect/platform"
 import { RouteNotFound } from "@effect/platform/HttpServerError"
-import { Array, Cause, Context, Effect, Layer, ParseResult, Predicate, Schema } from "effect"
+import { Array, Cause, Context, Effect, Layer, Option, ParseResult, Predicate, Schema } from "effect"
 import { AgentApi, interruptKey, PostMessage } from "../../schemas/agentapi/AgentApi.ts"
+import type { GivenTask, GiveTask } from "../../schemas/agentapi/FleetExtension.ts"
 import type { AgentHost } from "./AgentHost.ts"
+import type { NotStored } from "./NotStored.ts"
 
 interface ErrorDetail {
   readonly message?: string
@@ -83,16 +85,52 @@ const postMessage = Effect.gen(function* () {
   Effect.catchAll(Effect.succeed)
 )
 
+/** What the store says is told: nobody else could tell why. */
+const notRead = ({ message }: NotStored) => Effect.succeed(failure({ message }))
+
+const give = ({ content, idempotency, when_busy }: GiveTask): Effect.Effect<GivenTask> =>
+  Effect.flatMap(host, (agent) => agent.give({ text: content, whenBusy: when_busy, key: idempotency })).pipe(
+    Effect.map(({ ahead, id, state, usedAt }) => ({ state, task_id: id, ahead, used_at: usedAt, detail: "" })),
+    Effect.catchTag("PromptRefused", ({ message, reason }) =>
+      Effect.succeed({ state: reason, task_id: null, ahead: 0, used_at: null, detail: message })
+    )
+  )
+
 const handlers = HttpApiBuilder.group(AgentApi, "agent", (handle) =>
   handle
     .handle("status", () =>
       Effect.gen(function* () {
         const agent = yield* host
-        return { status: yield* agent.status, agent_type: agent.agentType, transport: "pty" }
+        const [status, queue] = yield* Effect.all([agent.status, Effect.option(agent.queue)])
+        return {
+          status,
+          agent_type: agent.agentType,
+          transport: "pty",
+          ...Option.match(
+            Option.filter(queue, ({ tasks }) => tasks.length > 0),
+            {
+              onNone: () => ({}),
+              onSome: ({ held, tasks }) => ({ queue: { waiting: tasks.length, held: held?.reason ?? null } })
+            }
+          )
+        }
       })
     )
     .handle("messages", () => Effect.flatMap(host, (agent) => Effect.map(agent.messages, (messages) => ({ messages }))))
     .handleRaw("message", () => postMessage)
+    .handle("queue", () =>
+      Effect.gen(function* () {
+        return yield* (yield* host).queue
+      }).pipe(Effect.catchTag("NotStored", notRead))
+    )
+    .handle("give", ({ payload }) => give(payload))
+    .handle("removeQueued", ({ path }) =>
+      Effect.gen(function* () {
+        const { queue, removeQueued } = yield* host
+        const removed = /^\d{1,15}$/.test(path.task) && (yield* removeQueued(Number(path.task)))
+        return { removed, waiting: (yield* queue).tasks.length }
+      }).pipe(Effect.catchTag("NotStored", notRead))
+    )
 )
 
 const problems = HttpApiBuilder.middleware((app) =>

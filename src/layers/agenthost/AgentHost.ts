@@ -1,10 +1,16 @@
-import { Cause, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Schema, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, FiberHandle, Option, type Scope } from "effect"
 import type { Message } from "../../schemas/agentapi/AgentApi.ts"
-import type { Conversation } from "./Conversation.ts"
+import type { TaskQueue as QueueAnswer } from "../../schemas/agentapi/FleetExtension.ts"
+import type { KeyUse } from "../../schemas/Idempotency.ts"
+import type { Conversation, TurnBegin, TurnState } from "./Conversation.ts"
 import { HostLimits } from "./HostLimits.ts"
+import type { NotStored } from "./NotStored.ts"
 import { Grace } from "./process/AgentProcess.ts"
 import { type Caller, TaskVariables, TurnCaller } from "./process/TurnCaller.ts"
+import { full, type Given, keyReused, notStored, PromptRefused, type TaskToGive } from "./PromptRefused.ts"
 import { statusMessage, type StatusReporter } from "./StatusReporter.ts"
+import { type Begun, makeQueue, started } from "./Queue.ts"
+import type { KeyTaken } from "./TaskQueue.ts"
 
 /** How a turn ended. */
 export interface TurnEnd {
@@ -32,23 +38,6 @@ export interface CodingAgent {
   readonly sweep?: Effect.Effect<string> | undefined
 }
 
-/**
- * The prompt was not taken: it is empty, or its caller may not, or the agent is at work, or it was stopped, or the prompt could not be stored,
- * for a reason that `detail` tells.
- */
-export class PromptRefused extends Schema.TaggedError<PromptRefused>()("PromptRefused", {
-  reason: Schema.Literal("empty", "busy", "stopped", "not_stored", "forbidden"),
-  detail: Schema.optionalWith(Schema.String, { exact: true })
-}) {
-  override get message() {
-    if (this.reason === "forbidden") return this.detail ?? "this caller may not prompt it"
-    if (this.reason === "empty") return "message must not be empty"
-    // AgentAPI's words (recording: agentapi.json).
-    if (this.reason === "busy") return "message can only be sent when the agent is waiting for user input"
-    return this.reason === "stopped" ? "the agent was stopped" : (this.detail ?? "it could not be stored")
-  }
-}
-
 export interface AgentHostOptions {
   readonly agent: CodingAgent
   /** One that has messages already is continued. */
@@ -72,7 +61,17 @@ export interface AgentHost {
    * cannot be is refused; where a stop comes before its turn has begun, its answer is "[interrupted]".
    */
   readonly prompt: (text: string) => Effect.Effect<void, PromptRefused>
-  /** Tells the turn, if there is one, to end, and does not wait for that. */
+  /**
+   * The same for who says what is to become of it where the agent is at work. A task that waits begins when the turn before
+   * it has ended well, with the surroundings of its caller; after one that has not, and after a new start of the agent, all
+   * that wait are held until a task is given that lets them go on.
+   */
+  readonly give: (task: TaskToGive) => Effect.Effect<Given, PromptRefused>
+  /** The tasks that wait. */
+  readonly queue: Effect.Effect<typeof QueueAnswer.Type, NotStored>
+  /** Takes a task out that waits; false where it does not. */
+  readonly removeQueued: (id: number) => Effect.Effect<boolean, NotStored>
+  /** Tells the turn, if there is one, to end, and does not wait for that. What waits is held. */
   readonly interrupt: Effect.Effect<void>
   /** Ends the turn, if there is one, and waits until its processes are gone; takes no prompt afterwards. */
   readonly stop: Effect.Effect<void>
@@ -84,7 +83,10 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   // more while the turn's still ends.
   let isStopped = false
   let isBusy = false
-  let isEnding = false
+  /** Closed from when a turn ends until that can be told: its agent takes the next prompt, or is at the next task. */
+  let ended: Effect.Latch | undefined
+  /** The turn under way was told to end: nothing follows it. */
+  let isInterrupted = false
   const forbidPrompts = Effect.sync(() => {
     isStopped = true
   })
@@ -100,10 +102,11 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   const grace = Effect.raceFirst(usualGrace, exitGrace)
 
   if (yield* conversation.isEmpty) yield* conversation.greet(agent.greeting ?? "")
+  const queue = yield* makeQueue({ conversation, limits, isEnding: () => isStopped || isInterrupted })
 
   const settle = Effect.fn("AgentHost.settle")(function* (exit: Exit.Exit<TurnEnd>) {
     const swept = yield* agent.sweep ?? Effect.succeed("")
-    isEnding = true
+    ended = Effect.unsafeMakeLatch(false)
     const lines = (line?: string) => {
       const all = [...(line === undefined ? [] : [line]), ...(swept === "" ? [] : [`[${swept}]`])]
       return all.length === 0 ? undefined : all.join(" ")
@@ -111,86 +114,161 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
     if (Exit.isSuccess(exit)) {
       const { state, message, lastLine } = exit.value
       yield* conversation.endTurn(state, lines(lastLine))
-      return yield* reporter.report({ state, message: statusMessage(message) })
+      yield* reporter.report({ state, message: statusMessage(message) })
+      return state
     }
     if (Cause.isInterruptedOnly(exit.cause)) {
       yield* conversation.endTurn("interrupted", lines("[interrupted]"))
-      return yield* isStopped ? Effect.void : reporter.report({ state: "idle", message: "interrupted" })
+      yield* isStopped ? Effect.void : reporter.report({ state: "idle", message: "interrupted" })
+      return "interrupted"
     }
     yield* Effect.logError("a turn broke", exit.cause)
     yield* conversation.endTurn("failure", lines("[internal error]"))
-    return yield* reporter.report({ state: "failure", message: "internal error" })
+    yield* reporter.report({ state: "failure", message: "internal error" })
+    return "failure"
   })
 
-  const record = Effect.fn("AgentHost.record")(function* (prompt: string) {
-    yield* Effect.mapError(
-      conversation.beginTurn(prompt),
-      ({ message }) => new PromptRefused({ reason: "not_stored", detail: message })
-    )
-    yield* reporter.report({ state: "working", message: statusMessage(prompt) })
-  })
+  const working = (prompt: string) => reporter.report({ state: "working", message: statusMessage(prompt) })
 
-  const work = (prompt: string): Effect.Effect<void> =>
+  /** Works on a prompt that is recorded, and answers how that ended. */
+  const work = ({ caller, text, variables }: Begun): Effect.Effect<TurnState> =>
     agent
-      .turn(prompt, conversation.extend)
-      .pipe(Effect.provideService(Grace, grace), Effect.interruptible, Effect.exit, Effect.flatMap(settle))
+      .turn(text, conversation.extend)
+      .pipe(
+        Effect.provideService(Grace, grace),
+        Effect.provideService(TurnCaller, caller),
+        Effect.provideService(TaskVariables, variables),
+        Effect.interruptible,
+        Effect.exit,
+        Effect.flatMap(settle)
+      )
+
+  const next: Effect.Effect<Option.Option<Begun>> = Effect.tap(queue.next, (begun) =>
+    Option.isSome(begun) ? working(begun.value.text) : Effect.void
+  )
+
+  const tellEnd = () => {
+    ended?.unsafeOpen()
+    ended = undefined
+  }
+
+  /** One turn after another, as long as each ends well and something waits. */
+  const run = Effect.fn("AgentHost.run")(function* (first: Effect.Effect<Option.Option<Begun>>) {
+    let begun = yield* first
+    while (Option.isSome(begun)) {
+      const how = yield* work(begun.value)
+      begun = (yield* queue.goesOnAfter(how)) ? yield* next : Option.none()
+      if (Option.isSome(begun)) tellEnd()
+    }
+  }, Effect.uninterruptible)
+
+  /** In one step with the look whether it may. */
+  const start = (first: Effect.Effect<Option.Option<Begun>>) => {
+    isBusy = true
+    isInterrupted = false
+    fork(run(first)).addObserver(() => {
+      isBusy = false
+      tellEnd()
+      goOn()
+    })
+  }
+
+  /** Whatever came to wait while nothing was looking begins now. */
+  const goOn = () => {
+    if (!isStopped && !isBusy && queue.isDue()) start(next)
+  }
 
   // The recording is part of the turn's fiber: whoever sees the prompt sees the turn.
-  const turn = (prompt: string, recorded: Deferred.Deferred<void, PromptRefused>): Effect.Effect<void> =>
-    record(prompt).pipe(
+  const record = (
+    said: Begun,
+    more: TurnBegin,
+    recorded: Deferred.Deferred<void, KeyTaken | NotStored>
+  ): Effect.Effect<Option.Option<Begun>> =>
+    conversation.beginTurn(said.text, more).pipe(
+      Effect.tap(() => (more.goesOn === true ? queue.letGo(said.caller) : Effect.void)),
+      Effect.zipRight(working(said.text)),
       Effect.onExit((exit) => Deferred.done(recorded, exit)),
-      Effect.zipRight(work(prompt)),
+      Effect.as(said),
       // Whoever prompted has been told.
-      Effect.catchTag("PromptRefused", () => Effect.void),
-      Effect.uninterruptible
+      Effect.option
     )
 
-  const begin = (
-    prompt: string,
-    recorded: Deferred.Deferred<void, PromptRefused>,
-    caller: Option.Option<Caller>,
-    variables: ReadonlyArray<string>
-  ) =>
-    Effect.suspend(() => {
+  const begin = Effect.fn("AgentHost.begin")(function* (said: Begun, more: TurnBegin) {
+    const recorded = yield* Deferred.make<void, KeyTaken | NotStored>()
+    yield* Effect.suspend(() => {
       if (isStopped) return new PromptRefused({ reason: "stopped" })
       if (isBusy) return new PromptRefused({ reason: "busy" })
-      isBusy = true
-      const begun = turn(prompt, recorded).pipe(
-        Effect.provideService(TurnCaller, caller),
-        Effect.provideService(TaskVariables, variables)
-      )
-      fork(begun).addObserver(() => {
-        isBusy = false
-        isEnding = false
-      })
+      start(record(said, more, recorded))
       return Effect.void
     })
+    return yield* Deferred.await(recorded)
+  })
 
-  const prompt = Effect.fn("AgentHost.prompt")(function* (text: string) {
+  const checked = Effect.fn("AgentHost.checked")(function* (text: string) {
     const said = text.trim()
     if (said === "") return yield* new PromptRefused({ reason: "empty" })
     const caller = yield* TurnCaller
     const refusal = agent.refusal?.(caller)
     if (refusal !== undefined) return yield* new PromptRefused({ reason: "forbidden", detail: refusal })
-    const recorded = yield* Deferred.make<void, PromptRefused>()
-    yield* begin(said, recorded, caller, yield* TaskVariables)
-    return yield* Deferred.await(recorded)
-  }, Effect.uninterruptible)
+    return { caller, text: said, variables: yield* TaskVariables } satisfies Begun
+  })
+
+  const prompt = Effect.fn("AgentHost.prompt")(
+    function* (text: string) {
+      yield* begin(yield* checked(text), {})
+    },
+    Effect.catchTags({ KeyTaken: keyReused, NotStored: notStored }),
+    Effect.uninterruptible
+  )
+
+  const wait = Effect.fn("AgentHost.wait")(function* (said: Begun, key: KeyUse | undefined) {
+    if (isStopped) return yield* new PromptRefused({ reason: "stopped" })
+    const given = yield* queue.add(said, key)
+    goOn()
+    return given
+  })
+
+  const begins = (said: Begun, { key, whenBusy }: TaskToGive) =>
+    Effect.as(begin(said, { key, goesOn: whenBusy !== "reject" }), started)
+
+  /** Waits where the agent is at work or others wait, also where it came to that just now. */
+  const beginsOrWaits = (said: Begun, task: TaskToGive) =>
+    Effect.flatMap(queue.state, ({ tasks }) =>
+      isBusy || tasks.length > 0
+        ? wait(said, task.key)
+        : Effect.catchIf(
+            begins(said, task),
+            (error) => error._tag === "PromptRefused" && error.reason === "busy",
+            () => wait(said, task.key)
+          )
+    )
+
+  const oneKeyAtATime = yield* Effect.makeSemaphore(1)
+  const give = Effect.fn("AgentHost.give")(
+    function* (task: TaskToGive) {
+      const said = yield* checked(task.text)
+      const before = yield* queue.usedBefore(task.key)
+      if (Option.isSome(before)) return before.value
+      return yield* task.whenBusy === "queue" ? beginsOrWaits(said, task) : begins(said, task)
+    },
+    Effect.catchTags({ KeyTaken: keyReused, NotStored: notStored, QueueFull: full }),
+    Effect.uninterruptible,
+    oneKeyAtATime.withPermits(1)
+  )
 
   return {
     agentType: agent.agentType,
     status: Effect.sync(() => (isBusy ? "running" : "stable")),
-    settled: Effect.suspend(() =>
-      Option.match(isEnding ? FiberHandle.unsafeGet(turns) : Option.none(), {
-        onNone: () => Effect.void,
-        onSome: (fiber) => Effect.asVoid(Fiber.await(fiber))
-      })
-    ),
+    settled: Effect.suspend(() => ended?.await ?? Effect.void),
     messages: conversation.messages,
     prompt,
-    interrupt: Effect.suspend(() =>
-      Option.match(FiberHandle.unsafeGet(turns), { onNone: () => Effect.void, onSome: Fiber.interruptFork })
-    ),
+    give,
+    queue: Effect.map(queue.state, (state) => ({ ...state, limit: limits.queue })),
+    removeQueued: conversation.queue.remove,
+    interrupt: Effect.suspend(() => {
+      if (isBusy) isInterrupted = true
+      return Option.match(FiberHandle.unsafeGet(turns), { onNone: () => Effect.void, onSome: Fiber.interruptFork })
+    }),
     stop: Effect.uninterruptible(Effect.zipRight(forbidPrompts, FiberHandle.clear(turns)))
   } satisfies AgentHost
 })

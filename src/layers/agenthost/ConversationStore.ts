@@ -1,5 +1,6 @@
 import { Context, type Effect } from "effect"
-import type { Conversation, NotStored } from "./Conversation.ts"
+import type { Conversation } from "./Conversation.ts"
+import type { NotStored } from "./NotStored.ts"
 
 /** The conversations of all agents, by workspace id. */
 export class ConversationStore extends Context.Tag("fleet-mcp/layers/agenthost/ConversationStore")<

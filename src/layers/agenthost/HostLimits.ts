@@ -19,6 +19,10 @@ export class HostLimits extends Context.Reference<HostLimits>()("fleet-mcp/layer
     part: 64 * KiB,
     /** A part that is stored is stored again with what comes after it, up to this: short lines are not a part each. */
     smallPart: 4 * KiB,
+    /** Tasks of an agent that wait for their turn. */
+    queue: 20,
+    /** Until the next of them is tried again, where it could not be stored that it begins. */
+    queueRetry: Duration.seconds(5),
     /** From SIGTERM to SIGKILL for an agent's processes when the server is exiting. */
     exitGrace: Duration.millis(300)
   })

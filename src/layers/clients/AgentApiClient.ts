@@ -35,7 +35,10 @@ export class AgentApiClient extends Context.Tag("fleet-mcp/layers/clients/AgentA
           return Effect.succeed({
             status: (request) => there(api.status(request)),
             messages: (request) => there(api.messages(request)),
-            message: (request) => there(api.message(request))
+            message: (request) => there(api.message(request)),
+            queue: (request) => there(api.queue(request)),
+            give: (request) => there(api.give(request)),
+            removeQueued: (request) => there(api.removeQueued(request))
           })
         }
       }

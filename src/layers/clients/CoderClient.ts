@@ -11,7 +11,8 @@ const make = Effect.gen(function* () {
     templates: yield* deriveGroup(CoderApi, { group: "templates", httpClient }),
     workspaces: yield* deriveGroup(CoderApi, { group: "workspaces", httpClient }),
     builds: yield* deriveGroup(CoderApi, { group: "builds", httpClient }),
-    agents: yield* deriveGroup(CoderApi, { group: "agents", httpClient })
+    agents: yield* deriveGroup(CoderApi, { group: "agents", httpClient }),
+    keys: yield* deriveGroup(CoderApi, { group: "keys", httpClient })
   }
 })
 

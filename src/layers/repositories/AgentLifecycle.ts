@@ -1,9 +1,10 @@
-import { Context, Duration, Effect, Layer, Option } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option } from "effect"
 import type { Build, Transition } from "../../schemas/coder/Builds.ts"
 import type { CoderError } from "../../schemas/coder/CoderError.ts"
 import type { CreateWorkspace, Workspace } from "../../schemas/coder/Workspaces.ts"
 import { AgentNameTaken, BuildFailed, BuildInTheWay, type AgentUnreadable } from "../../schemas/errors/Agent.ts"
 import type { CoderFailure } from "../../schemas/errors/Coder.ts"
+import type { KeyUse } from "../../schemas/Idempotency.ts"
 import type { Role } from "../../schemas/Role.ts"
 import { cut, quotedLength, shownName, withoutControls } from "../../schemas/Text.ts"
 import { CoderClient } from "../clients/CoderClient.ts"
@@ -34,6 +35,10 @@ export interface NewAgent {
   readonly role: Role | undefined
   /** The first task; it travels with the build where the project has a prompt parameter. */
   readonly task: string
+  /** Remembered with what is made. */
+  readonly key?: KeyUse | undefined
+  /** An agent of that name with that task counts as made by this request, if it is not older. Default: none does. */
+  readonly knownFor?: Duration.Duration | undefined
 }
 
 /**
@@ -50,7 +55,7 @@ export interface Change extends WorkspaceHandle {
 export type CreateFailure = CoderFailure | AgentNameTaken | AgentUnreadable
 export type ChangeFailure = CoderFailure | BuildInTheWay | AgentUnreadable
 
-type RequestBuild = (agent: WorkspaceHandle) => Effect.Effect<Settled<Change>, ChangeFailure>
+type RequestBuild = (agent: WorkspaceHandle, key?: KeyUse) => Effect.Effect<Settled<Change>, ChangeFailure>
 
 /**
  * The lives of agents: they are created, started, stopped and removed by builds of their workspaces. Every request is
@@ -62,14 +67,20 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
   {
     /**
      * Looks whether the name is free. `send` then creates the agent; unseen is also a workspace of that name that may as
-     * well be somebody else's.
+     * well be somebody else's. `before` is when the agent was created that counts as this one: nothing is sent then.
      */
-    readonly create: (
-      request: NewAgent
-    ) => Effect.Effect<{ readonly send: Effect.Effect<Settled<Change>, CreateFailure> }, CreateFailure>
+    readonly create: (request: NewAgent) => Effect.Effect<
+      {
+        readonly send: Effect.Effect<Settled<Change>, CreateFailure>
+        readonly before: Option.Option<string>
+      },
+      CreateFailure
+    >
     readonly start: RequestBuild
     readonly stop: RequestBuild
     readonly remove: RequestBuild
+    /** The change of that number; none where it is not known any more. */
+    readonly numbered: (agent: WorkspaceHandle, build: number) => Effect.Effect<Option.Option<Change>, CoderFailure>
     /** The newest change of an agent, as it was when the agent was found. */
     readonly latest: (agent: WorkspaceHandle) => Change
     /** Looks at a change until it has ended or the time is up, and gives it as it was seen last; looks may fail. */
@@ -117,7 +128,6 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
             )
           })
         const before = yield* agents.holder(name)
-        if (Option.isSome(before)) return yield* taken(before)
 
         /**
          * Whether what has the name now is what was asked for: the name was free before the request, and template, preset
@@ -141,6 +151,16 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
           )
         }
 
+        /** What has the name, where that may count as made by this request. */
+        const known = (holder: WorkspaceHandle) =>
+          Effect.gen(function* () {
+            const { workspace } = holder[wire]
+            const age = (yield* Clock.currentTimeMillis) - Date.parse(workspace.created_at)
+            const { knownFor = Duration.zero } = request
+            if (!(age <= Duration.toMillis(knownFor))) return false
+            return Option.getOrElse(yield* lastLook(() => Option.none<boolean>())(isOurs(workspace)), () => false)
+          })
+
         const settled = (error: CoderError): Effect.Effect<Settled<Change>, CreateFailure> =>
           Effect.gen(function* () {
             const refusal = translate(`create the agent ${name}`)(error)
@@ -156,17 +176,25 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
             return ours.value ? Seen({ value: toChange(workspace) }) : yield* taken(found)
           })
 
+        if (Option.isSome(before)) {
+          if (!(yield* known(before.value))) return yield* taken(before)
+          const { workspace } = before.value[wire]
+          return {
+            send: Effect.succeed<Settled<Change>>(Seen({ value: toChange(workspace) })),
+            before: Option.some(workspace.created_at)
+          }
+        }
         const send = coder.workspaces.create({ path: { user: "me" }, payload }).pipe(
           Effect.map((workspace): Settled<Change> => Seen({ value: toChange(workspace) })),
           Effect.catchAll(settled),
           Effect.withSpan("AgentLifecycle.send")
         )
-        return { send }
+        return { send, before: Option.none<string>() }
       })
 
       const requestBuild =
         (transition: Transition): RequestBuild =>
-        (agent) =>
+        (agent, key) =>
           Effect.gen(function* () {
             const { workspace } = agent[wire]
             const before = workspace.latest_build.build_number
@@ -207,7 +235,10 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
               })
 
             return yield* coder.builds
-              .create({ path: { workspace: workspace.id }, payload: { transition } })
+              .create({
+                path: { workspace: workspace.id },
+                payload: { transition, ...(key === undefined ? {} : { idempotency: key }) }
+              })
               .pipe(Effect.map(seen), Effect.catchAll(settled))
           }).pipe(Effect.withSpan(`AgentLifecycle.${transition}`))
 
@@ -234,6 +265,16 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         yield* lookUntil(time, look)
         return seen
       })
+
+      const numbered = ({ [wire]: { workspace } }: WorkspaceHandle, build_number: number) =>
+        Effect.gen(function* () {
+          if (workspace.latest_build.build_number === build_number) return Option.some(toChange(workspace))
+          const builds = yield* coder.builds.list({ path: { workspace: workspace.id }, urlParams: {} })
+          const found = builds.find((one) => one.build_number === build_number)
+          if (found === undefined) return Option.none()
+          const build = yield* coder.builds.get({ path: { build: found.id } })
+          return Option.some(toChange({ ...workspace, latest_build: build }))
+        }).pipe(Effect.mapError(translate(`look at the builds of ${workspace.name}`)))
 
       const linesOf = (change: Change, wanted: (level: string) => boolean) =>
         Effect.gen(function* () {
@@ -274,6 +315,7 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
         start: requestBuild("start"),
         stop: requestBuild("stop"),
         remove: requestBuild("delete"),
+        numbered,
         latest,
         watch,
         failure,
@@ -284,11 +326,12 @@ export class AgentLifecycle extends Context.Tag("fleet-mcp/layers/repositories/A
   )
 }
 
-const toPayload = ({ name, project: { project, promptParameter }, role, task }: NewAgent): CreateWorkspace => ({
+const toPayload = ({ key, name, project: { project, promptParameter }, role, task }: NewAgent): CreateWorkspace => ({
   name,
   template_id: project.id,
   ...(role === undefined ? {} : { template_version_preset_id: role.id }),
-  ...(promptParameter === null ? {} : { rich_parameter_values: [{ name: promptParameter, value: task }] })
+  ...(promptParameter === null ? {} : { rich_parameter_values: [{ name: promptParameter, value: task }] }),
+  ...(key === undefined ? {} : { idempotency: key })
 })
 
 /** How builds end well, in Coder's words. */

@@ -19,7 +19,8 @@ import { FleetConfig } from "../config/FleetConfig.ts"
 import { TimeLimits, within } from "../time/Deadline.ts"
 import { once } from "../time/Shared.ts"
 import { unreachable, type AgentFailure } from "./AgentFailure.ts"
-import { makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
+import { queueOf, toQueue } from "./AgentQueue.ts"
+import { LookLimits, makeAgentLook, type Look, type LookRequest } from "./AgentLook.ts"
 import { toAgent, toAgentView, unreadableView, workspaceState } from "./AgentState.ts"
 import { makeAgentSurvey, type Survey, type Wanted } from "./AgentSurvey.ts"
 import type { Dialogue } from "./LiveState.ts"
@@ -70,6 +71,8 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     readonly holder: (name: string) => Effect.Effect<Option.Option<WorkspaceHandle>, CoderFailure | AgentUnreadable>
     /** The same workspace as it is now, also where it was deleted: by its id, for its name may be another's by now. */
     readonly refresh: (workspace: WorkspaceHandle) => Effect.Effect<WorkspaceHandle, CoderFailure>
+    /** The workspace of that id, deleted or not; none where it is forgotten. */
+    readonly byId: (id: string) => Effect.Effect<Option.Option<WorkspaceHandle>, CoderFailure>
     /** The workspace of that name, which is the caller's and an agent; the agent itself is not asked. */
     readonly locate: (name: string) => Effect.Effect<LocatedAgent, LookupFailure>
     /** Looks at the agent that a workspace is: asks the agent, for a short time, but not Coder for the workspace again. */
@@ -94,6 +97,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
     this,
     Effect.gen(function* () {
       const coder = yield* CoderClient
+      const agentApi = yield* AgentApiClient
       const looks = yield* makeAgentLook
       const surveys = yield* makeAgentSurvey(looks)
       const projects = yield* ProjectRepository
@@ -233,6 +237,16 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
           Effect.mapError(translate(`look at the agent ${known.name}`))
         )
 
+      const byId = (id: string) =>
+        coder.workspaces.get({ path: { workspace: id }, urlParams: { include_deleted: true } }).pipe(
+          Effect.map((found): Option.Option<WorkspaceHandle> => Option.some({ [wire]: { workspace: found } })),
+          Effect.catchIf(
+            (error) => error.reason === "status" && (error.status === 404 || error.status === 410),
+            () => Effect.succeedNone
+          ),
+          Effect.mapError(translate("look at an agent"))
+        )
+
       const versionOf = ({ latest_build }: Workspace) =>
         Effect.either(projects.version(latest_build.template_version_id))
 
@@ -248,16 +262,38 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         [wire]: { workspace: found, app: appOf(found) }
       })
 
+      /** With the tasks that wait: as the workspace tells of them, or else the agent itself. */
+      const withQueue = (found: FoundAgent): Effect.Effect<FoundAgent> =>
+        Effect.gen(function* () {
+          const { app, workspace: its } = found[wire]
+          const told = queueOf(its)
+          const asks = Option.isNone(told) && Option.exists(found.live, ({ queue }) => queue !== null)
+          const queue = asks && Option.isSome(app) ? yield* askQueue(app.value) : told
+          return Option.match(queue, {
+            onNone: () => found,
+            onSome: (tasks) => ({ ...found, agent: { ...found.agent, queue: tasks } })
+          })
+        })
+
+      const askQueue = (app: AgentApp) =>
+        Effect.flatMap(LookLimits, ({ one }) =>
+          Effect.flatMap(agentApi.of(app), (api) => api.queue()).pipe(
+            Effect.timeout(one),
+            Effect.option,
+            Effect.map(Option.flatMap(toQueue))
+          )
+        )
+
       const look = Effect.fn("AgentRepository.look")(function* ({ [wire]: { workspace: found } }: WorkspaceHandle) {
         const version = yield* versionOf(found)
-        return toFound(found, version, yield* looks.one(requestFor(found, version)))
+        return yield* withQueue(toFound(found, version, yield* looks.one(requestFor(found, version))))
       })
 
       const attend = Effect.fn("AgentRepository.attend")(function* ({ [wire]: { workspace: found } }: WorkspaceHandle) {
         const version = yield* versionOf(found)
         const request = requestFor(found, version)
         const seen = yield* Effect.mapError(looks.attend(request), unreachable(found.name))
-        return toFound(found, version, seen)
+        return yield* withQueue(toFound(found, version, seen))
       })
 
       const locate = Effect.fn("AgentRepository.locate")(function* (name: string) {
@@ -287,6 +323,7 @@ export class AgentRepository extends Context.Tag("fleet-mcp/layers/repositories/
         locate,
         holder,
         refresh,
+        byId,
         look,
         attend,
         takeForOld: ({ live, [wire]: { workspace: found } }, dialogue) =>

@@ -43,12 +43,19 @@ const agentIn = ({ app, lifecycle_state, status }: NonNullable<AgentStand["agent
   apps: app === null ? [] : [{ id: "", slug: app.slug, health: app.health, healthcheck: { url: "" }, statuses: [] }]
 })
 
-const turnState = (turn: AgentStand["turn"], warning: string, at: DateTime.Utc): AgentState => {
+const turnState = (
+  { turn, waiting }: Pick<AgentStand, "turn" | "waiting">,
+  warning: string,
+  at: DateTime.Utc
+): AgentState => {
   if (turn === null) return observed("idle", "journal", `it has had no task yet${warning}`, at)
   const { begun_at, ended, task } = turn
   if (ended === null) return observed("busy", "journal", `a turn began: ${task}${warning}`, timeOf(begun_at) ?? at)
   const how = ended.state === "complete" ? "ended" : `ended (${ended.state})`
-  return observed("idle", "journal", `its turn ${how}: ${task}${warning}`, timeOf(ended.at) ?? at)
+  const since = timeOf(ended.at) ?? at
+  return waiting === 0
+    ? observed("idle", "journal", `its turn ${how}: ${task}${warning}`, since)
+    : observed("busy", "journal", `its turn ${how}, and the next of ${waiting} queued begins: ${task}${warning}`, since)
 }
 
 /** Whether somebody has spoken to the agent since its newest report. */
@@ -62,7 +69,7 @@ export const standState = (event: FleetEvent, stand: AgentStand, options: FleetO
   const told = workspaceState(workspace, options, at)
   if (told._tag === "Told") return told.state
   if (told._tag === "Reports") return reportState(workspace, `it shows no AgentAPI app${told.warning}`, at)
-  const state = turnState(stand.turn, told.warning, at)
+  const state = turnState(stand, told.warning, at)
   if (state.status !== "idle" || isAnswered(stand) || stand.report?.needs_user_attention !== true) return state
   return reportState(workspace, "no turn has begun since", at)
 }

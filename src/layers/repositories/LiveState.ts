@@ -1,8 +1,10 @@
 import { Context, DateTime, Duration, Option } from "effect"
 import type { AgentStatus } from "../../schemas/Agent.ts"
 import type { AgentApiStatus, Message } from "../../schemas/agentapi/AgentApi.ts"
+import type { QueueStatus } from "../../schemas/agentapi/FleetExtension.ts"
 import type { WorkspaceSummary } from "../../schemas/coder/Workspaces.ts"
 import { shownName } from "../../schemas/Text.ts"
+import { holdText } from "./AgentQueue.ts"
 import { AgentScreen, readScreen } from "./AgentScreen.ts"
 import { freshReport, observed, quotedReport, reportedStatus, timeOf, type AgentState } from "./AgentState.ts"
 
@@ -48,6 +50,8 @@ export interface LiveState extends AgentState {
   readonly lastMessage: number | undefined
   /** The conversation so far; null where it was not read. */
   readonly conversation: ConversationSoFar | null
+  /** The tasks that wait for their turn; null where none does. */
+  readonly queue: QueueStatus | null
   /** How AgentAPI speaks to the agent: `pty`, a terminal that takes keys, or `acp`. */
   readonly transport: string
 }
@@ -161,6 +165,14 @@ const isoSeconds = (time: DateTime.Utc): string => DateTime.formatIso(time).repl
 
 const joined = (...parts: ReadonlyArray<string>): string => parts.filter((part) => part !== "").join("; ")
 
+const queueText = (queue: QueueStatus | null): string => {
+  if (queue === null || queue.waiting === 0) return ""
+  const tasks = `${queue.waiting} queued ${queue.waiting === 1 ? "task" : "tasks"}`
+  const wait = queue.waiting === 1 ? "waits" : "wait"
+  const are = queue.waiting === 1 ? "is" : "are"
+  return queue.held === null ? `${tasks} ${wait}` : `${tasks} ${are} held: ${holdText(queue.held)}`
+}
+
 /**
  * The status by a live answer. It beats any report: a difference is told in the evidence. Idle is said only where the
  * screen is known to wait for input and the first task of the build, if there is one, has been taken or is overdue.
@@ -169,13 +181,15 @@ export const liveState = (answer: LiveAnswer, circumstances: Circumstances): Liv
   const { warning, workspace } = circumstances
   const screen = screenSeen(readScreen(answer.status, answer.messages), circumstances.isLeftOver)
   const seen = withReport(withFirstTask(screen, circumstances), answer, workspace)
-  const detail = joined(`AgentAPI says ${answer.status.status}`, seen.detail) + warning
+  const queue = answer.status.queue ?? null
+  const detail = joined(`AgentAPI says ${answer.status.status}`, seen.detail, queueText(queue)) + warning
   return {
     ...observed(seen.status, "agentapi", detail, answer.at),
     takesTask: seen.takesTask,
     dialogue: seen.dialogue ?? null,
     lastMessage: answer.messages.at(-1)?.id,
     conversation: soFar(answer, workspace),
+    queue: queue !== null && queue.waiting > 0 ? queue : null,
     transport: shownName(answer.status.transport ?? "pty")
   }
 }

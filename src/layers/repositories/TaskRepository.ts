@@ -1,18 +1,42 @@
-import { Context, DateTime, Duration, Effect, Layer, Option } from "effect"
+import { Array, Context, DateTime, Duration, Effect, Layer, Option } from "effect"
 import { interruptKey, type AgentApp, type Message } from "../../schemas/agentapi/AgentApi.ts"
+import type { GivenState, GivenTask as Answer, GiveTask } from "../../schemas/agentapi/FleetExtension.ts"
+import type { CoderError } from "../../schemas/coder/CoderError.ts"
 import type { LogEntry } from "../../schemas/Conversation.ts"
 import { leftOutOf } from "../../schemas/coder/mending.ts"
+import { QueueNotSupported } from "../../schemas/errors/Queue.ts"
 import { AgentUnreachable, type AgentRefused } from "../../schemas/errors/Task.ts"
 import type { Outcome } from "../../schemas/Outcome.ts"
 import type { Task } from "../../schemas/Task.ts"
-import { shownName, withoutControls } from "../../schemas/Text.ts"
+import { byteLength, shownName, withoutControls } from "../../schemas/Text.ts"
 import { AgentApiClient } from "../clients/AgentApiClient.ts"
 import { lookUntil, TimeLimits } from "../time/Deadline.ts"
 import { isRefusal, refusal, unreachable, type AgentFailure } from "./AgentFailure.ts"
+import { isUnknownThere } from "./AgentQueue.ts"
 import { AgentRepository } from "./AgentRepository.ts"
 import { timeOf } from "./AgentState.ts"
 import { wire, type FoundAgent, type WorkspaceHandle } from "./FoundAgent.ts"
 import { mainAgents, unread } from "./WorkspaceAgents.ts"
+
+/** What became of a task that was given: it has begun, it waits, it was not taken, or nobody could tell. */
+export type GivenTask =
+  | { readonly _tag: "Started"; readonly usedAt: string | null }
+  | { readonly _tag: "Queued"; readonly id: number; readonly ahead: number; readonly usedAt: string | null }
+  | {
+      readonly _tag: "Refused"
+      readonly reason: Exclude<GivenState, "started" | "queued">
+      readonly detail: string
+    }
+  | { readonly _tag: "Unknown" }
+
+export interface RemovedTask {
+  /** `not_applied`: it does not wait any more. */
+  readonly outcome: Outcome
+  /** How many wait still; null where that was not seen. */
+  readonly waiting: number | null
+}
+
+type TaskFailure = AgentFailure | AgentRefused
 
 /** What agents report, what was said to them and by them, and the ways to speak to them. */
 export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/TaskRepository")<
@@ -32,6 +56,19 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
       found: FoundAgent,
       text: string
     ) => Effect.Effect<{ readonly send: Effect.Effect<Outcome, AgentFailure | AgentRefused> }, AgentFailure>
+    /**
+     * Reads what waits for the agent, and its conversation; fails where the way to it has no queue. `send` then gives it the
+     * task once, to begin or to wait.
+     */
+    readonly prepareTask: (
+      found: FoundAgent,
+      task: GiveTask
+    ) => Effect.Effect<{ readonly send: Effect.Effect<GivenTask, TaskFailure> }, AgentFailure | QueueNotSupported>
+    /** Takes a task out that waits. `unknown` = no answer told what became of it. */
+    readonly removeQueued: (
+      found: FoundAgent,
+      id: number
+    ) => Effect.Effect<RemovedTask, AgentFailure | QueueNotSupported>
     /** Presses the interrupt key once. `unknown` = no answer told whether it arrived. */
     readonly interrupt: (found: FoundAgent) => Effect.Effect<Outcome, AgentFailure | AgentRefused>
     /** Looks at the agent until it is as wanted; none when the time is over before. A look that fails is repeated. */
@@ -98,6 +135,60 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
         return { send }
       })
 
+      const prepareTask = Effect.fn("TaskRepository.prepareTask")(function* (found: FoundAgent, task: GiveTask) {
+        const app = yield* appOf(found)
+        const api = yield* agentApi.of(app)
+        const { last_id } = yield* Effect.mapError(api.queue(), noQueue(found))
+        const before = yield* Effect.mapError(messages(app), unreachable(found.agent.name))
+        const bytes = byteLength(task.content.trim())
+        const waits = Effect.map(api.queue(), ({ tasks: all }) =>
+          Option.map(
+            Array.findFirst(all, (one) => one.id > last_id && one.bytes === bytes),
+            ({ id }): GivenTask => ({
+              _tag: "Queued",
+              id,
+              ahead: all.filter((one) => one.id < id).length,
+              usedAt: null
+            })
+          )
+        )
+        const begun = Effect.map(messages(app), (now) =>
+          Option.map(sentIn(now, before.at(-1)?.id ?? -1, task.content), (): GivenTask => ({
+            _tag: "Started",
+            usedAt: null
+          }))
+        )
+        // What waited at the first look may have begun at the second.
+        const seen = Effect.flatMap(waits, (found) => (Option.isSome(found) ? Effect.succeed(found) : begun))
+        const settled = Effect.flatMap(TimeLimits, ({ look, settle }) =>
+          lookUntil(settle, Effect.map(Effect.option(Effect.timeout(seen, look)), Option.flatten))
+        ).pipe(Effect.map(Option.getOrElse((): GivenTask => ({ _tag: "Unknown" }))))
+        const send = api.give({ payload: task }).pipe(
+          Effect.map(toGiven),
+          Effect.catchAll((error): Effect.Effect<GivenTask, TaskFailure> =>
+            isRefusal(error) ? Effect.fail(refusal(found.agent.name)(error)) : settled
+          ),
+          Effect.withSpan("TaskRepository.give")
+        )
+        return { send }
+      })
+
+      const removeQueued = Effect.fn("TaskRepository.removeQueued")(function* (found: FoundAgent, id: number) {
+        const api = yield* Effect.flatMap(appOf(found), agentApi.of)
+        return yield* api.removeQueued({ path: { task: String(id) } }).pipe(
+          Effect.map(({ removed, waiting }): RemovedTask => ({
+            outcome: removed ? "applied" : "not_applied",
+            waiting
+          })),
+          Effect.catchAll((error) => {
+            if (isUnknownThere(error)) return Effect.fail(noQueue(found)(error))
+            return isRefusal(error)
+              ? Effect.fail(unreachable(found.agent.name)(error))
+              : Effect.succeed<RemovedTask>({ outcome: "unknown", waiting: null })
+          })
+        )
+      })
+
       const interrupt = Effect.fn("TaskRepository.interrupt")(function* (found: FoundAgent) {
         const app = yield* appOf(found)
         const api = yield* agentApi.of(app)
@@ -114,12 +205,31 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
         given,
         log,
         prepareMessage,
+        prepareTask,
+        removeQueued,
         interrupt,
         lookUntil: (found, time, wanted) =>
           lookUntil(time, Effect.map(Effect.option(agents.attend(found)), Option.filter(wanted)))
       }
     })
   )
+}
+
+/** A failure to ask for the queue, which may be that there is none. */
+const noQueue =
+  ({ agent }: FoundAgent) =>
+  (error: CoderError): AgentFailure | QueueNotSupported =>
+    isUnknownThere(error) ? new QueueNotSupported({ agent_name: agent.name }) : unreachable(agent.name)(error)
+
+const toGiven = ({ ahead, detail, state, task_id, used_at }: Answer): GivenTask => {
+  switch (state) {
+    case "started":
+      return { _tag: "Started", usedAt: used_at }
+    case "queued":
+      return { _tag: "Queued", id: task_id ?? 0, ahead, usedAt: used_at }
+    default:
+      return { _tag: "Refused", reason: state, detail }
+  }
 }
 
 const history = ({ [wire]: { workspace } }: WorkspaceHandle) => ({

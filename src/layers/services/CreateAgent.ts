@@ -8,6 +8,7 @@ import {
 } from "../../schemas/errors/Agent.ts"
 import type { CoderFailure, DeadlineExceeded } from "../../schemas/errors/Coder.ts"
 import type { NextStep } from "../../schemas/errors/NextStep.ts"
+import { IdempotencyNotSupported, type IdempotencyKeyReused } from "../../schemas/errors/Idempotency.ts"
 import {
   RoleNotFound,
   RoleSetsPrompt,
@@ -22,10 +23,12 @@ import { CoderConfig } from "../config/CoderConfig.ts"
 import { FleetConfig, type FleetOptions } from "../config/FleetConfig.ts"
 import { AgentLifecycle, type Change } from "../repositories/AgentLifecycle.ts"
 import { AgentRepository, type FoundAgent } from "../repositories/AgentRepository.ts"
+import type { IdempotencyKeys, Used } from "../repositories/IdempotencyKeys.ts"
 import { ProjectRepository, type FoundProject } from "../repositories/ProjectRepository.ts"
 import { TaskRepository } from "../repositories/TaskRepository.ts"
 import { lookUntil } from "../time/Deadline.ts"
 import { checkTask } from "./checkTask.ts"
+import { doneBefore, type Keyed, KeyLimits, makeOnce } from "./Once.ts"
 import { changing, sending, timeToWait, tookEffect } from "./deadlines.ts"
 
 export interface CreateRequest {
@@ -37,13 +40,18 @@ export interface CreateRequest {
   readonly role?: string | undefined
   /** Wait, within the deadline, until the agent is past its start, at work or not. Default false. */
   readonly wait_ready?: boolean | undefined
+  /** Names this act: whoever comes with it again within 24 hours is told what came of it. */
+  readonly idempotency_key?: string | undefined
 }
 
 export interface CreatedAgent {
-  /** Null only where the outcome is `unknown`: no read could tell whether Coder created it. */
+  /**
+   * Null where the outcome is `unknown`: no read could tell whether Coder created it; and where it was created before, with
+   * the same idempotency key, and is forgotten since.
+   */
   readonly agent: Agent | null
   readonly outcome: Outcome
-  /** Null where the outcome is `unknown`. */
+  /** Null where the agent is, and of one that is deleted since. */
   readonly stage: Stage | null
   readonly task: TaskDelivery
   readonly message: string
@@ -61,6 +69,8 @@ export type CreateFailure =
   | RoleNotFound
   | RoleSetsPrompt
   | BuildFailed
+  | IdempotencyKeyReused
+  | IdempotencyNotSupported
   | DeadlineExceeded
 
 /** A new agent as it was seen, and what its build warned of. */
@@ -79,7 +89,7 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
   static readonly layer: Layer.Layer<
     CreateAgent,
     never,
-    AgentLifecycle | AgentRepository | CoderConfig | FleetConfig | ProjectRepository | TaskRepository
+    AgentLifecycle | AgentRepository | CoderConfig | FleetConfig | IdempotencyKeys | ProjectRepository | TaskRepository
   > = Layer.effect(
     this,
     Effect.gen(function* () {
@@ -89,6 +99,9 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
       const tasks = yield* TaskRepository
       const { displayName, url } = yield* CoderConfig
       const options = yield* FleetConfig
+      const { knownFor } = yield* KeyLimits
+      const once = yield* makeOnce
+      const place = displayName ?? url.origin
 
       /** A first message is to be sent and settled afterwards. */
       const timeToStart = timeToWait(2)
@@ -128,15 +141,20 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
               )
             )
 
-      const create = Effect.fn("CreateAgent.create")(
-        function* (request: CreateRequest) {
+      const make = (request: CreateRequest, task: string, keyed: Keyed | undefined) =>
+        Effect.gen(function* (): Effect.fn.Return<CreatedAgent, CreateFailure> {
           const { name, wait_ready = false } = request
-          if (!Schema.is(AgentName)(name)) return yield* new InvalidAgentName({ agent_name: name })
-          const task = yield* checkTask(request.task)
           const project = yield* projects.find(request.project)
           const role = yield* chooseRole(project, request.role)
-          const { send } = yield* lifecycle.create({ name, project, role, task })
           const withBuild = project.promptParameter !== null
+          if (keyed?.isRemembered === false && !withBuild) return yield* unsupported()
+          const { before, send } = yield* lifecycle.create({
+            name,
+            project,
+            role,
+            task,
+            ...(keyed === undefined ? {} : keyed.isRemembered ? { key: keyed.use } : { knownFor })
+          })
 
           return yield* Effect.gen(function* () {
             const sent = yield* send
@@ -148,10 +166,35 @@ export class CreateAgent extends Context.Tag("fleet-mcp/layers/services/CreateAg
               : asItIs(sent.value)
             const delivery = withBuild ? "in_build" : yield* deliver(found, task)
             const told = delivery === "not_delivered" && found.lacksAgentApi ? undeliverable(options) : toldOf[delivery]
-            return created(found.agent, displayName ?? url.origin, delivery, { ...told, warnings })
+            return created(found.agent, place, delivery, { ...told, warnings, before: Option.getOrUndefined(before) })
           }).pipe(sending(`create the agent ${name}`))
+        })
+
+      /** The agent that was created before, as it is now. Only who gives the task with the build remembers keys. */
+      const again = ({ name, wait_ready = false }: CreateRequest, { usedAt, workspaceId }: Used) =>
+        Effect.gen(function* (): Effect.fn.Return<CreatedAgent, CreateFailure> {
+          const handle = yield* agents.byId(workspaceId)
+          if (Option.isNone(handle)) return forgotten(name, place, usedAt)
+          const latest = lifecycle.latest(handle.value)
+          const waits = wait_ready && latest.build_number === 1
+          const { found, warnings } = yield* waits ? waitUntilReady(latest, isReady) : asItIs(latest)
+          return created(found.agent, place, "in_build", { ...toldOf.in_build, warnings, before: usedAt })
+        })
+
+      const create = Effect.fn("CreateAgent.create")(
+        function* (request: CreateRequest) {
+          const { idempotency_key: key, name, project, role = null } = request
+          if (!Schema.is(AgentName)(name)) return yield* new InvalidAgentName({ agent_name: name })
+          const task = yield* checkTask(request.task)
+          return yield* once<CreatedAgent, CreateFailure>({
+            key,
+            act: "create_agent",
+            args: { name: name.toLowerCase(), project, role, task },
+            fresh: (keyed) => make(request, task, keyed),
+            replay: (used) => again(request, used)
+          })
         },
-        (effect, { name }) => changing(`create the agent ${name}`)(effect)
+        (effect, { name }): Effect.Effect<CreatedAgent, CreateFailure> => changing(`create the agent ${name}`)(effect)
       )
 
       return { create }
@@ -207,6 +250,20 @@ const stageOf = ({ evidence, status }: Agent): Stage => {
   }
 }
 
+const unsupported = () =>
+  new IdempotencyNotSupported({
+    reason: "the task of such an agent does not travel with its build, so nothing would tell whether it was given"
+  })
+
+const forgotten = (name: string, coder: string, at: string): CreatedAgent => ({
+  agent: null,
+  outcome: "applied",
+  stage: null,
+  task: "in_build",
+  message: `Agent ${name} was created on ${coder}, and is deleted and forgotten since.${doneBefore(at)}`,
+  next: []
+})
+
 const unseen = (name: string, withBuild: boolean): CreatedAgent => ({
   agent: null,
   outcome: "unknown",
@@ -229,14 +286,27 @@ const created = (
   agent: Agent,
   coder: string,
   task: TaskDelivery,
-  told: ToldTask & { readonly warnings: ReadonlyArray<string> }
+  {
+    before,
+    message,
+    next,
+    warnings
+  }: ToldTask & {
+    readonly warnings: ReadonlyArray<string>
+    /** When that was done, where it was before. */
+    readonly before: string | undefined
+  }
 ): CreatedAgent => ({
   agent,
   outcome: "applied",
-  stage: stageOf(agent),
+  stage: agent.status === "deleted" ? null : stageOf(agent),
   task,
-  message: [`Agent ${agent.name} was created on ${coder}.`, told.message, ...told.warnings.map(asSentence)].join(" "),
-  next: told.next
+  message: [
+    `Agent ${agent.name} was created on ${coder}.${before === undefined ? "" : doneBefore(before)}`,
+    message,
+    ...warnings.map(asSentence)
+  ].join(" "),
+  next
 })
 
 const asSentence = (text: string): string => (text.endsWith(".") ? text : `${text}.`)

@@ -59,3 +59,6 @@ export const timeToWait = (settled: number): Effect.Effect<Duration.Duration> =>
 
 /** Within `sending`: from here on the change was seen to take effect, at least in part. */
 export const tookEffect: Effect.Effect<void> = reached("applied")
+
+/** Words for a change of which nobody knows whether it began. */
+export const noAnswer = (what: string): string => `Coder gave no answer, and no read could tell whether ${what}.`

@@ -3,12 +3,17 @@ import { Schema } from "effect"
 import { CoderError } from "../coder/CoderError.ts"
 import { readable, shown } from "../coder/elements.ts"
 import { AnswerSize, AnswerTime } from "../EndpointPolicy.ts"
+import { giveEndpoint, queueEndpoint, QueueStatus, removeEndpoint } from "./FleetExtension.ts"
 
-/** `running` = at work (or starting), `stable` = waiting for input. `transport` is absent before AgentAPI 0.12. */
+/**
+ * `running` = at work (or starting), `stable` = waiting for input. `transport` is absent before AgentAPI 0.12; `queue` is
+ * there where the agent offers our extension, and tasks wait.
+ */
 export const AgentApiStatus = Schema.Struct({
   status: Schema.String,
   agent_type: shown,
-  transport: Schema.optionalWith(Schema.String, { exact: true, nullable: true })
+  transport: Schema.optionalWith(Schema.String, { exact: true, nullable: true }),
+  queue: Schema.optionalWith(QueueStatus, { exact: true })
 })
 export type AgentApiStatus = typeof AgentApiStatus.Type
 
@@ -48,7 +53,10 @@ export interface AgentApp {
   readonly slug: string
 }
 
-/** AgentAPI, the HTTP interface of one coding agent, behind an app of its workspace. Seen: 0.11 and 0.12. */
+/**
+ * AgentAPI, the HTTP interface of one coding agent, behind an app of its workspace (seen: 0.11 and 0.12), and what our own
+ * hosts offer beside it.
+ */
 export const AgentApi = HttpApi.make("agentapi")
   .add(
     HttpApiGroup.make("agent", { topLevel: true })
@@ -64,5 +72,8 @@ export const AgentApi = HttpApi.make("agentapi")
           .addSuccess(Schema.Struct({ ok: Schema.Boolean }))
           .annotate(AnswerTime, "terminal")
       )
+      .add(queueEndpoint)
+      .add(giveEndpoint)
+      .add(removeEndpoint)
   )
   .addError(CoderError)

@@ -1,6 +1,7 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { type ParseResult, Schema } from "effect"
 import { AnswerSize } from "../EndpointPolicy.ts"
+import { KeyUse } from "../Idempotency.ts"
 import { readable, shown } from "./elements.ts"
 import { mending } from "./mending.ts"
 import { queryInteger } from "./QueryInteger.ts"
@@ -133,7 +134,9 @@ export type WorkspaceAgent = NonNullable<Resource["agents"]>[number]
 export const CreateBuild = Schema.Struct({
   transition: Transition,
   reason: Schema.optionalWith(BuildReason, { exact: true }),
-  rich_parameter_values: Schema.optionalWith(Schema.Array(BuildParameter), { exact: true })
+  rich_parameter_values: Schema.optionalWith(Schema.Array(BuildParameter), { exact: true }),
+  /** Our own: only for who answers `Keys`. A key of a stop may be used once more, for the start that follows it. */
+  idempotency: Schema.optionalWith(KeyUse, { exact: true })
 })
 
 /** A line of a build's log, ascending by `id`. */

@@ -1,13 +1,14 @@
 import { HttpApi } from "@effect/platform"
 import { Agents, Builds } from "./Builds.ts"
 import { CoderError } from "./CoderError.ts"
+import { Keys } from "./Keys.ts"
 import { Templates } from "./Templates.ts"
 import { Server, Users } from "./Users.ts"
 import { Workspaces } from "./Workspaces.ts"
 
 /**
  * The part of Coder's HTTP API that a fleet needs, declared once: the client is derived from it, and the embedded Coder
- * implements it. Each group says whose token it wants. Seen on Coder v2.31.3 and v2.27.1.
+ * implements it, and `Keys` beside it. Each group says whose token it wants. Seen on Coder v2.31.3 and v2.27.1.
  */
 export const CoderApi = HttpApi.make("coder")
   .add(Server)
@@ -16,4 +17,5 @@ export const CoderApi = HttpApi.make("coder")
   .add(Workspaces)
   .add(Builds)
   .add(Agents)
+  .add(Keys)
   .addError(CoderError)

@@ -2,6 +2,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Schema } from "effect"
 import { AppStatus, Build, BuildParameter, BuildSummary } from "./Builds.ts"
 import { AnswerSize } from "../EndpointPolicy.ts"
+import { KeyUse } from "../Idempotency.ts"
 import { elements } from "./elements.ts"
 import { mending } from "./mending.ts"
 import { queryInteger } from "./QueryInteger.ts"
@@ -48,7 +49,9 @@ export const CreateWorkspace = Schema.Struct({
   template_id: Schema.optionalWith(Schema.String, { exact: true }),
   template_version_id: Schema.optionalWith(Schema.String, { exact: true }),
   template_version_preset_id: Schema.optionalWith(Schema.String, { exact: true }),
-  rich_parameter_values: Schema.optionalWith(Schema.Array(BuildParameter), { exact: true })
+  rich_parameter_values: Schema.optionalWith(Schema.Array(BuildParameter), { exact: true }),
+  /** Our own: only for who answers `Keys`. */
+  idempotency: Schema.optionalWith(KeyUse, { exact: true })
 })
 export type CreateWorkspace = typeof CreateWorkspace.Type
 

@@ -2,6 +2,8 @@ import type { BuildFailed, BuildInTheWay, InvalidAgentName, LookupFailure } from
 import type { AgentNameTaken, AgentNotRunning, RestartIncomplete, UnknownFilterValue } from "./Agent.ts"
 import type { BackendNotConfigured, DeadlineExceeded } from "./Coder.ts"
 import type { ProjectAmbiguous, ProjectNotFound, RoleNotFound, RoleSetsPrompt } from "./Project.ts"
+import type { IdempotencyKeyReused, IdempotencyNotSupported } from "./Idempotency.ts"
+import type { QueueFull, QueueNotSupported, StartIncomplete, TaskNotQueued } from "./Queue.ts"
 import type { DialogueNotRefusable, AgentNotBusy, AgentNotIdle, AgentRefused, AgentUnreachable } from "./Task.ts"
 import type { InterruptNotSupported, InvalidTask, MessageNotFound, PageOutOfRange } from "./Task.ts"
 
@@ -22,6 +24,12 @@ export type FleetError =
   | RoleNotFound
   | RoleSetsPrompt
   | InvalidTask
+  | IdempotencyKeyReused
+  | IdempotencyNotSupported
+  | QueueNotSupported
+  | QueueFull
+  | TaskNotQueued
+  | StartIncomplete
   | AgentNotIdle
   | AgentNotBusy
   | DialogueNotRefusable

@@ -9,6 +9,7 @@ import { Schema } from "effect"
  * - `wait`: what is in the way passes by itself;
  * - `start_task`: give the agent the task once it is idle;
  * - `answer_agent`: a person has to answer what the agent asks;
+ * - `let_queue_go_on`: tasks that wait do not begin by themselves;
  * - `cancel_task`, `restart_agent`, `delete_agent`: change the agent first;
  * - `mend_cause`: the reason lasts until somebody takes it away;
  * - `try_again`: the same call may well succeed later;
@@ -24,6 +25,7 @@ export const NextStep = Schema.Literal(
   "read_log",
   "wait",
   "start_task",
+  "let_queue_go_on",
   "answer_agent",
   "cancel_task",
   "restart_agent",

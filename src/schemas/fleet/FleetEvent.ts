@@ -8,6 +8,7 @@ import { Schema } from "effect"
  * - `lost`: its workspace agent is gone, never came, or could not start;
  * - `turn_begun`, `turn_ended`: a run of the agent from a prompt to its end; the end says how;
  * - `output`: a turn has said more. Coarse: not each piece of output is an event;
+ * - `queue`: the tasks that wait for it are held, go on, or are fewer;
  * - `report`: it reported about its work;
  * - `deleted`: its workspace is deleted.
  */
@@ -19,6 +20,7 @@ export const EventKind = Schema.Literal(
   "turn_begun",
   "output",
   "turn_ended",
+  "queue",
   "report",
   "deleted"
 )
@@ -61,7 +63,9 @@ export const AgentStand = Schema.Struct({
       /** Null while it runs. */
       ended: Schema.NullOr(Schema.Struct({ at: Schema.String, state: Schema.String }))
     })
-  )
+  ),
+  /** How many tasks begin by themselves, one after another, when its turn has ended; those that are held do not. */
+  waiting: Schema.Number
 })
 export type AgentStand = typeof AgentStand.Type
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { AgentHost, type CodingAgent } from "../../../src/layers/agenthost/AgentHost.ts"
-import { NotStored, type Conversation } from "../../../src/layers/agenthost/Conversation.ts"
+import type { Conversation } from "../../../src/layers/agenthost/Conversation.ts"
+import { NotStored } from "../../../src/layers/agenthost/NotStored.ts"
 import type { StatusReporter } from "../../../src/layers/agenthost/StatusReporter.ts"
 import { fakeAgent, hosting } from "./agents.ts"
 
@@ -180,7 +181,9 @@ describe("AgentHost", () => {
           messages: conversation.messages,
           isEmpty: conversation.isEmpty,
           greet: (text) => looked(conversation.greet(text)),
-          beginTurn: (prompt) => looked(conversation.beginTurn(prompt)),
+          beginTurn: (prompt, more) => looked(conversation.beginTurn(prompt, more)),
+          beginNext: looked(conversation.beginNext),
+          queue: conversation.queue,
           extend: (output) => looked(conversation.extend(output)),
           endTurn: (state, lastLine) => looked(conversation.endTurn(state, lastLine)),
           close: conversation.close

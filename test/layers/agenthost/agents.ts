@@ -3,6 +3,7 @@ import type { CodingAgent, TurnEnd } from "../../../src/layers/agenthost/AgentHo
 import type { Conversation } from "../../../src/layers/agenthost/Conversation.ts"
 import { HostLimits } from "../../../src/layers/agenthost/HostLimits.ts"
 import { makeTranscript } from "../../../src/layers/agenthost/Transcript.ts"
+import { QueueFull, type TaskQueue } from "../../../src/layers/agenthost/TaskQueue.ts"
 import type { StatusReport } from "../../../src/layers/agenthost/StatusReporter.ts"
 
 /** An agent that says "working on it" and then waits to be told how its turn ends. Interrupted, it cleans up. */
@@ -27,9 +28,16 @@ export const fakeAgent = (cleanUp: Effect.Effect<void> = Effect.void) =>
     }
   })
 
-/** A conversation that nobody stores. */
+/** A conversation that nobody stores; no task waits in it. */
 const conversing = Effect.map(HostLimits, (limits): Conversation => {
   const transcript = makeTranscript(limits)
+  const queue: TaskQueue = {
+    state: Effect.succeed({ tasks: [], held: null, last_id: 0 }),
+    add: ({ limit }) => new QueueFull({ limit }),
+    remove: () => Effect.succeed(false),
+    hold: () => Effect.void,
+    used: () => Effect.succeedNone
+  }
   const say = (...said: ReadonlyArray<readonly ["agent" | "user", string]>) =>
     Effect.map(DateTime.now, (now) =>
       transcript
@@ -44,6 +52,8 @@ const conversing = Effect.map(HostLimits, (limits): Conversation => {
     isEmpty: Effect.sync(transcript.isEmpty),
     greet: (text) => say(["agent", text]),
     beginTurn: (prompt) => say(["user", prompt], ["agent", ""]),
+    beginNext: Effect.succeedNone,
+    queue,
     extend: (output) => Effect.sync(() => transcript.extend(output)),
     endTurn: (_, lastLine) => Effect.sync(() => (lastLine === undefined ? undefined : transcript.close(lastLine))),
     close: Effect.void

@@ -20,6 +20,7 @@ import { Deployment } from "../Deployment.ts"
 import { agentsHandlers } from "./handlers/Agents.ts"
 import { buildsHandlers } from "./handlers/Builds.ts"
 import { journalHandlers } from "./handlers/Journal.ts"
+import { keysHandlers } from "./handlers/Keys.ts"
 import { templatesHandlers } from "./handlers/Templates.ts"
 import { serverHandlers, usersHandlers } from "./handlers/Users.ts"
 import { workspacesHandlers } from "./handlers/Workspaces.ts"
@@ -74,7 +75,8 @@ const routes = Layer.mergeAll(
       workspacesHandlers,
       buildsHandlers,
       agentsHandlers,
-      journalHandlers
+      journalHandlers,
+      keysHandlers
     ]),
     Layer.provide([userSession, agentSession])
   ),

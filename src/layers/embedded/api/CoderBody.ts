@@ -11,6 +11,9 @@ import type { StoreFailed } from "../store/StoreFailed.ts"
 /** Coder's answer about anything that is not there, or not the caller's (recording: create.json, "by name, missing"). */
 export const notFound = CoderError.answer(404, "Resource not found or you do not have access to this resource")
 
+/** No answer of Coder's: what a key was used for, `Keys` tells. */
+export const keyUsed = CoderError.answer(409, "The idempotency key was used before.")
+
 const internalError = CoderError.answer(500, "An internal server error occurred.")
 
 /** What a caller is told of a store that failed: nothing of the inside. The log has the rest. */

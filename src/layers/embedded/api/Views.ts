@@ -1,6 +1,8 @@
-import { Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, Option, Schema } from "effect"
+import { queueMetadataKey, TaskQueue } from "../../../schemas/agentapi/FleetExtension.ts"
 import type { App, Build, Resource, WorkspaceAgent } from "../../../schemas/coder/Builds.ts"
 import type { Workspace } from "../../../schemas/coder/Workspaces.ts"
+import { HostLimits } from "../../agenthost/HostLimits.ts"
 import { Catalog } from "../engine/Catalog.ts"
 import { Faults } from "../engine/Faults.ts"
 import { Deployment } from "../Deployment.ts"
@@ -25,6 +27,7 @@ export class Views extends Context.Tag("fleet-mcp/layers/embedded/api/Views")<
       const { nameOf } = yield* Catalog
       const { organization, user } = yield* Deployment
       const { listed } = yield* Faults
+      const { queue: limit } = yield* HostLimits
 
       const app = ({ display_name, health, id, slug }: AppRow, { statuses }: BuildState): typeof App.Type => ({
         id,
@@ -55,7 +58,7 @@ export class Views extends Context.Tag("fleet-mcp/layers/embedded/api/Views")<
             type: "git_worktree",
             name: "worktree",
             ...(state.agent === null ? {} : { agents: [agent(state.agent, state)] }),
-            metadata: metadataOf(worktree)
+            metadata: [...metadataOf(worktree), ...queueMetadata(state, limit)]
           }
         ]
       }
@@ -106,3 +109,9 @@ const metadataOf = ({ base_commit, branch, directory, repository }: WorktreeRow)
     value,
     sensitive: false
   }))
+
+/** Told here too, since an agent that is stopped or cut off cannot be asked. */
+const queueMetadata = ({ queue }: BuildState, limit: number) =>
+  queue.tasks.length === 0 ? [] : [{ key: queueMetadataKey, value: encodeQueue({ ...queue, limit }), sensitive: false }]
+
+const encodeQueue = Schema.encodeSync(Schema.parseJson(TaskQueue))

@@ -191,16 +191,33 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         })
       })
 
-      const stopAgent = Effect.fn("BuildRunner.stopAgent")(function* (state: BuildState) {
+      const endIt = Effect.fn("BuildRunner.endIt")(function* (state: BuildState) {
         const strays = yield* endAgent(state.workspace.id)
         const swept = straysText(strays)
         yield* log(state, swept === "" ? "Agent stopped" : `Agent stopped; ${swept}`)
         return strays
       })
 
+      /** What waits for an agent that is ended, in one line. */
+      const waitingOf = ({ workspace }: BuildState) =>
+        Effect.map(
+          store.workspace(workspace.id),
+          Option.match({
+            onNone: () => [],
+            onSome: ({ queue }) => queue.tasks.map(({ id, task }) => `[${id}] ${task}`)
+          })
+        )
+
+      const stopAgent: Step = Effect.fn("BuildRunner.stopAgent")(function* (state) {
+        yield* endIt(state)
+        const waiting = yield* waitingOf(state)
+        if (waiting.length === 0) return
+        yield* log(state, `Queued tasks are kept (${waiting.length}), and none begins by itself: ${waiting.join("; ")}`)
+      })
+
       const remove: Step = Effect.fn("BuildRunner.remove")(function* (state) {
         const { id, worktree } = state.workspace
-        const strays = yield* stopAgent(state)
+        const strays = yield* endIt(state)
         // They may write to the worktree while it is removed.
         if (strays.left > 0) {
           return yield* new JobFailed({
@@ -208,6 +225,14 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
           })
         }
         if (worktree !== null) yield* removeWorktree(state, worktree)
+        const waiting = yield* waitingOf(state)
+        if (waiting.length > 0) {
+          yield* log(
+            state,
+            `Queued tasks are lost (${waiting.length}), none of them had begun: ${waiting.join("; ")}`,
+            "warn"
+          )
+        }
         yield* Effect.mapError(conversations.discard(id), ({ message }) => new JobFailed({ message }))
       })
 

@@ -1,9 +1,10 @@
-import { Context, Duration, Effect, Fiber, Layer, Option, Schedule } from "effect"
+import { Context, DateTime, Duration, Effect, Either, Fiber, Layer, Option, Schedule } from "effect"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
-import type { NotStored } from "../../agenthost/Conversation.ts"
+import type { NotStored } from "../../agenthost/NotStored.ts"
 import { endStrays, type StraysEnd, straysFate } from "../../agenthost/process/Strays.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
 import { latestState } from "../store/BuildStates.ts"
+import { goingOn, hold } from "../store/QueueRows.ts"
 import { type AgentRow, type BuildState, isActive, type TurnRow } from "../store/Rows.ts"
 import { RowStore } from "../store/RowStore.ts"
 import type { StoreFailed } from "../store/StoreFailed.ts"
@@ -51,6 +52,20 @@ const interruptedBuild = {
     `fleet-mcp ended while this stop was at work${strays.looked && strays.left === 0 ? ": nothing of the agent runs any more" : `, and ${straysFate(strays)}`}. Call restart_agent to start it.`
 } as const
 
+/** Where it cannot be stored that the tasks that wait are held, none begins by itself all the same. */
+const holdQueues = (rows: RowStore["Type"], left: ReadonlyArray<Left>) =>
+  Effect.flatMap(DateTime.now, (now) =>
+    rows.transaction("holdQueues", (all) => {
+      const ids = left.map(({ state }) => state.workspace.id)
+      for (const id of goingOn(all, ids)) hold(all, id, "interrupted", DateTime.formatIso(now))
+      return Either.void
+    })
+  ).pipe(
+    Effect.catchTag("StoreFailed", ({ message }) =>
+      Effect.logError(`It could not be stored that queued tasks are held: ${message}`)
+    )
+  )
+
 const isUp = (agent: AgentRow): boolean => agent.status === "connecting" || agent.status === "connected"
 
 /**
@@ -80,6 +95,9 @@ export const layerRecovery: Layer.Layer<
       workspaceIds: new Set(left.map(({ state }) => state.workspace.id))
     })
     if (strays.ended + strays.left > 0) yield* Effect.logWarning("Agents had left processes behind", strays)
+
+    // The surroundings of who gave them are gone, and what was before them may have been cut.
+    yield* holdQueues(rows, left)
 
     const endTurn = ({ state, turn }: Left) =>
       turn === undefined || turn.ended !== null

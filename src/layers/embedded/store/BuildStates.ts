@@ -1,4 +1,5 @@
 import { Array, Option, Order } from "effect"
+import { queueOf } from "./QueueRows.ts"
 import type { BuildRow, BuildState, JobStatus } from "./Rows.ts"
 import type { Reading, ReadRows } from "./Tables.ts"
 import { earliest } from "./Timestamps.ts"
@@ -12,7 +13,8 @@ export const stateOf = (rows: ReadRows, build: BuildRow): Option.Option<BuildSta
     workspace,
     build,
     agent: rows.agents.select("build", build.id, { last: 1 })[0] ?? null,
-    statuses: rows.statuses.select("workspace", workspace.id)
+    statuses: rows.statuses.select("workspace", workspace.id),
+    queue: queueOf(rows, workspace.id)
   }))
 
 /** The latest build of a workspace, with what belongs to it. */

@@ -2,6 +2,7 @@ import { Option } from "effect"
 import type { AgentStand, EventKind, FleetEvent } from "../../../schemas/fleet/FleetEvent.ts"
 import { cut, quotedLength } from "../../../schemas/Text.ts"
 import { latestBuild, statusOf } from "./BuildStates.ts"
+import { queueOf } from "./QueueRows.ts"
 import type { AgentRow, TurnRow } from "./Rows.ts"
 import type { Change, ReadRows, TextRemoval } from "./Tables.ts"
 
@@ -35,6 +36,7 @@ const standingOf = (rows: ReadRows, workspaceId: string): Standing | undefined =
   const [report] = rows.statuses.select("workspace", workspaceId, { last: 1 })
   const [turn] = rows.turns.select("workspace", workspaceId, { last: 1 })
   const { error } = build.job
+  const queue = queueOf(rows, workspaceId)
   return {
     name: workspace.name,
     stand: {
@@ -55,7 +57,8 @@ const standingOf = (rows: ReadRows, workspaceId: string): Standing | undefined =
               message: report.message,
               needs_user_attention: report.needs_user_attention === true
             },
-      turn: turn === undefined ? null : turnOf(turn)
+      turn: turn === undefined ? null : turnOf(turn),
+      waiting: queue.held === null ? queue.tasks.length : 0
     }
   }
 }
@@ -98,6 +101,20 @@ const meaningOf = (
           kind: turnKind(rows.turns.get(change.key), row)
         }))
       )
+    case "queues": {
+      const isHeld = Option.exists(change.row, ({ held }) => held !== null)
+      const wasHeld = Option.exists(rows.queues.get(change.key), ({ held }) => held !== null)
+      return isHeld === wasHeld ? undefined : { workspaceId: change.key, kind: "queue" }
+    }
+    case "queuedTasks":
+      return Option.isSome(change.row)
+        ? undefined
+        : Option.getOrUndefined(
+            Option.map(rows.queuedTasks.get(change.key), ({ workspace_id }) => ({
+              workspaceId: workspace_id,
+              kind: "queue"
+            }))
+          )
     default:
       return undefined
   }
@@ -130,7 +147,10 @@ export const eventRecorder = (rows: ReadRows) => {
     /** What happened, in order, once all changes are made. */
     events: (): ReadonlyArray<NewEvent> =>
       changes.flatMap(({ before, kind, workspaceId }, index) => {
-        const next = changes.slice(index + 1).find((other) => other.workspaceId === workspaceId)
+        const later = changes.slice(index + 1).filter((other) => other.workspaceId === workspaceId)
+        // The task whose turn begins waits no more, and that is all.
+        if (kind === "queue" && later.some((other) => other.kind === "turn_begun")) return []
+        const [next] = later
         // A workspace that is forgotten with this change has been before.
         const now = next === undefined ? (standingOf(rows, workspaceId) ?? before) : next.before
         if (now === undefined) return []

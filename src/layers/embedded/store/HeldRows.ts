@@ -83,9 +83,13 @@ export const heldRows = ({ capacity, events, keep, kept, load }: HeldRowsOptions
     agentLogs: heldTable(tables.agentLogs, note),
     projects: heldTable(tables.projects, note),
     turns: heldTable(tables.turns, note),
+    queues: heldTable(tables.queues, note),
+    queuedTasks: heldTable(tables.queuedTasks, note),
+    keys: heldTable(tables.keys, note),
     transcripts: heldTable(tables.transcripts, note),
     messages: heldTable(tables.messages, note),
-    parts: heldTable(tables.parts, note)
+    parts: heldTable(tables.parts, note),
+    queuedTexts: heldTable(tables.queuedTexts, note)
   }
   const every = Object.values(all)
   const rows: Rows = {

@@ -2,6 +2,7 @@ import { Option } from "effect"
 import { latestBuild } from "./BuildStates.ts"
 import { isActive } from "./Rows.ts"
 import { textKey, type Rows, type Writing } from "./Tables.ts"
+import { removeQueue } from "./QueueRows.ts"
 import { removeTranscript } from "./TranscriptRows.ts"
 
 /** Removes the rows of a value that are too many, the oldest first. */
@@ -59,6 +60,7 @@ export const keepDeleted = (rows: Rows, limit: number): void => {
     keepStatuses(rows, id, 0)
     keepTurns(rows, id, 0)
     removeTranscript(rows, id)
+    removeQueue(rows, id)
     rows.workspaces.remove(id)
   }
 }

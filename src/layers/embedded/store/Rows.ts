@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { type AppStatus, type BuildLog, BuildParameter, Transition } from "../../../schemas/coder/Builds.ts"
 import { TurnState } from "../../agenthost/Conversation.ts"
+import { HoldReason, type QueueState } from "../../agenthost/TaskQueue.ts"
 
 /** Where a workspace's files are: a git worktree on a branch of its own. */
 const WorktreeRow = Schema.Struct({
@@ -144,6 +145,41 @@ export const PartRow = Schema.Struct({
   text: Schema.String
 })
 
+/** The queue of a workspace: there from its first task on. */
+export const QueueRow = Schema.Struct({
+  workspace_id: Schema.String,
+  /** The id that was given last. */
+  last_id: Schema.Number,
+  /** Why none of its tasks begins by itself; null where they go on. */
+  held: Schema.NullOr(Schema.Struct({ reason: HoldReason, at: Schema.String }))
+})
+
+/** A task that waits for its turn, without its text. */
+export const QueuedTaskRow = Schema.Struct({
+  workspace_id: Schema.String,
+  id: Schema.Number,
+  /** Its first line that says something, as a turn has it. */
+  task: Schema.String,
+  bytes: Schema.Number,
+  queued_at: Schema.String
+})
+
+/** The text of a task that waits. */
+export const QueuedTextRow = Schema.Struct({ workspace_id: Schema.String, id: Schema.Number, text: Schema.String })
+
+/** What an idempotency key was used for. */
+export const KeyRow = Schema.Struct({
+  key: Schema.String,
+  fingerprint: Schema.String,
+  used_at: Schema.String,
+  workspace_id: Schema.String,
+  /** The builds that were made for it, in their order. */
+  build_numbers: Schema.Array(Schema.Number),
+  /** What became of the task that was given with it; null where it was used for something else. */
+  task: Schema.NullOr(Schema.Struct({ state: Schema.Literal("started", "queued"), id: Schema.NullOr(Schema.Number) }))
+})
+export type KeyRow = typeof KeyRow.Type
+
 /** One run of an agent from a prompt to its end. */
 export const TurnRow = Schema.Struct({
   workspace_id: Schema.String,
@@ -169,6 +205,8 @@ export interface BuildState {
   readonly agent: AgentRow | null
   /** The reports of the workspace over all its builds, oldest first. */
   readonly statuses: ReadonlyArray<AppStatus>
+  /** The tasks of the workspace that wait. */
+  readonly queue: QueueState
 }
 
 export type NewBuild = Pick<

@@ -15,6 +15,9 @@ export class StoreLimits extends Context.Reference<StoreLimits>()("fleet-mcp/lay
     builds: 100,
     /** Turns of a workspace. */
     turns: 1000,
+    /** Idempotency keys, and how long they are known. */
+    keys: 10_000,
+    keyTime: Duration.hours(24),
     /** Workspaces that are deleted, with everything about them. */
     deletedWorkspaces: 100,
     /** Events of agents, about 1 kB each, and how old they become; the newest of each agent stays. */

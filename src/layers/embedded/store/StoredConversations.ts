@@ -1,14 +1,18 @@
-import { Clock, Context, DateTime, Duration, Effect, Either, Layer } from "effect"
+import { Clock, Context, DateTime, Duration, Effect, Either, Layer, Option } from "effect"
 import { byteLength } from "../../../schemas/Text.ts"
-import { NotStored, type Conversation, type TurnState } from "../../agenthost/Conversation.ts"
+import type { Conversation, TurnBegin, TurnState } from "../../agenthost/Conversation.ts"
+import { NotStored } from "../../agenthost/NotStored.ts"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { HostLimits } from "../../agenthost/HostLimits.ts"
+import { KeyTaken } from "../../agenthost/TaskQueue.ts"
 import { statusMessage } from "../../agenthost/StatusReporter.ts"
 import { makeTranscript, type Transcript, type TranscriptChange } from "../../agenthost/Transcript.ts"
+import { useKey } from "./KeyRows.ts"
+import { firstTask, letGo, removeQueue, removeTask } from "./QueueRows.ts"
 import { keepTurns } from "./Retention.ts"
 import type { TurnRow } from "./Rows.ts"
 import { RowStore } from "./RowStore.ts"
-import type { StoreFailed } from "./StoreFailed.ts"
+import { notStored, storedQueue } from "./StoredQueue.ts"
 import { StoreLimits } from "./StoreLimits.ts"
 import { logStoreFailed, retryStore } from "./StoreRetry.ts"
 import type { Rows } from "./Tables.ts"
@@ -68,8 +72,6 @@ const confirm = ({ change, open, turn }: Batch): void => {
   if (turn === open.turn) open.turnChanged = false
 }
 
-const notStored = ({ message }: StoreFailed) => new NotStored({ reason: message })
-
 /**
  * Conversations as rows. A prompt is stored before it is acknowledged, and with it that its turn has begun; the end of a
  * turn is stored with all that was said before it; output is stored at intervals, for all agents together.
@@ -80,7 +82,7 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
     const store = yield* RowStore
     const limits = yield* TranscriptLimits
     const hostLimits = yield* HostLimits
-    const { turns: turnLimit } = yield* StoreLimits
+    const storeLimits = yield* StoreLimits
     const all = new Map<string, { readonly open: Open; readonly conversation: Conversation }>()
     const unstored = new Set<Open>()
     const hasOutput = yield* Effect.makeLatch(false)
@@ -166,45 +168,74 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
       }
     }).pipe(Effect.forkScoped)
 
+    /** Begins a turn, with what else is stored in the same commit; where that answers a `Left`, nothing is. */
+    const begin = <E>(open: Open, prompt: string, also: (rows: Rows, now: string) => Either.Either<void, E>) =>
+      Effect.gen(function* () {
+        const { transcript, workspaceId } = open
+        const now = yield* isoNow
+        const draft = transcript.draft(now, [
+          { role: "user", content: prompt },
+          { role: "agent", content: "" }
+        ])
+        const turn: TurnRow = {
+          workspace_id: workspaceId,
+          message_id: draft.firstId,
+          task: statusMessage(prompt),
+          begun_at: now,
+          output: { bytes: 0, at: now },
+          ended: null
+        }
+        const last = open.turn
+        // One that nobody has ended runs no more: an agent works on one turn at a time.
+        const before: TurnRow | undefined =
+          last?.ended === null ? { ...last, ended: { at: now, state: "interrupted" } } : batchOf(open).turn
+        yield* store.transaction("beginTurn", (rows) => {
+          write(rows, { open, change: draft.change, turn: before })
+          rows.turns.put(turn)
+          keepTurns(rows, workspaceId, storeLimits.turns)
+          return also(rows, now)
+        })
+        draft.accept()
+        transcript.stored(draft.change)
+        open.turn = turn
+        open.turnChanged = false
+        open.outputBytes = 0
+        unstored.delete(open)
+      })
+
     const beginTurn = (open: Open) =>
       Effect.fn("Conversation.beginTurn")(
-        function* (prompt: string) {
-          const { transcript, workspaceId } = open
-          const now = yield* isoNow
-          const draft = transcript.draft(now, [
-            { role: "user", content: prompt },
-            { role: "agent", content: "" }
-          ])
-          const turn: TurnRow = {
-            workspace_id: workspaceId,
-            message_id: draft.firstId,
-            task: statusMessage(prompt),
-            begun_at: now,
-            output: { bytes: 0, at: now },
-            ended: null
-          }
-          const last = open.turn
-          // One that nobody has ended runs no more: an agent works on one turn at a time.
-          const before: TurnRow | undefined =
-            last?.ended === null ? { ...last, ended: { at: now, state: "interrupted" } } : batchOf(open).turn
-          yield* Effect.mapError(
-            store.transaction("beginTurn", (rows) => {
-              write(rows, { open, change: draft.change, turn: before })
-              rows.turns.put(turn)
-              keepTurns(rows, workspaceId, turnLimit)
-              return Either.void
-            }),
-            notStored
-          )
-          draft.accept()
-          transcript.stored(draft.change)
-          open.turn = turn
-          open.turnChanged = false
-          open.outputBytes = 0
-          unstored.delete(open)
+        function* (prompt: string, { goesOn = false, key }: TurnBegin = {}) {
+          yield* begin(open, prompt, (rows, now): Either.Either<void, KeyTaken> => {
+            if (goesOn) letGo(rows, open.workspaceId)
+            const use = {
+              workspace_id: open.workspaceId,
+              build_numbers: [],
+              task: { state: "started", id: null }
+            } as const
+            return key === undefined || useKey(rows, key, use, now, storeLimits)
+              ? Either.void
+              : Either.left(new KeyTaken({ key: key.key }))
+          }).pipe(Effect.catchTag("StoreFailed", notStored))
         },
         Effect.uninterruptible,
         oneAtATime.withPermits(1)
+      )
+
+    const beginNext = (open: Open) =>
+      Effect.gen(function* () {
+        const first = yield* store.read("beginNext", (rows) => firstTask(rows, open.workspaceId))
+        if (Option.isNone(first)) return first
+        yield* begin(open, first.value.text, (rows) => {
+          removeTask(rows, open.workspaceId, first.value.id)
+          return Either.void
+        })
+        return first
+      }).pipe(
+        Effect.catchTag("StoreFailed", notStored),
+        Effect.uninterruptible,
+        oneAtATime.withPermits(1),
+        Effect.withSpan("Conversation.beginNext")
       )
 
     const endTurn = (open: Open) =>
@@ -231,6 +262,8 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
           changed(open)
         }),
       beginTurn: beginTurn(open),
+      beginNext: beginNext(open),
+      queue: storedQueue(store, open.workspaceId, storeLimits),
       extend: (output) =>
         Effect.sync(() => {
           open.transcript.extend(output)
@@ -277,6 +310,7 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
         function* (workspaceId: string) {
           yield* store.transaction("discardConversation", (rows) => {
             removeTranscript(rows, workspaceId)
+            removeQueue(rows, workspaceId)
             return Either.void
           })
           yield* store.release(workspaceId)

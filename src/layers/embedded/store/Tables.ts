@@ -5,9 +5,13 @@ import {
   AgentRow,
   BuildLogRow,
   BuildRow,
+  KeyRow,
   MessageRow,
   PartRow,
   ProjectRow,
+  QueuedTaskRow,
+  QueuedTextRow,
+  QueueRow,
   TranscriptRow,
   TurnRow,
   WorkspaceRow
@@ -102,6 +106,24 @@ export const tables = {
     key: ({ message_id, workspace_id }) => textKey(workspace_id, message_id),
     indexes: { workspace: ({ workspace_id }) => workspace_id }
   }),
+  queues: table({
+    name: "queues",
+    row: QueueRow,
+    key: ({ workspace_id }) => workspace_id,
+    indexes: { workspace: ({ workspace_id }) => workspace_id }
+  }),
+  queuedTasks: table({
+    name: "queuedTasks",
+    row: QueuedTaskRow,
+    key: ({ id, workspace_id }) => textKey(workspace_id, id),
+    indexes: { workspace: ({ workspace_id }) => workspace_id }
+  }),
+  keys: table({
+    name: "keys",
+    row: KeyRow,
+    key: ({ key }) => key,
+    indexes: { all: () => "all" }
+  }),
   transcripts: textTable({
     name: "transcripts",
     row: TranscriptRow,
@@ -117,6 +139,12 @@ export const tables = {
   parts: textTable({
     name: "parts",
     row: PartRow,
+    key: ({ id, workspace_id }) => textKey(workspace_id, id),
+    indexes: { workspace: ({ workspace_id }) => workspace_id }
+  }),
+  queuedTexts: textTable({
+    name: "queuedTexts",
+    row: QueuedTextRow,
     key: ({ id, workspace_id }) => textKey(workspace_id, id),
     indexes: { workspace: ({ workspace_id }) => workspace_id }
   })

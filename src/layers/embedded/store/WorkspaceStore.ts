@@ -1,7 +1,9 @@
-import { Array, Context, Data, Effect, Either, Layer, Option, Struct } from "effect"
+import { Array, Context, Data, DateTime, Effect, Either, Layer, Option, Struct } from "effect"
 import type { AgentLog, BuildLog, PatchAppStatus } from "../../../schemas/coder/Builds.ts"
+import type { KeyUse } from "../../../schemas/Idempotency.ts"
 import { latestBuild, latestState, newestTime, stateOf } from "./BuildStates.ts"
 import { Ids } from "./Ids.ts"
+import { keyOf, useForBuild } from "./KeyRows.ts"
 import { keepAgentLog, keepBuildLog, keepBuilds, keepDeleted, keepStatuses } from "./Retention.ts"
 import {
   type AgentChange,
@@ -13,6 +15,7 @@ import {
   isActive,
   isSameAgent,
   type JobChange,
+  type KeyRow,
   type NewBuild,
   type NewLog,
   type WorkspaceRow,
@@ -36,6 +39,9 @@ export class BuildActive extends Data.TaggedError("BuildActive")<{ readonly work
 /** Another build came in between, and has the number. */
 export class BuildNumberTaken extends Data.TaggedError("BuildNumberTaken")<{ readonly build_number: number }> {}
 
+/** The idempotency key was used before. */
+export class KeyUsed extends Data.TaggedError("KeyUsed") {}
+
 /** The agent has no app of that slug. */
 export class AppMissing extends Data.TaggedError("AppMissing")<{ readonly slug: string }> {}
 
@@ -50,13 +56,20 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
     /** A new workspace with its first build, whose job is pending. */
     readonly insertWorkspace: (
       workspace: Pick<WorkspaceRow, "name" | "template_id" | "first_prompt_variables">,
-      build: Omit<NewBuild, "build_number">
-    ) => Effect.Effect<BuildState, NameTaken | StoreFailed>
-    /** The next build of a workspace that exists, whose job is pending. */
+      build: Omit<NewBuild, "build_number">,
+      key?: KeyUse
+    ) => Effect.Effect<BuildState, KeyUsed | NameTaken | StoreFailed>
+    /**
+     * The next build of a workspace that exists, whose job is pending. The key of a stop may be used for the start that
+     * follows it.
+     */
     readonly insertBuild: (
       workspaceId: string,
-      build: NewBuild
-    ) => Effect.Effect<BuildState, WorkspaceMissing | BuildActive | BuildNumberTaken | StoreFailed>
+      build: NewBuild,
+      key?: KeyUse
+    ) => Effect.Effect<BuildState, KeyUsed | WorkspaceMissing | BuildActive | BuildNumberTaken | StoreFailed>
+    /** What an idempotency key was used for, if it was and is known still. */
+    readonly keyUse: (key: string) => Effect.Effect<Option.Option<KeyRow>, StoreFailed>
     /** A job that has ended stays as it is. A delete that succeeds makes the workspace deleted. */
     readonly updateJob: (buildId: string, change: JobChange) => Effect.Effect<void, StoreFailed>
     /** The agent of a start build, with what its app is called if it has one. */
@@ -142,9 +155,12 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
       }
 
       return {
-        insertWorkspace: (fields, build) =>
+        insertWorkspace: (fields, build, key) =>
           Effect.flatMap(Effect.all([ids.make("workspace"), buildIds]), ([id, own]) =>
-            transaction("insertWorkspace", (rows, now) => {
+            transaction("insertWorkspace", (rows, now): Either.Either<BuildState, KeyUsed | NameTaken> => {
+              if (key !== undefined && !useForBuild(rows, key, { workspace_id: id, build_number: 1 }, now, limits)) {
+                return Either.left(new KeyUsed())
+              }
               if (rows.workspaces.count("name", fields.name.toLowerCase()) > 0) {
                 return Either.left(new NameTaken({ name: fields.name }))
               }
@@ -154,15 +170,17 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
             })
           ),
 
-        insertBuild: (workspaceId, build) =>
+        insertBuild: (workspaceId, build, key) =>
           Effect.flatMap(buildIds, (own) =>
             transaction(
               "insertBuild",
-              (rows, now): Either.Either<BuildState, WorkspaceMissing | BuildActive | BuildNumberTaken> => {
+              (rows, now): Either.Either<BuildState, KeyUsed | WorkspaceMissing | BuildActive | BuildNumberTaken> => {
                 const before = Option.getOrUndefined(latestBuild(rows, workspaceId))
                 if (before === undefined) return Either.left(new WorkspaceMissing({ workspace_id: workspaceId }))
                 if (isActive(before)) return Either.left(new BuildActive({ workspace_id: workspaceId }))
                 if (build.build_number !== before.build_number + 1) return Either.left(new BuildNumberTaken(build))
+                const use = { workspace_id: workspaceId, ...build }
+                if (key !== undefined && !useForBuild(rows, key, use, now, limits)) return Either.left(new KeyUsed())
                 return Either.right(addBuild(rows, now, own, { ...build, workspace_id: workspaceId }))
               }
             )
@@ -267,6 +285,10 @@ export class WorkspaceStore extends Context.Tag("fleet-mcp/layers/embedded/store
             Option.flatMap(Array.head(rows.workspaces.select("name", name.toLowerCase())), ({ id }) =>
               latestState(rows, id)
             )
+          ),
+        keyUse: (key) =>
+          Effect.flatMap(DateTime.now, (now) =>
+            read("keyUse", (rows) => keyOf(rows, key, DateTime.formatIso(now), limits))
           ),
         build: (id) => read("build", (rows) => Option.flatMap(rows.builds.get(id), (build) => stateOf(rows, build))),
         buildLogs: (buildId) =>

@@ -4,7 +4,7 @@ import { CoderApi } from "../../../../schemas/coder/CoderApi.ts"
 import { CoderError } from "../../../../schemas/coder/CoderError.ts"
 import { BuildRunner } from "../../engine/BuildRunner.ts"
 import { Catalog } from "../../engine/Catalog.ts"
-import { notFound, storeFailed } from "../CoderBody.ts"
+import { keyUsed, notFound, storeFailed } from "../CoderBody.ts"
 import { buildById, orNotFound, uuid, workspaceById } from "../Lookup.ts"
 import { parametersOf } from "../Parameters.ts"
 import { Views } from "../Views.ts"
@@ -29,22 +29,27 @@ export const buildsHandlers = HttpApiBuilder.group(CoderApi, "builds", (handlers
       .handle("create", ({ path, payload }) =>
         Effect.gen(function* () {
           const { build, workspace } = yield* workspaceById(path.workspace)
-          const { reason = "initiator", rich_parameter_values, transition } = payload
+          const { idempotency, reason = "initiator", rich_parameter_values, transition } = payload
           if (workspace.deleted && transition !== "delete") return yield* deleted(transition)
           const project = yield* orNotFound(yield* catalog.findTemplate(workspace.template_id))
           const created = yield* store
-            .insertBuild(workspace.id, {
-              build_number: build.build_number + 1,
-              transition,
-              reason,
-              template_version_id: build.template_version_id,
-              template_version_preset_id: build.template_version_preset_id,
-              parameters: parametersOf(project, { given: rich_parameter_values, before: build.parameters })
-            })
+            .insertBuild(
+              workspace.id,
+              {
+                build_number: build.build_number + 1,
+                transition,
+                reason,
+                template_version_id: build.template_version_id,
+                template_version_preset_id: build.template_version_preset_id,
+                parameters: parametersOf(project, { given: rich_parameter_values, before: build.parameters })
+              },
+              idempotency
+            )
             .pipe(
               Effect.tap(runner.run),
               Effect.uninterruptible,
               Effect.catchTags({
+                KeyUsed: () => keyUsed,
                 BuildActive: () => active,
                 BuildNumberTaken: () => lostRace,
                 WorkspaceMissing: () => notFound,

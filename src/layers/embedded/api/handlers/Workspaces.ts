@@ -10,7 +10,7 @@ import { noKindOffered } from "../../engine/AgentKinds.ts"
 import { BuildRunner } from "../../engine/BuildRunner.ts"
 import { Catalog, type Project } from "../../engine/Catalog.ts"
 import { Deployment } from "../../Deployment.ts"
-import { storeFailed } from "../CoderBody.ts"
+import { keyUsed, storeFailed } from "../CoderBody.ts"
 import { isCaller, orNotFound, workspaceById } from "../Lookup.ts"
 import { parametersOf } from "../Parameters.ts"
 import { Views } from "../Views.ts"
@@ -93,13 +93,18 @@ export const workspacesHandlers = HttpApiBuilder.group(CoderApi, "workspaces", (
                   preset: Option.getOrUndefined(preset)?.preset,
                   given: payload.rich_parameter_values
                 })
-              }
+              },
+              payload.idempotency
             )
             .pipe(
               Effect.tap(runner.run),
               catalog.keeping(project.template_id),
               Effect.uninterruptible,
-              Effect.catchTags({ NameTaken: ({ name }) => taken(name), StoreFailed: storeFailed })
+              Effect.catchTags({
+                KeyUsed: () => keyUsed,
+                NameTaken: ({ name }) => taken(name),
+                StoreFailed: storeFailed
+              })
             )
           return views.workspace(created)
         })

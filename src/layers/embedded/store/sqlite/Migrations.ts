@@ -20,6 +20,7 @@ const tablesOf1 = [
   "messages",
   "parts"
 ]
+const tablesOf2 = ["queues", "queuedTasks", "keys", "queuedTexts"]
 
 /**
  * What makes each version of the store from the one before it; version 0 is an empty file. A step that has been released
@@ -37,6 +38,7 @@ const released: Migrations = [
     )
     database.exec("CREATE TABLE journal (id TEXT NOT NULL, dropped INTEGER NOT NULL) STRICT")
     database.exec("INSERT INTO journal VALUES (lower(hex(randomblob(4))), 0)")
+    for (const name of tablesOf2) database.exec(tableOf(name))
   }
 ]
 

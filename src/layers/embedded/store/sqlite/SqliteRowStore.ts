@@ -23,9 +23,13 @@ const StoredChange = Schema.Union(
   changeOf("agentLogs", tables.agentLogs.row),
   changeOf("projects", tables.projects.row),
   changeOf("turns", tables.turns.row),
+  changeOf("queues", tables.queues.row),
+  changeOf("queuedTasks", tables.queuedTasks.row),
+  changeOf("keys", tables.keys.row),
   changeOf("transcripts", tables.transcripts.row),
   changeOf("messages", tables.messages.row),
-  changeOf("parts", tables.parts.row)
+  changeOf("parts", tables.parts.row),
+  changeOf("queuedTexts", tables.queuedTexts.row)
 )
 const StoredChanges = Schema.parseJson(Schema.Array(StoredChange))
 const StoredCommit = Schema.Struct({ position: Schema.Number, changes: Schema.String })
