@@ -91,8 +91,7 @@ export const makeStartTask = ({ prepare: prepareCancel }: Effect.Effect.Success<
       Effect.catchTag(asTask(found, task), "QueueNotSupported", () => asMessage(found, task.text))
 
     const interrupted = (found: FoundAgent, task: TaskToSend) =>
-      Effect.gen(function* () {
-        const press = yield* prepareCancel(found)
+      Effect.map(prepareCancel(found), ({ press }) => {
         const incomplete =
           (outcome: Outcome) =>
           ({ message, next }: { readonly message: string; readonly next: ReadonlyArray<NextStep> }) =>
