@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import type { WhenBusy } from "../../schemas/agentapi/FleetExtension.ts"
 import type { KeyUse } from "../../schemas/Idempotency.ts"
 import type { NotStored } from "./NotStored.ts"
-import type { KeyTaken, QueueFull } from "./TaskQueue.ts"
+import type { QueueFull } from "./TaskQueue.ts"
 
 /** A task, and what is to become of it where the agent is at work. */
 export interface TaskToGive {
@@ -42,7 +42,7 @@ export class PromptRefused extends Schema.TaggedError<PromptRefused>()("PromptRe
 export const notStored = ({ message }: NotStored): Effect.Effect<never, PromptRefused> =>
   new PromptRefused({ reason: "not_stored", detail: message })
 
-export const keyReused = (_: KeyTaken): Effect.Effect<never, PromptRefused> =>
+export const keyReused = (): Effect.Effect<never, PromptRefused> =>
   new PromptRefused({ reason: "key_reused", detail: "the key was used for something else" })
 
 export const full = ({ limit }: QueueFull): Effect.Effect<never, PromptRefused> =>

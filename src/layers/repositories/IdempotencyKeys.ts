@@ -54,7 +54,7 @@ export class IdempotencyKeys extends Context.Tag("fleet-mcp/layers/repositories/
     this,
     Effect.map(CoderClient, (coder) => ({
       look: Effect.fn("IdempotencyKeys.look")(function* ({ fingerprint, key }) {
-        const answer = yield* coder.keys.use({ path: { key } }).pipe(
+        const answer = yield* coder.keys.use({ path: { name: key } }).pipe(
           Effect.asSome,
           Effect.catchIf(isUnknownThere, () => Effect.succeedNone),
           Effect.mapError(translate("look up the idempotency key"))

@@ -159,7 +159,7 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
           }))
         )
         // What waited at the first look may have begun at the second.
-        const seen = Effect.flatMap(waits, (found) => (Option.isSome(found) ? Effect.succeed(found) : begun))
+        const seen = Effect.flatMap(waits, (waiting) => (Option.isSome(waiting) ? Effect.succeed(waiting) : begun))
         const settled = Effect.flatMap(TimeLimits, ({ look, settle }) =>
           lookUntil(settle, Effect.map(Effect.option(Effect.timeout(seen, look)), Option.flatten))
         ).pipe(Effect.map(Option.getOrElse((): GivenTask => ({ _tag: "Unknown" }))))

@@ -98,7 +98,7 @@ export const makeCancelTask = Effect.gen(function* () {
           ends_agent: dialogue.escape === "ends_agent"
         })
       }
-      return dialogue === null ? interrupt(found) : refuse(found, dialogue)
+      return { press: dialogue === null ? interrupt(found) : refuse(found, dialogue) }
     })
 
   /** Takes a task out that waits. */

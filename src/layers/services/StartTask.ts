@@ -62,7 +62,7 @@ interface TaskToSend {
 type Prepared<E> = Effect.Effect<Effect.Effect<Sent, E>, E>
 
 /** What `TaskService.start` and `TaskService.give` do. */
-export const makeStartTask = ({ prepare }: Effect.Effect.Success<typeof makeCancelTask>) =>
+export const makeStartTask = ({ prepare: prepareCancel }: Effect.Effect.Success<typeof makeCancelTask>) =>
   Effect.gen(function* () {
     const agents = yield* AgentRepository
     const tasks = yield* TaskRepository
@@ -91,8 +91,7 @@ export const makeStartTask = ({ prepare }: Effect.Effect.Success<typeof makeCanc
       Effect.catchTag(asTask(found, task), "QueueNotSupported", () => asMessage(found, task.text))
 
     const interrupted = (found: FoundAgent, task: TaskToSend) =>
-      Effect.gen(function* () {
-        const press = yield* prepare(found)
+      Effect.map(prepareCancel(found), ({ press }) => {
         const incomplete =
           (outcome: Outcome) =>
           ({ message, next }: { readonly message: string; readonly next: ReadonlyArray<NextStep> }) =>
@@ -143,7 +142,7 @@ export const makeStartTask = ({ prepare }: Effect.Effect.Success<typeof makeCanc
           args: { agent_name: name.toLowerCase(), task, when_busy: whenBusy },
           fresh: (keyed) =>
             starting(name, task, (found, text) => prepareGive(found, { text, whenBusy, key: keyed?.use })),
-          replay: (used) => Effect.map(checkTask(task), (text) => before(name, text, used))
+          replay: (used) => Effect.map(checkTask(task), (text) => givenBefore(name, text, used))
         })
       })
     }
@@ -156,7 +155,7 @@ const unsupported = () =>
   })
 
 /** A task that was given before. */
-const before = (agent_name: string, task_description: string, { task, usedAt }: Used): StartedTask => {
+const givenBefore = (agent_name: string, task_description: string, { task, usedAt }: Used): StartedTask => {
   const was =
     task?.state === "queued" ? `The task was put into the queue as task ${task.id}.` : "The agent has begun the task."
   return {

@@ -73,7 +73,7 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
             const found = yield* Effect.flatMap(agents.locate(name), agents.attend)
             const toCancel = sending(`cancel the task of ${name}`)
             if (taskId !== undefined) return yield* toCancel(canceling.remove(found, taskId))
-            return yield* toCancel(yield* canceling.prepare(found))
+            return yield* toCancel((yield* canceling.prepare(found)).press)
           },
           (effect, name): Effect.Effect<CanceledTask, CancelFailure> =>
             changing(`cancel the task of ${name}`)(inTurn(name.toLowerCase())(effect))

@@ -22,7 +22,7 @@ const KeyAnswer = Schema.Struct({ use: Schema.NullOr(UsedKey) })
 /** Our own beside Coder's API, which answers 404 here. Where it is there, creating workspaces and builds takes keys. */
 export const Keys = HttpApiGroup.make("keys")
   .add(
-    HttpApiEndpoint.get("use")`/api/v2/fleet/v1/idempotency-keys/${HttpApiSchema.param("key", Segment)}`.addSuccess(
+    HttpApiEndpoint.get("use")`/api/v2/fleet/v1/idempotency-keys/${HttpApiSchema.param("name", Segment)}`.addSuccess(
       KeyAnswer
     )
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, type Scope, TestClock } from "effect"
+import { Duration, Effect, Layer, type Scope, TestClock } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { FleetConfig } from "../../../src/layers/config/FleetConfig.ts"
@@ -8,10 +8,18 @@ import { AgentService } from "../../../src/layers/services/AgentService.ts"
 import type { CreateRequest } from "../../../src/layers/services/CreateAgent.ts"
 import { TaskService } from "../../../src/layers/services/TaskService.ts"
 import type { GiveOptions } from "../../../src/layers/services/StartTask.ts"
+import { TimeLimits } from "../../../src/layers/time/Deadline.ts"
 import { embedded, EmbeddedFixture } from "../../support/EmbeddedFixture.ts"
-import { failure, inFleet, makeFleet, settle } from "../../support/fleet.ts"
+import { elapse, inFleet, makeFleet } from "../../support/fleet.ts"
 import { answer, dropAfter, json } from "../../support/ScriptedCoder.ts"
 import { eventually } from "../agenthost/support.ts"
+
+/** Digests are made in real time, however slow the machine is: no deadline of virtual time comes in between. */
+const settle = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(TimeLimits, (limits) =>
+    elapse(Effect.provideService(effect, TimeLimits, { ...limits, change: Duration.hours(24) }), "20 hours")
+  ).pipe(Effect.flatMap(({ exit }) => exit))
+const failure = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.flip(settle(effect))
 
 const create = (request: Partial<CreateRequest> = {}) =>
   Effect.flatMap(AgentService, (agents) =>

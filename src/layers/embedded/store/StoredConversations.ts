@@ -1,7 +1,6 @@
 import { Clock, Context, DateTime, Duration, Effect, Either, Layer, Option } from "effect"
 import { byteLength } from "../../../schemas/Text.ts"
 import type { Conversation, TurnBegin, TurnState } from "../../agenthost/Conversation.ts"
-import { NotStored } from "../../agenthost/NotStored.ts"
 import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { HostLimits } from "../../agenthost/HostLimits.ts"
 import { KeyTaken } from "../../agenthost/TaskQueue.ts"

@@ -29,7 +29,15 @@ const act: FastCheck.Arbitrary<Act> = FastCheck.oneof(
     key: FastCheck.constantFrom(undefined, undefined, "x", "y")
   }),
   FastCheck.record({ act: FastCheck.constant("remove" as const), id: FastCheck.integer({ min: 1, max: 6 }) }),
-  FastCheck.constantFrom(...(["next", "hold", "restart", "begin", "go on"] as const)).map((each) => ({ act: each }))
+  FastCheck.record({
+    act: FastCheck.constantFrom<"next" | "hold" | "restart" | "begin" | "go on">(
+      "next",
+      "hold",
+      "restart",
+      "begin",
+      "go on"
+    )
+  })
 )
 
 /** What a queue is: the tasks that wait in their order, the last id, why it is held, and which keys are used. */
@@ -111,10 +119,11 @@ const suite = (name: string, rows: Layer.Layer<RowStore, StoreFailed>) =>
       ([acts]) =>
         Effect.gen(function* () {
           let model: Model = { tasks: [], last: 0, held: null, keys: new Set(), prompts: [] }
-          const lives = acts.reduce<ReadonlyArray<ReadonlyArray<Act>>>(
-            (all, one) => (one.act === "restart" ? [...all, []] : [...all.slice(0, -1), [...(all.at(-1) ?? []), one]]),
-            [[]]
-          )
+          const lives: Array<Array<Act>> = [[]]
+          for (const one of acts) {
+            if (one.act === "restart") lives.push([])
+            else lives.at(-1)?.push(one)
+          }
           for (const life of lives) {
             yield* process(
               Effect.gen(function* () {

@@ -8,7 +8,7 @@ import { storeFailed } from "../CoderBody.ts"
 export const keysHandlers = HttpApiBuilder.group(CoderApi, "keys", (handlers) =>
   Effect.map(WorkspaceStore, (store) =>
     handlers.handle("use", ({ path }) =>
-      Effect.map(Effect.catchTag(store.keyUse(path.key), "StoreFailed", storeFailed), (use) => ({
+      Effect.map(Effect.catchTag(store.keyUse(path.name), "StoreFailed", storeFailed), (use) => ({
         use: Option.getOrNull(Option.map(use, Struct.omit("key")))
       }))
     )
