@@ -27,7 +27,9 @@ export const makeSource: Effect.Effect<
   const choose = Effect.gen(function* () {
     const standing = yield* events.standing
     const made = Option.isNone(standing) ? looks : yield* makeFollower(standing.value)
-    return (chosen ??= made)
+    const source = chosen ?? made
+    chosen = source
+    return source
   }).pipe(
     Effect.provide(context),
     Effect.catchIf(isAnswered, () => Effect.succeed(looks))
