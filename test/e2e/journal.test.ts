@@ -22,7 +22,7 @@ const good = async (program: Program, name: string, args: object = {}): Promise<
 
 const wait = async (program: Program, args: object = {}): Promise<Waited> => {
   const { result } = await program.request("tools/call", { name: "wait_for_agents", arguments: args })
-  return result?.["structuredContent"] as unknown as Waited
+  return result?.["structuredContent"] as Waited
 }
 
 const told = ({ agents }: Waited) => agents.map(({ name, status }) => `${name} ${status}`).toSorted()

@@ -1,4 +1,4 @@
-import { Context, Deferred, Duration, Effect, Either, Fiber, Option, Runtime, type Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Option, Runtime, type Scope } from "effect"
 import type { CoderFailure } from "../../../schemas/errors/Coder.ts"
 import { AgentEvents, type AgentNews, type News } from "../../repositories/AgentEvents.ts"
 import { Deadline } from "../../time/Deadline.ts"

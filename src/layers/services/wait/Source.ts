@@ -18,20 +18,21 @@ export const makeSource: Effect.Effect<
   Effect.Effect<AgentSource, CoderFailure>,
   never,
   AgentEvents | AgentRepository | Scope.Scope
-> = Effect.gen(function* () {
-  const events = yield* AgentEvents
-  const looks = yield* makeWatcher
-  const context = yield* Effect.context<AgentEvents | Scope.Scope>()
-  let chosen: AgentSource | undefined
+> = Effect.map(
+  Effect.all([AgentEvents, makeWatcher, Effect.context<AgentEvents | Scope.Scope>()]),
+  ([events, looks, context]) => {
+    let chosen: AgentSource | undefined
 
-  const choose = Effect.gen(function* () {
-    const standing = yield* events.standing
-    const made = Option.isNone(standing) ? looks : yield* makeFollower(standing.value)
-    return (chosen ??= made)
-  }).pipe(
-    Effect.provide(context),
-    Effect.catchIf(isAnswered, () => Effect.succeed(looks))
-  )
+    const choose = Effect.gen(function* () {
+      const standing = yield* events.standing
+      const made = Option.isNone(standing) ? looks : yield* makeFollower(standing.value)
+      chosen ??= made
+      return chosen
+    }).pipe(
+      Effect.provide(context),
+      Effect.catchIf(isAnswered, () => Effect.succeed(looks))
+    )
 
-  return Effect.suspend(() => (chosen === undefined ? choose : Effect.succeed(chosen)))
-})
+    return Effect.suspend(() => (chosen === undefined ? choose : Effect.succeed(chosen)))
+  }
+)

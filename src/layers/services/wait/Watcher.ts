@@ -143,6 +143,6 @@ export const makeWatcher: Effect.Effect<AgentSource, never, AgentRepository | Sc
     renew: lookAfter,
     next: lookAfter,
     doubt: agents.doubt,
-    reaches: (id, { seen }) => Effect.sync(() => id === journal.id && journal.reaches(seen))
+    reaches: (history, { seen }) => Effect.sync(() => history === journal.id && journal.reaches(seen))
   }
 })
