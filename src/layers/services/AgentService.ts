@@ -182,7 +182,8 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
             if (change.state === "failed") return yield* yield* lifecycle.failure(change)
             const after = yield* agents.look(change)
             const done = isStopped(latest) ? "started" : "stopped and started"
-            const message = `The agent was ${done} (build ${change.build_number} is ${change.status}).`
+            const ended = isStopped(latest) ? "" : saidAtLast(yield* lifecycle.log(stopped.value))
+            const message = `The agent was ${done} (build ${change.build_number} is ${change.status}).${ended}`
             const told = toldOfConversation(before, after)
             return restarted(after.agent, "applied", `${message}${told.words}`, told.next)
           })
@@ -211,6 +212,12 @@ export class AgentService extends Context.Tag("fleet-mcp/layers/services/AgentSe
 
 /** Whether the agent is stopped, and nothing is left to be stopped. */
 const isStopped = ({ state, transition }: Change): boolean => transition === "stop" && state === "succeeded"
+
+/** The last that a stop said, of what it ended. */
+const saidAtLast = (log: ReadonlyArray<string>): string => {
+  const line = log.findLast((each) => each.trim() !== "")
+  return line === undefined ? "" : ` The stop said: ${line}.`
+}
 
 /** What became of the conversation: AgentAPI may keep it, or begin a new one with the first task of the build. */
 const toldOfConversation = (

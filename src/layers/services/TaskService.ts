@@ -144,10 +144,11 @@ export class TaskService extends Context.Tag("fleet-mcp/layers/services/TaskServ
           tasks.interrupt(found),
           tasks.lookUntil(found, time, ({ live }) => Option.exists(live, ({ takesTask }) => takesTask))
         )
+        const report = Option.isSome(idle) ? yield* tasks.reportSince(found) : Option.none()
         return {
           agent_name: found.agent.name,
           outcome: Option.isSome(idle) ? arrived : ("unknown" as const),
-          ...toldOf(arrived, Option.isSome(idle), time)
+          ...toldOf(arrived, Option.isSome(idle), time, report)
         }
       })
 
@@ -257,18 +258,18 @@ const noReport = "No report exists since the latest start."
 /** What an interrupt came to, and what to do then. */
 type Told = Pick<CanceledTask, "message" | "next">
 
-const toldOf = (arrived: Outcome, idle: boolean, time: Duration.Duration): Told => {
+const toldOf = (arrived: Outcome, idle: boolean, time: Duration.Duration, report: Option.Option<Task>): Told => {
   if (!idle) {
     return {
       message: `One interrupt was sent. The agent was not seen idle within ${Duration.toSeconds(time)} s. A restart would end its work for good.`,
       next: ["look_at_agent", "restart_agent"]
     }
   }
+  const reported = Option.match(report, { onNone: () => "", onSome: ({ message }) => ` It reported: ${message}.` })
   return arrived === "applied"
-    ? { message: "The interrupt arrived, and the agent was seen idle.", next: [] }
+    ? { message: `The interrupt arrived, and the agent was seen idle.${reported}`, next: [] }
     : {
-        message:
-          "One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself.",
+        message: `One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself.${reported}`,
         next: ["read_log"]
       }
 }

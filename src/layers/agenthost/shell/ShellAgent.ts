@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import type { CodingAgent, TurnEnd } from "../AgentHost.ts"
 import { run, type RunEnd } from "../process/AgentProcess.ts"
 import { agentEnvironment, type Environment } from "../process/Environment.ts"
-import { endStrays, markersOf, straysText } from "../process/Strays.ts"
+import { endStrays, markersOf, straysFate, straysText } from "../process/Strays.ts"
 import { type Caller, environmentFor, TurnCaller } from "../process/TurnCaller.ts"
 
 export interface ShellAgentOptions {
@@ -76,7 +76,7 @@ export const ShellAgent = {
           ),
     sweep: Effect.map(
       endStrays({ stateDirectory: options.stateDirectory, workspaceIds: new Set([options.workspaceId]) }),
-      straysText
+      (end) => ({ found: straysText(end), fate: straysFate(end) })
     )
   })
 }
