@@ -38,6 +38,8 @@ const longestWork = 2500
 const longestStart = 800
 /** For what has to come about, if it comes about at all (ms). */
 const patience = 60_000
+/** After so many cycles it says how far it has come. */
+const progress = 25
 /** Clients at once, beside a front end. */
 const actors = 6
 
@@ -241,7 +243,10 @@ export const crash = async (options: CrashOptions): Promise<CrashFindings> => {
       } catch (error) {
         throw new Error(`cycle ${cycle} of seed ${seed}: ${failure(error)}`, { cause: error })
       }
-      if (cycle % 25 === 0) say(`${cycle} cycles, ${ledger.entries.length} acknowledged, ready ${timesOf(lives.ready)}`)
+      if (cycle % progress === 0) {
+        const faults = lives.lost.size + lives.twice.size + lives.corrupt.length + lives.left.length
+        say(`${cycle} cycles, ${ledger.entries.length} acknowledged, ${faults} faults, ready ${timesOf(lives.ready)}`)
+      }
     }
     await lives.end()
   } finally {
