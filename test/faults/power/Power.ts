@@ -165,7 +165,7 @@ const mostWrong = 20
 const commits = 300
 /** To such a share of the states comes a damaged file. */
 const damage = 0.1
-/** So many of each that is followed by a checkpoint, or has the WAL begin anew, which is seldom. */
+/** At least so many of each that is followed by a checkpoint, or has the WAL begin anew, which is seldom. */
 const statesOfCheckpoint = 8
 
 /**
@@ -192,7 +192,9 @@ export const power = async ({ say, seed, states }: PowerOptions): Promise<PowerF
     }
     const judged = async () => {
       for (const [before, after, known] of between.splice(0)) {
-        const wanted = isSeldom(before, after) ? statesOfCheckpoint : Math.floor(states / commits + seeded.next())
+        const wanted = isSeldom(before, after)
+          ? Math.max(statesOfCheckpoint, states / 20)
+          : Math.floor(states / commits + seeded.next())
         if (wanted === 0) continue
         const one = judge.moment(before, known)
         const other = judge.moment(after, known)

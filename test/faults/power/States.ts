@@ -37,7 +37,11 @@ const partly = (before: Buffer, after: Buffer, writes: ReadonlyArray<number>, se
   for (const start of writes) {
     if (!seeded.chance(share)) continue
     const bytes = Buffer.from(after.subarray(start, start + sector))
-    if (seeded.chance(0.02)) for (let at = 0; at < bytes.length; at++) bytes[at] = seeded.below(256)
+    if (seeded.chance(0.02)) {
+      // What was synced in the same sector stays: SQLite counts on that (https://sqlite.org/psow.html).
+      const first = bytes.findIndex((byte, at) => byte !== before[start + at])
+      for (let at = first; at < bytes.length; at++) bytes[at] = seeded.below(256)
+    }
     const length = seeded.chance(0.02) ? seeded.below(bytes.length) : bytes.length
     bytes.copy(result, start, 0, length)
     end = Math.max(end, start + length)

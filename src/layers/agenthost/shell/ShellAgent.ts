@@ -76,7 +76,7 @@ export const ShellAgent = {
           ),
     sweep: Effect.map(
       endStrays({ stateDirectory: options.stateDirectory, workspaceIds: new Set([options.workspaceId]) }),
-      (end) => ({ found: straysText(end), fate: straysFate(end) })
+      (strays) => ({ found: straysText(strays), fate: straysFate(strays) })
     )
   })
 }
