@@ -96,30 +96,6 @@ describe("a supervisor", () => {
     expect(pidOf(state)).toBe(pid)
   })
 
-  it("is one, whoever calls first: of 20 front ends at once no call fails", { timeout: 180_000 }, async () => {
-    await using state = new SupervisedState()
-    const all = await Promise.all(Array.from({ length: 20 }, () => state.frontEnd()))
-    const answers = await Promise.all(all.map((one) => one.call("list_agents")))
-    expect(answers.filter(({ isError }) => isError)).toEqual([])
-    const told = JSON.parse((await state.run("status", "--json")).stdout) as { readonly clients: number }
-    expect(told).toMatchObject({ running: true, clients: 20, pid: pidOf(state) })
-  })
-
-  it("that is killed has one heir, while three call", { timeout: 120_000 }, async () => {
-    await using state = new SupervisedState()
-    const three = await Promise.all([state.frontEnd(), state.frontEnd(), state.frontEnd()])
-    for (const one of three) await good(one, "list_agents")
-    for (let round = 0; round < 3; round++) {
-      const owner = pidOf(state)
-      process.kill(owner, "SIGKILL")
-      const answers = await Promise.all(three.map((one) => one.call("list_agents")))
-      expect(answers.filter(({ isError }) => isError)).toEqual([])
-      expect(pidOf(state)).not.toBe(owner)
-      const told = JSON.parse((await state.run("status", "--json")).stdout) as object
-      expect(told).toMatchObject({ clients: 3 })
-    }
-  })
-
   it("comes up although the front end that started it was killed at that", { timeout: 60_000 }, async () => {
     await using state = new SupervisedState()
     const one = await state.frontEnd()

@@ -40,7 +40,7 @@ const commands: Readonly<Record<string, () => Promise<boolean>>> = {
     return faults === 0 && ready.every((ms) => ms <= readyWithin)
   },
   power: async () => (await power({ states: numberOf(values.states, 1000), seed, say })).wrong.length === 0,
-  "first-calls": async () => isRight(await firstCalls({ rounds, seed, say })),
+  "first-calls": async () => isRight(await firstCalls(50, { rounds, say })),
   heirs: async () => isRight(await heirs({ rounds, seed, say })),
   tree: async () => {
     const { left, untrue } = await tree({ rounds, within, say })

@@ -21,8 +21,6 @@ export interface StartsFindings {
   readonly took: ReadonlyArray<number>
 }
 
-/** First calls at once. */
-const firstCallers = 50
 /** Those who look for an heir. */
 const heirCallers = 3
 /** How long those may take to end that have found another supervisor (ms). */
@@ -67,8 +65,11 @@ class Findings {
 const frontEnds = (state: SupervisedState, count: number) =>
   Promise.all(Array.from({ length: count }, () => state.frontEnd()))
 
-/** Front ends that all make their first call at once, where no supervisor is up. */
-export const firstCalls = async ({ rounds, say }: StartsOptions): Promise<StartsFindings> => {
+/** So many front ends that all make their first call at once, where no supervisor is up. */
+export const firstCalls = async (
+  firstCallers: number,
+  { rounds, say }: Pick<StartsOptions, "rounds" | "say">
+): Promise<StartsFindings> => {
   const findings = new Findings()
   for (let round = 1; round <= rounds; round++) {
     await using state = new SupervisedState()
