@@ -140,6 +140,8 @@ const findOrStart = (options: ConnectOptions, scope: Scope.Scope, adopt: (connec
       if (Option.isNone(report)) return
       const { message, state } = report.value
       if (state === "failed") return yield* notStarted(place, message)
+      // Killed, perhaps: that says nothing of the next one.
+      if (state === "lost") problem = () => notStarted(place, message)
       isHeld = state === "taken"
       startsAt = (yield* Clock.currentTimeMillis) + Duration.toMillis(respawn)
     })

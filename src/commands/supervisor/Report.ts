@@ -7,7 +7,7 @@ const StartReport = Schema.Struct({
   state: Schema.Literal("ready", "taken", "failed"),
   message: Schema.String
 })
-export type StartReport = typeof StartReport.Type
+type StartReport = typeof StartReport.Type
 
 const Line = Schema.parseJson(StartReport)
 const encode = Schema.encodeSync(Line)
@@ -31,6 +31,9 @@ const tell = (report: StartReport): void => {
 /** Tells the front end that started this process, if there is one and if it is still there. Said once. */
 export const reportStart = (report: StartReport): Effect.Effect<void> => Effect.sync(() => tell(report))
 
+/** How a start went, as far as whoever began it can tell: `lost` where it ended, or was killed, before it said so. */
+export type StartOutcome = StartReport | { readonly state: "lost"; readonly message: string }
+
 /** What was read from a start, once it has ended its report. */
-export const readReport = (text: string): StartReport =>
-  Either.getOrElse(decode(text.trim()), () => ({ state: "failed", message: "it ended without a word" }) as const)
+export const readReport = (text: string): StartOutcome =>
+  Either.getOrElse(decode(text.trim()), () => ({ state: "lost", message: "it ended without a word" }) as const)

@@ -6,7 +6,7 @@ import { agentEnvironment } from "../../layers/agenthost/process/Environment.ts"
 import { isAlive } from "../Processes.ts"
 import type { Environment } from "../Settings.ts"
 import type { Place } from "./Place.ts"
-import { readReport, reportVariable, type StartReport } from "./Report.ts"
+import { readReport, reportVariable, type StartOutcome } from "./Report.ts"
 
 /** Variables of the fleet that a supervisor has from whoever starts it. */
 const settings = new Set(["FLEET_MCP_IDLE_MINUTES", "LOG_LEVEL", "XDG_RUNTIME_DIR"])
@@ -55,7 +55,7 @@ const begin = (place: Place, now: number): boolean => {
 }
 
 const spawned = (place: Place, program: string, environment: Environment) =>
-  Effect.async<StartReport>((resume) => {
+  Effect.async<StartOutcome>((resume) => {
     const failed = (error: unknown) =>
       resume(Effect.succeed({ state: "failed", message: error instanceof Error ? error.message : String(error) }))
     try {
@@ -90,7 +90,7 @@ export const startSupervisor = (
   place: Place,
   program: string,
   environment: Environment
-): Effect.Effect<Option.Option<StartReport>> =>
+): Effect.Effect<Option.Option<StartOutcome>> =>
   Effect.acquireUseRelease(
     Effect.map(Clock.currentTimeMillis, (now) => begin(place, now)),
     (isMine) => (isMine ? Effect.asSome(spawned(place, program, environment)) : Effect.succeedNone),

@@ -34,8 +34,16 @@ export interface CodingAgent {
    * when that is done, no process of it is left.
    */
   readonly turn: (prompt: string, emit: (text: string) => Effect.Effect<void>) => Effect.Effect<TurnEnd>
-  /** Ends what of its processes has outlived a turn, however it ended; says what that was, `""` for nothing. */
-  readonly sweep?: Effect.Effect<string> | undefined
+  /** Ends what of its processes has outlived a turn, however it ended. */
+  readonly sweep?: Effect.Effect<Swept> | undefined
+}
+
+/** What has become of the processes of a turn. */
+export interface Swept {
+  /** What was found and ended, and what could not be; `""` for nothing. */
+  readonly found: string
+  /** Whether anything is left of them, to follow "and". */
+  readonly fate: string
 }
 
 export interface AgentHostOptions {
@@ -105,10 +113,11 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   const queue = yield* makeQueue({ conversation, limits, isEnding: () => isStopped || isInterrupted })
 
   const settle = Effect.fn("AgentHost.settle")(function* (exit: Exit.Exit<TurnEnd>) {
-    const swept = yield* agent.sweep ?? Effect.succeed("")
+    const swept = yield* agent.sweep ?? Effect.succeed(undefined)
+    const found = swept?.found ?? ""
     ended = Effect.unsafeMakeLatch(false)
     const lines = (line?: string) => {
-      const all = [...(line === undefined ? [] : [line]), ...(swept === "" ? [] : [`[${swept}]`])]
+      const all = [...(line === undefined ? [] : [line]), ...(found === "" ? [] : [`[${found}]`])]
       return all.length === 0 ? undefined : all.join(" ")
     }
     if (Exit.isSuccess(exit)) {
@@ -119,7 +128,9 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
     }
     if (Cause.isInterruptedOnly(exit.cause)) {
       yield* conversation.endTurn("interrupted", lines("[interrupted]"))
-      yield* isStopped ? Effect.void : reporter.report({ state: "idle", message: "interrupted" })
+      if (isStopped) return "interrupted"
+      const message = swept === undefined ? "interrupted" : `interrupted, and ${swept.fate}`
+      yield* reporter.report({ state: "idle", message })
       return "interrupted"
     }
     yield* Effect.logError("a turn broke", exit.cause)

@@ -71,6 +71,8 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
     ) => Effect.Effect<RemovedTask, AgentFailure | QueueNotSupported>
     /** Presses the interrupt key once. `unknown` = no answer told whether it arrived. */
     readonly interrupt: (found: FoundAgent) => Effect.Effect<Outcome, AgentFailure | AgentRefused>
+    /** The newest report, where it came after those that were there when the agent was found, and could be read. */
+    readonly reportSince: (found: FoundAgent) => Effect.Effect<Option.Option<Task>>
     /** Looks at the agent until it is as wanted; none when the time is over before. A look that fails is repeated. */
     readonly lookUntil: (
       found: FoundAgent,
@@ -208,6 +210,13 @@ export class TaskRepository extends Context.Tag("fleet-mcp/layers/repositories/T
         prepareTask,
         removeQueued,
         interrupt,
+        reportSince: (found) =>
+          Effect.map(Effect.option(agents.refresh(found)), (now) => {
+            const known = new Set(history(found).reports.map(({ id }) => id))
+            return Option.flatMap(now, (seen) => Option.fromNullable(history(seen).reports[0])).pipe(
+              Option.filter(({ id }) => !known.has(id))
+            )
+          }),
         lookUntil: (found, time, wanted) =>
           lookUntil(time, Effect.map(Effect.option(agents.attend(found)), Option.filter(wanted)))
       }

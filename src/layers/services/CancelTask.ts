@@ -2,6 +2,7 @@ import { Duration, Effect, Option } from "effect"
 import type { LookupFailure } from "../../schemas/errors/Agent.ts"
 import type { DeadlineExceeded } from "../../schemas/errors/Coder.ts"
 import type { NextStep } from "../../schemas/errors/NextStep.ts"
+import type { Task } from "../../schemas/Task.ts"
 import { TaskNotQueued, type QueueNotSupported } from "../../schemas/errors/Queue.ts"
 import {
   AgentNotBusy,
@@ -46,10 +47,11 @@ export const makeCancelTask = Effect.gen(function* () {
       tasks.interrupt(found),
       tasks.lookUntil(found, time, ({ live }) => Option.exists(live, ({ takesTask }) => takesTask))
     )
+    const report = Option.isSome(idle) ? yield* tasks.reportSince(found) : Option.none()
     return {
       agent_name: found.agent.name,
       outcome: Option.isSome(idle) ? arrived : ("unknown" as const),
-      ...toldOf(arrived, idle, time)
+      ...toldOf(arrived, idle, time, report)
     }
   })
 
@@ -127,19 +129,25 @@ export const makeCancelTask = Effect.gen(function* () {
 /** What an interrupt came to, and what to do then. */
 type Told = Pick<CanceledTask, "message" | "next">
 
-const toldOf = (arrived: Outcome, idle: Option.Option<FoundAgent>, time: Duration.Duration): Told => {
+const toldOf = (
+  arrived: Outcome,
+  idle: Option.Option<FoundAgent>,
+  time: Duration.Duration,
+  report: Option.Option<Task>
+): Told => {
   if (Option.isNone(idle)) {
     return {
       message: `One interrupt was sent. The agent was not seen idle within ${Duration.toSeconds(time)} s. A restart would end its work for good.`,
       next: ["look_at_agent", "restart_agent"]
     }
   }
+  const reported = Option.match(report, { onNone: () => "", onSome: ({ message }) => ` It reported: ${message}.` })
   const held = heldText(idle.value)
   const next = held === "" ? [] : (["let_queue_go_on"] as const)
   return arrived === "applied"
-    ? { message: `The interrupt arrived, and the agent was seen idle.${held}`, next }
+    ? { message: `The interrupt arrived, and the agent was seen idle.${reported}${held}`, next }
     : {
-        message: `One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself.${held}`,
+        message: `One interrupt was sent, and no answer told whether it arrived. The agent was seen idle: interrupted, or done by itself.${reported}${held}`,
         next: ["read_log", ...next]
       }
 }

@@ -35,6 +35,12 @@ export type RestartFailure =
   | IdempotencyNotSupported
   | DeadlineExceeded
 
+/** The last that a stop said, of what it ended. */
+const saidAtLast = (log: ReadonlyArray<string>): string => {
+  const line = log.findLast((each) => each.trim() !== "")
+  return line === undefined ? "" : ` The stop said: ${line}.`
+}
+
 /** What `AgentService.restart` does: a stop build, where the agent is not stopped, and a start build. */
 export const makeRestartAgent = Effect.gen(function* () {
   const agents = yield* AgentRepository
@@ -81,7 +87,8 @@ export const makeRestartAgent = Effect.gen(function* () {
       yield* tookEffect
       const { after, change } = yield* started(sent.value)
       const done = isStopped(latest) ? "started" : "stopped and started"
-      const message = `The agent was ${done} (build ${change.build_number} is ${change.status}).`
+      const ended = isStopped(latest) ? "" : saidAtLast(yield* lifecycle.log(stopped.value))
+      const message = `The agent was ${done} (build ${change.build_number} is ${change.status}).${ended}`
       const told = toldOfConversation(before, after)
       const queue = toldOfQueue(after)
       return restarted(after.agent, "applied", `${message}${told.words}${queue.words}`, [...told.next, ...queue.next])

@@ -21,7 +21,7 @@ const limits = {
 }
 
 /** A place in which "supervisors" are a small program of the test's: it notes that it ran, and says what is given. */
-const placeWith = (report: object) =>
+const placeWith = (report?: object) =>
   Effect.gen(function* () {
     const directory = yield* temporaryDirectory
     const place = placeIn(join(directory, "state"))
@@ -29,7 +29,7 @@ const placeWith = (report: object) =>
     const program = join(directory, "program.mjs")
     const starts = join(directory, "starts")
     writeFileSync(starts, "")
-    const line = JSON.stringify(`${JSON.stringify(report)}\n`)
+    const line = JSON.stringify(report === undefined ? "" : `${JSON.stringify(report)}\n`)
     writeFileSync(
       program,
       `import { appendFileSync, writeSync } from "node:fs"\nappendFileSync(${JSON.stringify(starts)}, "x")\nwriteSync(3, ${line})\n`
@@ -112,6 +112,18 @@ describe("a front end", () => {
       expect(made.starts()).toBeGreaterThan(0)
       expect(made.starts()).toBeLessThanOrEqual(4)
     }).pipe(Effect.provideService(ConnectLimits, limits))
+  )
+
+  it.scopedLive(
+    "starts another supervisor where the one that it started was killed at that, and says so in the end",
+    () =>
+      Effect.gen(function* () {
+        const made = yield* placeWith()
+        const error = yield* Effect.flip(connected(optionsOf(made)))
+        expect(error.problem).toContain("did not start: it ended without a word")
+        expect(made.starts()).toBeGreaterThan(1)
+        expect(made.starts()).toBeLessThanOrEqual(4)
+      }).pipe(Effect.provideService(ConnectLimits, limits))
   )
 
   it.scopedLive("registers anew at one that knows it no more, although its own connection looks open", () =>

@@ -14,6 +14,8 @@ import { brokenReferences, lostIn, readStore, tasksBegun } from "./StoreCopy.ts"
 export interface CrashOptions {
   readonly cycles: number
   readonly seed: number
+  /** How soon nothing of the agents of a killed supervisor may be left (ms). */
+  readonly within: number
   readonly say: Say
 }
 
@@ -23,7 +25,7 @@ export interface CrashFindings {
   /** Tasks that ran twice, or that ran although their turn had been cut before. */
   readonly twice: ReadonlyArray<string>
   readonly corrupt: ReadonlyArray<string>
-  /** Processes of agents that outlived their supervisor for more than 5 s. */
+  /** Processes of agents that outlived their supervisor for longer. */
   readonly left: ReadonlyArray<string>
   /** From the start of each heir to its first answer (ms). */
   readonly ready: ReadonlyArray<number>
@@ -34,10 +36,10 @@ export interface CrashFindings {
 const longestWork = 2500
 /** How long a start lasts, about (ms): of those that are killed at that. */
 const longestStart = 800
-/** How soon nothing of the agents of a killed supervisor may be left (ms). */
-const endsWithin = 5000
 /** For what has to come about, if it comes about at all (ms). */
 const patience = 60_000
+/** After so many cycles it says how far it has come. */
+const progress = 25
 /** Clients at once, beside a front end. */
 const actors = 6
 
@@ -61,6 +63,7 @@ class Lives {
   readonly state = new SupervisedState()
   readonly ledger: Ledger
   readonly seeded: Seeded
+  readonly within: number
   readonly lost = new Set<string>()
   readonly twice = new Set<string>()
   readonly corrupt: Array<string> = []
@@ -72,8 +75,9 @@ class Lives {
   #begun: ReadonlySet<string> = new Set()
   #frontEnd: Program | undefined
 
-  constructor(seeded: Seeded) {
-    this.seeded = seeded
+  constructor({ seed, within }: CrashOptions) {
+    this.seeded = new Seeded(seed)
+    this.within = within
     const outside = join(this.state.directory, "outside")
     mkdirSync(outside)
     this.ledger = new Ledger(outside)
@@ -185,7 +189,7 @@ class Lives {
       const heirStarted = startOf(info.pid)
       const processes = await untilNone(
         () => markedProcesses(this.state.state).filter(({ startedAt }) => startedAt < heirStarted),
-        endsWithin
+        this.within
       )
       this.left.push(...processes.map(({ agent, pid }) => `process ${pid} of ${agent}`))
       this.#countRuns()
@@ -213,7 +217,7 @@ class Lives {
     this.#frontEnd = undefined
     await this.state.closeAll()
     await this.state.run("stop", "--now")
-    const processes = await untilNone(() => markedProcesses(this.state.state), endsWithin)
+    const processes = await untilNone(() => markedProcesses(this.state.state), this.within)
     this.left.push(...processes.map(({ agent, pid }) => `process ${pid} of ${agent}, after the end`))
     this.inspect()
     this.#countRuns()
@@ -221,9 +225,10 @@ class Lives {
 }
 
 /** Kills a supervisor under load again and again, and looks each time whether everything that it acknowledged is there. */
-export const crash = async ({ cycles, say, seed }: CrashOptions): Promise<CrashFindings> => {
+export const crash = async (options: CrashOptions): Promise<CrashFindings> => {
+  const { cycles, say, seed } = options
   say(`crash: ${cycles} cycles, seed ${seed}`)
-  const lives = new Lives(new Seeded(seed))
+  const lives = new Lives(options)
   const { ledger } = lives
   let before: number | undefined
   try {
@@ -238,7 +243,10 @@ export const crash = async ({ cycles, say, seed }: CrashOptions): Promise<CrashF
       } catch (error) {
         throw new Error(`cycle ${cycle} of seed ${seed}: ${failure(error)}`, { cause: error })
       }
-      if (cycle % 25 === 0) say(`${cycle} cycles, ${ledger.entries.length} acknowledged, ready ${timesOf(lives.ready)}`)
+      if (cycle % progress === 0) {
+        const faults = lives.lost.size + lives.twice.size + lives.corrupt.length + lives.left.length
+        say(`${cycle} cycles, ${ledger.entries.length} acknowledged, ${faults} faults, ready ${timesOf(lives.ready)}`)
+      }
     }
     await lives.end()
   } finally {

@@ -48,22 +48,21 @@ export const readStore = (store: string): StoreCopy => {
   for (const end of ["", "-wal"]) if (existsSync(store + end)) copyFileSync(store + end, copy + end)
   const database = new DatabaseSync(copy)
   try {
-    const all = <Row>(sql: string) => database.prepare(sql).all() as unknown as ReadonlyArray<Row>
-    const has = all<{ name: string }>("SELECT name FROM sqlite_schema").length > 0
-    const rows = <Row>(table: string): ReadonlyArray<Row> =>
-      has
-        ? all<{ row: string }>(`SELECT row FROM ${table} ORDER BY place`).map(({ row }) => JSON.parse(row) as Row)
-        : []
+    const all = (sql: string) =>
+      database.prepare(sql).all() as unknown as ReadonlyArray<Readonly<Record<string, string>>>
+    const has = all("SELECT name FROM sqlite_schema").length > 0
+    const rows = (table: string): ReadonlyArray<unknown> =>
+      has ? all(`SELECT row FROM ${table} ORDER BY place`).map(({ row = "" }): unknown => JSON.parse(row)) : []
     return {
-      problems: all<{ integrity_check: string }>("PRAGMA integrity_check")
-        .map((found) => found.integrity_check)
+      problems: all("PRAGMA integrity_check")
+        .map(({ integrity_check = "" }) => integrity_check)
         .filter((found) => found !== "ok"),
-      workspaces: rows("workspaces"),
-      builds: rows("builds"),
-      agents: rows("agents"),
-      turns: rows("turns"),
-      messages: rows("messages"),
-      parts: rows("parts")
+      workspaces: rows("workspaces") as ReadonlyArray<Workspace>,
+      builds: rows("builds") as ReadonlyArray<Build>,
+      agents: rows("agents") as StoreCopy["agents"],
+      turns: rows("turns") as ReadonlyArray<Turn>,
+      messages: rows("messages") as ReadonlyArray<Message>,
+      parts: rows("parts") as ReadonlyArray<Part>
     }
   } finally {
     database.close()

@@ -12,7 +12,7 @@ import { discard } from "../../support/Secrets.ts"
 import { brokenReferences, readStore } from "../crash/StoreCopy.ts"
 import type { Say } from "../Figures.ts"
 import { Seeded } from "../Seeded.ts"
-import { type Files, isSeldom, type State, stateBetween } from "./States.ts"
+import { damaged, type Files, isSeldom, type State, stateBetween } from "./States.ts"
 import { type Acknowledged, makeWorkload } from "./Workload.ts"
 
 export interface PowerOptions {
@@ -30,6 +30,8 @@ export interface PowerFindings {
   /** How many were made of unsynced writes to the database itself, and to a WAL that began anew. */
   readonly checkpoints: number
   readonly newWals: number
+  /** How many damaged files were refused; the others had what was in them all the same. */
+  readonly refused: number
 }
 
 const read = (file: string): Buffer => (existsSync(file) ? readFileSync(file) : Buffer.alloc(0))
@@ -61,16 +63,16 @@ interface Moment extends Files {
   readonly content: string
 }
 
-/** Why it cannot be opened; none where it was, as the product does. */
-const refusalOf = async (file: string): Promise<string | undefined> => {
-  const opened = await Effect.runPromiseExit(
+/** How many agents it holds, opened as the product does, or why it cannot be. */
+const opened = async (file: string): Promise<number | string> => {
+  const exit = await Effect.runPromiseExit(
     Effect.flatMap(WorkspaceStore, ({ list }) => list).pipe(
       Effect.provide(Layer.provide(WorkspaceStore.layer, layerSqlite(file)))
     )
   )
-  if (Exit.isSuccess(opened)) return undefined
+  if (Exit.isSuccess(exit)) return exit.value.length
   return Chunk.join(
-    Chunk.map(Cause.failures(opened.cause), ({ message }) => message),
+    Chunk.map(Cause.failures(exit.cause), ({ message }) => message),
     "; "
   )
 }
@@ -81,6 +83,7 @@ class Judge {
   uncommitted = 0
   checkpoints = 0
   newWals = 0
+  refused = 0
   readonly #directory: string
   readonly #seeded: Seeded
 
@@ -111,8 +114,8 @@ class Judge {
     const file = this.#write("state.db", state)
     // What it says is of a memory that is gone: it may hold anything.
     if (this.#seeded.chance(0.5)) writeFileSync(`${file}-shm`, Buffer.alloc(32_768, this.#seeded.below(256)))
-    const refusal = await refusalOf(file)
-    if (refusal !== undefined) return void this.wrong.push(`${state.how}: not opened: ${refusal}`)
+    const found = await opened(file)
+    if (typeof found === "string") return void this.wrong.push(`${state.how}: not opened: ${found}`)
     const content = contentOf(rowsOf(file))
     if (content === after.content) this.committed++
     else if (content === before.content && !state.isCommitted) this.uncommitted++
@@ -120,26 +123,49 @@ class Judge {
     if (state.isCommitted) this.checkpoints++
     if (state.how.includes("header")) this.newWals++
   }
+
+  /** What is damaged is refused, with its reason, and stays as it is; or it is read: never is it taken for a new one. */
+  async judgeDamage(whole: Files): Promise<void> {
+    const expected = await opened(this.#write("whole.db", whole))
+    const { how, ...files } = damaged(whole, this.#seeded)
+    const file = this.#write("damaged.db", files)
+    const found = await opened(file)
+    if (typeof found === "number") {
+      if (found !== expected) this.wrong.push(`${how}: ${found} agents instead of ${expected}`)
+      return
+    }
+    this.refused++
+    const { db, wal } = filesOf(file)
+    if (!found.includes(file)) this.wrong.push(`${how}: refused without its name: ${found}`)
+    if (!db.equals(files.db) || !wal.equals(files.wal)) this.wrong.push(`${how}: refused and changed: ${found}`)
+  }
 }
 
-/** The store as a supervisor has it, with somebody who is told of each commit, when it is on the disk. */
+/** The store as a supervisor has it, with somebody who is told of each commit, when it is on the disk and before the next. */
 const recorded = (file: string, onCommit: () => void) =>
   Layer.provideMerge(
     Layer.merge(WorkspaceStore.layer, layerStoredConversations),
     Layer.effect(
       RowStore,
-      Effect.map(RowStore, (store) =>
-        RowStore.of({
+      Effect.gen(function* () {
+        const store = yield* RowStore
+        const oneAtATime = yield* Effect.makeSemaphore(1)
+        return RowStore.of({
           ...store,
-          transaction: (operation, step) => Effect.tap(store.transaction(operation, step), () => Effect.sync(onCommit))
+          transaction: (operation, step) =>
+            Effect.tap(store.transaction(operation, step), () => Effect.sync(onCommit)).pipe(oneAtATime.withPermits(1))
         })
-      )
+      })
     ).pipe(Layer.provide(layerSqlite(file)))
   )
 
+/** It goes on until so much is wrong. */
+const mostWrong = 20
 /** Of about so many commits states are made. */
 const commits = 300
-/** So many of each that is followed by a checkpoint, or has the WAL begin anew, which is seldom. */
+/** To such a share of the states comes a damaged file. */
+const damage = 0.1
+/** At least so many of each that is followed by a checkpoint, or has the WAL begin anew, which is seldom. */
 const statesOfCheckpoint = 8
 
 /**
@@ -166,32 +192,33 @@ export const power = async ({ say, seed, states }: PowerOptions): Promise<PowerF
     }
     const judged = async () => {
       for (const [before, after, known] of between.splice(0)) {
-        const wanted = isSeldom(before, after) ? statesOfCheckpoint : Math.floor(states / commits + seeded.next())
+        const wanted = isSeldom(before, after)
+          ? Math.max(statesOfCheckpoint, states / 20)
+          : Math.floor(states / commits + seeded.next())
         if (wanted === 0) continue
         const one = judge.moment(before, known)
         const other = judge.moment(after, known)
         for (let index = 0; index < wanted && made < states; index++) {
           await judge.judge(stateBetween(before, after, seeded), one, other)
+          if (seeded.chance(damage)) await judge.judgeDamage(after)
           made++
           if (made % 250 === 0) say(`${made} states`)
         }
       }
     }
+    const isOver = () => made >= states || judge.wrong.length >= mostWrong
     await Effect.gen(function* () {
       const workload = yield* makeWorkload(seeded)
       acknowledged = workload.acknowledged
-      while (made < states && judge.wrong.length < 20) {
-        yield* workload.step
-        yield* Effect.promise(judged)
-      }
+      yield* Effect.repeat(Effect.zipRight(workload.step, Effect.promise(judged)), { until: isOver })
     }).pipe(Effect.provide(recorded(store, onCommit)), Effect.runPromise)
   } finally {
     discard(directory)
   }
-  const { checkpoints, committed, newWals, uncommitted, wrong } = judge
+  const { checkpoints, committed, newWals, refused, uncommitted, wrong } = judge
   for (const one of wrong) say(`wrong: ${one}`)
   say(
-    `${made} states: ${wrong.length} wrong; ${committed} with the commit under way, ${uncommitted} without it, ${checkpoints} in a checkpoint, ${newWals} in a new header of the WAL`
+    `${made} states, ${refused} damaged files refused: ${wrong.length} wrong; ${committed} with the commit under way, ${uncommitted} without it, ${checkpoints} in a checkpoint, ${newWals} in a new header of the WAL`
   )
-  return { wrong, committed, uncommitted, checkpoints, newWals }
+  return { wrong, committed, uncommitted, checkpoints, newWals, refused }
 }

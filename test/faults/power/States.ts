@@ -32,12 +32,16 @@ const changed = (before: Buffer, after: Buffer): ReadonlyArray<number> => {
 const partly = (before: Buffer, after: Buffer, writes: ReadonlyArray<number>, seeded: Seeded): Buffer => {
   const result = Buffer.alloc(Math.max(before.length, after.length))
   before.copy(result)
-  const share = seeded.pick([0, 0.1, 0.5, 0.9, 0.99]) ?? 0
+  const share = seeded.pick([0, 0.1, 0.5, 0.9, 0.99, 1]) ?? 0
   let end = before.length
   for (const start of writes) {
     if (!seeded.chance(share)) continue
     const bytes = Buffer.from(after.subarray(start, start + sector))
-    if (seeded.chance(0.02)) for (let at = 0; at < bytes.length; at++) bytes[at] = seeded.below(256)
+    if (seeded.chance(0.02)) {
+      // What was synced in the same sector stays: SQLite counts on that (https://sqlite.org/psow.html).
+      const first = bytes.findIndex((byte, at) => byte !== before[start + at])
+      for (let at = first; at < bytes.length; at++) bytes[at] = seeded.below(256)
+    }
     const length = seeded.chance(0.02) ? seeded.below(bytes.length) : bytes.length
     bytes.copy(result, start, 0, length)
     end = Math.max(end, start + length)
@@ -81,4 +85,17 @@ export const stateBetween = (before: Files, after: Files, seeded: Seeded): State
       ? cut(synced, after.wal, seeded)
       : partly(synced, after.wal, frames, seeded)
   return { how: `${frames.length} sectors of the WAL`, db, wal, isCommitted: false }
+}
+
+/** What no loss of power does: a database that is empty, cut off, or has a page of zeros or of anything. */
+export const damaged = ({ db, wal }: Files, seeded: Seeded): Files & { readonly how: string } => {
+  const result = Buffer.from(db)
+  const how = seeded.pick(["emptied", "cut off", "a page of zeros", "a page of anything"] as const) ?? "emptied"
+  if (how === "emptied") return { how, db: Buffer.alloc(0), wal }
+  if (how === "cut off") return { how, db: result.subarray(0, seeded.below(db.length)), wal }
+  const page = seeded.below(Math.ceil(db.length / 4096)) * 4096
+  for (let at = page; at < Math.min(page + 4096, db.length); at++) {
+    result[at] = how === "a page of zeros" ? 0 : seeded.below(256)
+  }
+  return { how, db: result, wal }
 }

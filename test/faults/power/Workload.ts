@@ -68,27 +68,28 @@ export const makeWorkload = (seeded: Seeded) =>
         yield* conversation.beginTurn(prompt)
         said.push(prompt)
         yield* store.addAppStatus(agent, { app_slug: "ccw", state: "working", message: prompt, uri: "" })
-        const lines = 1 + seeded.below(15_000)
-        yield* conversation.extend(`${`line of ${count} ${seeded.below(2 ** 30)}\n`.repeat(lines)}`)
+        const lines = 1 + seeded.below(8000)
+        yield* conversation.extend(`line of ${count} ${seeded.below(2 ** 30)}\n`.repeat(lines))
         yield* conversation.endTurn("complete", `[exit code ${count}]`)
         said.push(`[exit code ${count}]`)
         yield* store.addAppStatus(agent, { app_slug: "ccw", state: "complete", message: `done ${count}`, uri: "" })
         said.push(`done ${count}`)
       })
 
+    const log = ({ build }: Made) =>
+      store.appendBuildLog(build, {
+        log_source: "provisioner",
+        log_level: "info",
+        stage: "stage",
+        output: `output ${++count}`
+      })
+
     const step = Effect.gen(function* () {
       const made = seeded.pick(all)
-      if (made === undefined || (all.length < mostAgents && seeded.chance(0.3))) return yield* create
-      if (seeded.chance(0.1)) return yield* remove(made)
-      if (seeded.chance(0.2)) {
-        return yield* store.appendBuildLog(made.build, {
-          log_source: "provisioner",
-          log_level: "info",
-          stage: "stage",
-          output: `output ${++count}`
-        })
-      }
-      return yield* turn(made)
+      if (made === undefined || (all.length < mostAgents && seeded.chance(0.3))) yield* create
+      else if (seeded.chance(0.1)) yield* remove(made)
+      else if (seeded.chance(0.2)) yield* log(made)
+      else yield* turn(made)
     })
 
     return {

@@ -125,7 +125,7 @@ it.live("deletes an agent without work with its worktree and branch; one with wo
     assert.deepStrictEqual(gone.resources, [])
     assert.isFalse(existsSync(metadataOf(idler)["directory"] ?? ""))
     assert.deepStrictEqual(yield* logOf(gone.id), [
-      "Agent stopped",
+      "Agent stopped, and all of its processes were ended",
       `Worktree ${metadataOf(idler)["directory"]} removed`
     ])
 
@@ -295,6 +295,9 @@ it.scopedLive("does not delete what processes are still at work in", () =>
       const marks = Object.entries(markersOf(id, stateDirectory)).map(([name, value]) => `${name}=${value}\0`)
       mkdirSync(stubborn)
       writeFileSync(join(stubborn, "environ"), marks.join(""))
+      const failed = yield* build(id, "stop")
+      assert.strictEqual(failed.job.status, "failed")
+      assert.include(failed.job.error, "1 process could not be ended")
       const refused = yield* build(id, "delete")
       assert.strictEqual(refused.job.status, "failed")
       assert.include(refused.job.error, "Nothing was removed: 1 process could not be ended")

@@ -114,4 +114,10 @@ export const straysFate = ({ left, looked }: StraysEnd): string => {
   return left === 0 ? "all of its processes were ended" : "not all of the processes that were left could be ended"
 }
 
+/** Both, for whoever stopped an agent. */
+export const stoppedText = (end: StraysEnd): string => {
+  const found = straysText(end)
+  return `Agent stopped, and ${straysFate(end)}${found === "" ? "" : ` (${found})`}`
+}
+
 const count = (processes: number): string => `${processes} ${processes === 1 ? "process" : "processes"}`

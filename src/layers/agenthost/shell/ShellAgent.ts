@@ -3,7 +3,7 @@ import { cut } from "../../../schemas/Text.ts"
 import type { CodingAgent, TurnEnd } from "../AgentHost.ts"
 import { run, type RunEnd } from "../process/AgentProcess.ts"
 import type { Environment } from "../process/Environment.ts"
-import { endStrays, markersOf, straysText } from "../process/Strays.ts"
+import { endStrays, markersOf, straysFate, straysText } from "../process/Strays.ts"
 import type { Surroundings } from "../process/Surroundings.ts"
 import { TaskVariables } from "../process/TurnCaller.ts"
 
@@ -77,7 +77,7 @@ export const ShellAgent = {
           ),
     sweep: Effect.map(
       endStrays({ stateDirectory: options.stateDirectory, workspaceIds: new Set([options.workspaceId]) }),
-      straysText
+      (strays) => ({ found: straysText(strays), fate: straysFate(strays) })
     )
   })
 }

@@ -5,7 +5,7 @@ import { ConversationStore } from "../../agenthost/ConversationStore.ts"
 import { NotNoted } from "../../agenthost/git/Branch.ts"
 import { type BranchNote, Worktree } from "../../agenthost/git/Worktree.ts"
 import { refusedNames } from "../../agenthost/process/Environment.ts"
-import { endStrays, straysText } from "../../agenthost/process/Strays.ts"
+import { endStrays, stoppedText, straysText } from "../../agenthost/process/Strays.ts"
 import { Surroundings } from "../../agenthost/process/Surroundings.ts"
 import { Sweeper } from "../../agenthost/process/Sweeper.ts"
 import { EmbeddedConfig } from "../../config/EmbeddedConfig.ts"
@@ -166,8 +166,8 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
         const { build, workspace } = state
         const kind = yield* kindOf(state)
         // A workspace that runs is started anew.
-        const swept = straysText(yield* endAgent(workspace.id))
-        if (swept !== "") yield* log(state, `Agent stopped; ${swept}`)
+        const before = yield* endAgent(workspace.id)
+        if (straysText(before) !== "") yield* log(state, stoppedText(before), before.left > 0 ? "warn" : "info")
         const project = yield* Effect.flatten(catalog.findTemplate(workspace.template_id)).pipe(
           Effect.mapError(() => new JobFailed({ message: "Its project is not known any more." }))
         )
@@ -193,8 +193,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
 
       const endIt = Effect.fn("BuildRunner.endIt")(function* (state: BuildState) {
         const strays = yield* endAgent(state.workspace.id)
-        const swept = straysText(strays)
-        yield* log(state, swept === "" ? "Agent stopped" : `Agent stopped; ${swept}`)
+        yield* log(state, stoppedText(strays))
         return strays
       })
 
@@ -208,11 +207,17 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
           })
         )
 
-      const stopAgent: Step = Effect.fn("BuildRunner.stopAgent")(function* (state) {
-        yield* endIt(state)
+      const stop: Step = Effect.fn("BuildRunner.stop")(function* (state) {
         const waiting = yield* waitingOf(state)
-        if (waiting.length === 0) return
-        yield* log(state, `Queued tasks are kept (${waiting.length}), and none begins by itself: ${waiting.join("; ")}`)
+        if (waiting.length > 0) {
+          yield* log(
+            state,
+            `Queued tasks are kept (${waiting.length}), and none begins by itself: ${waiting.join("; ")}`
+          )
+        }
+        const strays = yield* endIt(state)
+        if (strays.left === 0) return
+        return yield* new JobFailed({ message: `${straysText(strays)}. End what is left, and stop again.` })
       })
 
       const remove: Step = Effect.fn("BuildRunner.remove")(function* (state) {
@@ -248,7 +253,7 @@ export class BuildRunner extends Context.Tag("fleet-mcp/layers/embedded/engine/B
           : log(state, [`Worktree ${directory} removed`, ...removal.remarks].join("; "))
       })
 
-      const steps: Record<Transition, Step> = { start, stop: stopAgent, delete: remove }
+      const steps: Record<Transition, Step> = { start, stop, delete: remove }
 
       const carryOut: Step = Effect.fn("BuildRunner.carryOut")(function* (state) {
         const fault = yield* faults.beforeBuild(state)
