@@ -107,7 +107,7 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   if (yield* conversation.isEmpty) yield* conversation.greet(agent.greeting ?? "")
 
   const settle = Effect.fn("AgentHost.settle")(function* (exit: Exit.Exit<TurnEnd>) {
-    const swept = yield* agent.sweep ?? Effect.succeed(undefined)
+    const swept = agent.sweep === undefined ? undefined : yield* agent.sweep
     const found = swept?.found ?? ""
     const lines = (line?: string) => {
       const all = [...(line === undefined ? [] : [line]), ...(found === "" ? [] : [`[${found}]`])]
