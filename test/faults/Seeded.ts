@@ -1,3 +1,5 @@
+import { randomInt } from "node:crypto"
+
 /** Numbers by chance that a seed repeats (mulberry32). */
 export class Seeded {
   readonly seed: number
@@ -43,4 +45,4 @@ export class Seeded {
 }
 
 /** A seed that was not given. */
-export const anySeed = (): number => Math.floor(Math.random() * 2 ** 32)
+export const anySeed = (): number => randomInt(2 ** 32)

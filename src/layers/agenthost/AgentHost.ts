@@ -113,7 +113,7 @@ const make = Effect.fn("AgentHost.make")(function* ({ agent, conversation, repor
   const queue = yield* makeQueue({ conversation, limits, isEnding: () => isStopped || isInterrupted })
 
   const settle = Effect.fn("AgentHost.settle")(function* (exit: Exit.Exit<TurnEnd>) {
-    const swept = yield* agent.sweep ?? Effect.succeed(undefined)
+    const swept = agent.sweep === undefined ? undefined : yield* agent.sweep
     const found = swept?.found ?? ""
     ended = Effect.unsafeMakeLatch(false)
     const lines = (line?: string) => {
