@@ -18,7 +18,7 @@ export class NoSuchLook extends Data.TaggedError("NoSuchLook") {
 /** The fleet of this command would be its own, and empty. */
 class NothingToShow extends Data.TaggedError("NothingToShow") {
   override readonly message =
-    "The fleet of this command is private, and ends with it. Set FLEET_MCP_SUPERVISOR=true for a fleet that outlives its clients."
+    "FLEET_MCP_SUPERVISOR=false makes the fleet of this command private, and it ends with it: there is nothing to show. Without that variable the fleet outlives its clients."
 }
 
 export interface AgentsFlags {

@@ -112,6 +112,6 @@ describe("fleet-mcp agents", () => {
     await using state = new SupervisedState()
     const program = state.start({ args: ["--local", "agents"], env: { FLEET_MCP_SUPERVISOR: "false" } })
     expect(await program.exit).toMatchObject({ code: 1 })
-    expect(program.stderr).toContain("FLEET_MCP_SUPERVISOR=true")
+    expect(program.stderr).toContain("FLEET_MCP_SUPERVISOR=false")
   })
 })

@@ -221,8 +221,8 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
         oneAtATime.withPermits(1)
       )
 
-    const beginNext = (open: Open) =>
-      Effect.gen(function* () {
+    const beginNext = Effect.fn("Conversation.beginNext")(
+      function* (open: Open) {
         const first = yield* store.read("beginNext", (rows) => firstTask(rows, open.workspaceId))
         if (Option.isNone(first)) return first
         yield* begin(open, first.value.text, (rows) => {
@@ -230,12 +230,11 @@ export const layerStoredConversations: Layer.Layer<ConversationStore, never, Row
           return Either.void
         })
         return first
-      }).pipe(
-        Effect.catchTag("StoreFailed", notStored),
-        Effect.uninterruptible,
-        oneAtATime.withPermits(1),
-        Effect.withSpan("Conversation.beginNext")
-      )
+      },
+      Effect.catchTag("StoreFailed", notStored),
+      Effect.uninterruptible,
+      oneAtATime.withPermits(1)
+    )
 
     const endTurn = (open: Open) =>
       Effect.fn("Conversation.endTurn")(function* (state: TurnState, lastLine?: string) {
