@@ -195,8 +195,10 @@ describe("recordings of Coder v2.31.3, through the client", () => {
 
   it("every endpoint of the contract has an exchange", () => {
     const seen = new Set(tested.map(({ request }) => match(request.method, request.path)?.endpoint.key))
+    // What is below `/fleet/` is ours alone.
+    const recorded = endpoints.filter(({ path }) => !path.includes("/fleet/"))
     assert.deepStrictEqual(
-      endpoints.map(({ key }) => key).filter((key) => !seen.has(key)),
+      recorded.map(({ key }) => key).filter((key) => !seen.has(key)),
       []
     )
   })
