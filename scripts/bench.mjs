@@ -1,7 +1,7 @@
 // Runs every benchmark in bench/ (helpers lie in folders below), or those named: `npm run bench -- startup list`.
-import { build } from "esbuild"
 import { readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { bundle } from "./bundle.mjs"
 import { root, runNode } from "./run.mjs"
 
 // Inside the project, so that packages resolve.
@@ -16,17 +16,8 @@ if (names.length === 0) throw new Error(`no benchmark ${wanted.join(", ")}`)
 
 runNode("scripts/ensure-built.mjs")
 rmSync(outdir, { recursive: true, force: true })
-await build({
-  absWorkingDir: root,
-  entryPoints: names.map((name) => `bench/${name}.ts`),
-  outdir,
-  outExtension: { ".js": ".mjs" },
-  bundle: true,
-  packages: "external",
-  format: "esm",
-  platform: "node",
-  target: "node20",
-  define: { __FLEET_MCP_VERSION__: JSON.stringify(process.env.npm_package_version ?? "0.0.0") },
-  logLevel: "warning"
-})
+await bundle(
+  names.map((name) => `bench/${name}.ts`),
+  { outdir, outExtension: { ".js": ".mjs" } }
+)
 for (const name of names) runNode(join(outdir, `${name}.mjs`))

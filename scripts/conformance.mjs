@@ -1,12 +1,12 @@
 // Runs the official conformance suite: all that 2025-11-25 requires against the HTTP app with the suite's own fixtures,
 // then the scenarios that need no fixture against the program itself.
-import { build } from "esbuild"
 import { spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { bundle } from "./bundle.mjs"
 import { root, runNode } from "./run.mjs"
 
 const suite = join(root, "node_modules/@modelcontextprotocol/conformance/dist/index.js")
@@ -24,7 +24,7 @@ const nameFree = [
 ]
 
 const scratch = mkdtempSync(join(tmpdir(), "fleet-conformance-"))
-const bundle = join(root, "node_modules/.cache/fleet-mcp-conformance/server.mjs")
+const outfile = join(root, "node_modules/.cache/fleet-mcp-conformance/server.mjs")
 
 const freePort = () =>
   new Promise((resolve) => {
@@ -64,22 +64,11 @@ const against = async (command, args, env, runs) => {
 }
 
 runNode("scripts/ensure-built.mjs")
-await build({
-  absWorkingDir: root,
-  entryPoints: ["test/conformance/server.ts"],
-  outfile: bundle,
-  bundle: true,
-  packages: "external",
-  format: "esm",
-  platform: "node",
-  target: "node20",
-  define: { __FLEET_MCP_VERSION__: '"0.0.0"' },
-  logLevel: "warning"
-})
+await bundle(["test/conformance/server.ts"], { outfile })
 
 let failed = 0
 try {
-  failed += await against([bundle], (port) => [`${port}`], {}, [["--requirements", version]])
+  failed += await against([outfile], (port) => [`${port}`], {}, [["--requirements", version]])
   failed += await against(
     ["dist/bin/fleet-mcp.js", "http", "--local"],
     (port) => ["--port", `${port}`, "--allow-origin", `http://localhost:${port}`],

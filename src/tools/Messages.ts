@@ -122,7 +122,7 @@ const adviceOn: (error: FleetError) => string = Match.type<FleetError>().pipe(
         return "Wait until it is idle (wait_for_agents), pass when_busy queue or interrupt, or stop its work with cancel_agent_task."
       }
       if (next.includes("restart_agent")) return "Start it with restart_agent."
-      return "Call show_agent until it is idle."
+      return "Wait until it is idle (wait_for_agents); show_agent tells more."
     },
     IdempotencyKeyReused: () => "Choose another key, or call with the arguments of that time.",
     IdempotencyNotSupported: () => "Call without idempotency_key, and look before you repeat a call.",

@@ -74,7 +74,8 @@ const handlers = (supervisor: SupervisorProcess) =>
         .handle("removeProject", ({ payload: { directory } }) =>
           Effect.map(catalog.forget(directory), (removed) => ({ removed })).pipe(
             Effect.catchTags({
-              ProjectUnknown: () => CoderError.answer(404, `No project of ${directory} is known.`),
+              ProjectUnknown: () =>
+                CoderError.answer(404, `No project of ${directory} is known: fleet-mcp projects lists those that are.`),
               ProjectUsed: ({ agents }) =>
                 CoderError.answer(
                   409,

@@ -57,7 +57,7 @@ describe("the projects of a supervisor", () => {
         expect(yield* api(life).remove(repository)).toEqual({ removed: ["shop"] })
         expect(yield* api(life).known).toEqual([])
         expect(yield* Effect.flip(api(life).remove(repository))).toMatchObject({
-          description: `No project of ${repository} is known.`
+          description: `No project of ${repository} is known: fleet-mcp projects lists those that are.`
         })
       }).pipe(Effect.scoped)
       const life = yield* supervisedIn(directory, "shop", { client: nobody })
